@@ -1,0 +1,52 @@
+"""Conversation: its states, who holds it, and the rules of one voice.
+
+A conversation is ``pending`` while the bot holds it, ``open`` while people do (with or without an
+assignee), ``snoozed`` until a time, ``resolved`` at its end. ``holder`` says who may speak *now*;
+``holder_epoch`` rises with every change of holder, and an outgoing message is stored only if it
+names the present epoch (checked in the storing transaction).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal["open", "pending", "snoozed", "resolved"]
+Holder = Literal["bot", "queue", "agent", "none"]
+"""bot: the bot speaks · queue: waits for a person · agent: one person speaks · none: resolved."""
+
+STATUS_OF_HOLDER: dict[Holder, Status] = {
+    "bot": "pending", "queue": "open", "agent": "open", "none": "resolved",
+}
+
+
+class Conversation(msgspec.Struct, omit_defaults=True):
+    """One conversation as stored. ``*_at`` are milliseconds since 1970 UTC.
+
+    ``answered_seq``: every incoming message up to this seq has been answered (or covered by a
+    person). ``last_incoming_seq > answered_seq`` with holder ``bot`` means: owed an answer.
+    """
+
+    id: int
+    inbox_id: int
+    contact_id: int
+    status: Status
+    holder: Holder
+    holder_epoch: int
+    last_seq: int
+    last_incoming_seq: int
+    answered_seq: int
+    created_at: int
+    updated_at: int
+    agent_id: int | None = None
+    lang: str = ""
+    last_text: str = ""
+    read_by_contact_seq: int = 0
+    read_by_agent_seq: int = 0
+    waiting_since: int | None = None
+
+    @property
+    def owes_answer(self) -> bool:
+        """True while the bot holds it and a question stands unanswered."""
+        return self.holder == "bot" and self.last_incoming_seq > self.answered_seq

@@ -1,0 +1,107 @@
+"""Message: what is said in a conversation, whoever says it and whatever channel brought it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+Direction = Literal["incoming", "outgoing", "note"]
+"""incoming: from the visitor · outgoing: to the visitor · note: private, between agents."""
+SenderType = Literal["contact", "bot", "agent", "system"]
+
+MAX_TEXT_CHARS = 4000
+"""Longest text of one message. Long enough for any letter of complaint, short enough to bound a
+batch: 500 such messages stay under 10 MB."""
+MAX_CLIENT_MSG_ID_CHARS = 64
+
+encode = msgspec.json.Encoder().encode
+
+
+class Button(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A tap that sends ``text`` (default: the label) as the visitor's message, or opens ``url``."""
+
+    label: str
+    text: str = ""
+    url: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where an answer comes from: ``kind`` rule | article | model | fallback, its id and title."""
+
+    kind: str
+    id: int = 0
+    key: str = ""
+    title: str = ""
+    score: float = 0.0
+
+
+class TraceStep(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One rung of the ladder that was tried: ``outcome`` hit | miss | low | skipped | error."""
+
+    step: str
+    outcome: str
+    detail: str = ""
+    score: float = 0.0
+    took_us: int = 0
+
+
+class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands as JSON in the ``payload`` column: everything of a message but its text."""
+
+    buttons: tuple[Button, ...] = ()
+    source: Source | None = None
+    action: str = ""
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
+    """What the bot wants to say. ``action`` may be ``handoff``.
+
+    The JSON of a reply is made once and kept with it: rules and cached answers are stored many
+    thousand times. ``opener``: greeting-like; worth waiting a moment for the real question. ``sure``: needs no
+    fragment wait. ``cacheable``: depends on the text alone (no history, tool or personal data).
+    """
+
+    text: str
+    buttons: tuple[Button, ...] = ()
+    source: Source | None = None
+    trace: tuple[TraceStep, ...] = ()
+    action: str = ""
+    opener: bool = False
+    sure: bool = True
+    cacheable: bool = False
+
+    @cached_property
+    def payload_json(self) -> str:
+        """The ``payload`` column."""
+        if not self.buttons and self.source is None and not self.action:
+            return ""
+        return encode(Payload(self.buttons, self.source, self.action)).decode()
+
+    @cached_property
+    def trace_json(self) -> str:
+        """The ``trace`` column."""
+        return encode(self.trace).decode() if self.trace else ""
+
+
+class Message(msgspec.Struct, omit_defaults=True):
+    """One stored message; (conversation_id, seq) is its identity. ``at``: ms since 1970 UTC.
+
+    ``answers``: the seqs of the questions an outgoing message answers. ``payload`` and ``trace``
+    are JSON text exactly as stored (buttons, source …), decoded only where someone looks.
+    """
+
+    conversation_id: int
+    seq: int
+    direction: Direction
+    sender_type: SenderType
+    text: str
+    at: int
+    sender_id: int = 0
+    sender_name: str = ""
+    client_msg_id: str = ""
+    answers: tuple[int, ...] = ()
+    payload: str = ""
+    trace: str = ""
+    epoch: int = 0

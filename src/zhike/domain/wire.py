@@ -1,0 +1,268 @@
+"""The WebSocket protocol, version 1: every frame as a struct. The specification is made from here.
+
+Frames are JSON text, one object each, told apart by ``type``. Long polling carries the same
+objects. Times are RFC 3339 UTC. A server frame that concerns a conversation names it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from zhike.domain.conversation import Holder, Status
+from zhike.domain.message import Button, Direction, SenderType, Source, TraceStep
+from zhike.errors import ErrorBody
+
+PROTOCOL_VERSION = 1
+MAX_FRAME_BYTES = 64 * 1024
+"""Largest client message after assembling fragments: 4,000 characters of any script fit."""
+MAX_HELLO_BYTES = 8 * 1024
+
+ShortId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+# ---- client to server ------------------------------------------------------------------------
+
+class CustomerClaim(Struct, frozen=True, omit_defaults=True):
+    """A known customer, signed by the shop: ``sig = hex(HMAC-SHA256(identity_secret,
+    f"{inbox}\\n{id}\\n{expires}"))``; ``expires`` in seconds since 1970."""
+
+    id: ShortId
+    expires: int
+    sig: str
+    name: str = ""
+    email: str = ""
+    phone: str = ""
+
+
+class Hello(Struct, frozen=True, tag="hello", omit_defaults=True):
+    """First frame of every connection, at most 8 KiB. ``role`` visitor (default) or agent.
+
+    ``token``: the visitor token of an earlier welcome. ``conversation`` + ``after``: resume: send
+    every message after this seq. ``page``: what the visitor looks at."""
+
+    v: int = PROTOCOL_VERSION
+    role: Literal["visitor", "agent"] = "visitor"
+    inbox: str = ""
+    token: str = ""
+    customer: CustomerClaim | None = None
+    lang: str = ""
+    conversation: int | None = None
+    after: int | None = None
+    page: dict[str, str] | None = None
+
+
+class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
+    """Say something. ``client_msg_id`` makes a retry harmless. With a counter ``n`` (1, 2, 3 …)
+    the id must be ``"<stream>.<n>"``: message n is stored only after n-1 of its stream.
+    ``action`` "handoff" asks for a person. Agents name the ``conversation``, and may set
+    ``note`` for a private note."""
+
+    client_msg_id: ShortId
+    text: str = ""
+    n: int | None = None
+    action: Literal["", "handoff"] = ""
+    conversation: int | None = None
+    note: bool = False
+
+
+class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
+    """The sender is (not) writing. Never stored."""
+
+    on: bool = True
+    conversation: int | None = None
+
+
+class Read(Struct, frozen=True, tag="read", omit_defaults=True):
+    """Everything up to ``seq`` has been seen."""
+
+    seq: int
+    conversation: int | None = None
+
+
+class Resume(Struct, frozen=True, tag="resume", omit_defaults=True):
+    """Send every message after ``after`` (answered with ``messages`` pages, then live ones)."""
+
+    after: int
+    conversation: int | None = None
+
+
+class History(Struct, frozen=True, tag="history", omit_defaults=True):
+    """One page of older messages: those below ``before`` (default: the newest), newest last."""
+
+    before: int | None = None
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+    conversation: int | None = None
+
+
+class Watch(Struct, frozen=True, tag="watch", omit_defaults=True):
+    """Agents: follow one conversation's messages (from ``after``), or stop with ``on=False``."""
+
+    conversation: int
+    after: int | None = None
+    on: bool = True
+
+
+class Ping(Struct, frozen=True, tag="ping", omit_defaults=True):
+    """Answered with pong at once; for clients that cannot send WebSocket pings."""
+
+    id: str = ""
+
+
+ClientFrame = Hello | SendMessage | Typing | Read | Resume | History | Watch | Ping
+
+
+# ---- server to client ------------------------------------------------------------------------
+
+class Starting(Struct, frozen=True, tag="starting", omit_defaults=True):
+    """The hello was received and is held until the store is open; welcome or error follows."""
+
+
+class ConversationState(Struct, frozen=True, omit_defaults=True):
+    """A conversation as a client sees it."""
+
+    id: int
+    status: Status
+    holder: Holder
+    epoch: int
+    last_seq: int
+    agent_name: str = ""
+    read_by_contact_seq: int = 0
+    read_by_agent_seq: int = 0
+
+
+class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
+    """Answers hello. Messages after the resume point follow as ``messages`` pages."""
+
+    v: int
+    session: str
+    role: str
+    server_time: datetime
+    heartbeat_s: float
+    token: str = ""
+    conversation: ConversationState | None = None
+    name: str = ""
+    greeting: str = ""
+    suggestions: tuple[str, ...] = ()
+    max_text_chars: int = 0
+    rate_per_s: float = 0.0
+    agent: dict[str, Any] | None = None
+
+
+class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
+    """The message is stored for good. ``duplicate``: it had been before."""
+
+    client_msg_id: str
+    conversation: int
+    seq: int
+    at: datetime
+    duplicate: bool = False
+
+
+class MessageView(Struct, frozen=True, omit_defaults=True):
+    """A stored message on the wire. ``answers``: the seqs it answers. ``trace``: agents only."""
+
+    conversation: int
+    seq: int
+    direction: Direction
+    sender: SenderType
+    text: str
+    at: datetime
+    sender_name: str = ""
+    client_msg_id: str = ""
+    answers: tuple[int, ...] = ()
+    buttons: tuple[Button, ...] = ()
+    source: Source | None = None
+    trace: tuple[TraceStep, ...] = ()
+
+
+class MessageEvent(MessageView, frozen=True, tag="message", omit_defaults=True):
+    """A message was stored just now."""
+
+
+class Messages(Struct, frozen=True, tag="messages", omit_defaults=True):
+    """A page of stored messages in seq order, answering resume, history, watch or hello.
+
+    ``reason`` says which. ``more``: another page exists (history: older; resume: follows by
+    itself)."""
+
+    conversation: int
+    items: tuple[MessageView, ...]
+    last_seq: int
+    reason: Literal["resume", "history"] = "resume"
+    more: bool = False
+
+
+class Delta(Struct, frozen=True, tag="delta", omit_defaults=True):
+    """A piece of a draft answer, at character ``offset``; not stored, not resumable."""
+
+    conversation: int
+    answer_id: str
+    epoch: int
+    offset: int
+    text: str
+
+
+class Withdrawn(Struct, frozen=True, tag="withdrawn", omit_defaults=True):
+    """The draft ``answer_id`` will not be stored; drop it."""
+
+    conversation: int
+    answer_id: str
+
+
+class TypingEvent(Struct, frozen=True, tag="typing", omit_defaults=True):
+    """Someone is (not) writing."""
+
+    conversation: int
+    sender: SenderType
+    on: bool = True
+
+
+class ReadEvent(Struct, frozen=True, tag="read", omit_defaults=True):
+    """``by`` contact or agent has read up to ``seq``."""
+
+    conversation: int
+    by: Literal["contact", "agent"]
+    seq: int
+
+
+class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=True):
+    """The conversation's state changed (holder, status …). Agents also get it for their lists,
+    with ``contact_name``, ``last_text`` and ``updated_at``."""
+
+    conversation: ConversationState
+    inbox_id: int = 0
+    contact_id: int = 0
+    contact_name: str = ""
+    last_text: str = ""
+    updated_at: datetime | None = None
+
+
+class ErrorFrame(Struct, frozen=True, tag="error", omit_defaults=True):
+    """A frame was refused; ``client_msg_id`` says which message. Nothing was stored."""
+
+    error: ErrorBody
+    client_msg_id: str = ""
+
+
+class GoingAway(Struct, frozen=True, tag="going_away", omit_defaults=True):
+    """The server stops; reconnect after this long (spread out, so not all come at once)."""
+
+    reconnect_after_ms: int
+
+
+class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
+    """Answers ping."""
+
+    id: str = ""
+
+
+ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
+               | ReadEvent | ConversationEvent | ErrorFrame | GoingAway | Pong)
+
+decode_client = msgspec.json.Decoder(ClientFrame).decode
+decode_hello = msgspec.json.Decoder(Hello).decode
+encode = msgspec.json.Encoder().encode

@@ -1,0 +1,174 @@
+"""The one catalogue of everything zhike can refuse, and the one shape a refusal has.
+
+Every error a person or a program can meet stands here once: its code, HTTP status, WebSocket
+close code (when the connection cannot go on), when a retry makes sense, and its words in Chinese
+and English. REST, WebSocket and webhooks all send the same JSON object::
+
+    {"error": {"code": "overloaded", "message": "…", "help": "…", "retry": "later",
+               "retry_after_s": 2.0, "field": null, "details": null}}
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Retry = Literal["never", "later", "now"]
+Lang = Literal["zh", "en"]
+
+
+class ErrorSpec(msgspec.Struct, frozen=True):
+    """One row of the catalogue. ``ws_close`` is None when a socket survives the error."""
+
+    code: str
+    http: int
+    retry: Retry
+    zh: str
+    en: str
+    help_zh: str
+    help_en: str
+    ws_close: int | None = None
+
+
+class ErrorBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What stands under ``error`` on the wire."""
+
+    code: str
+    message: str
+    retry: Retry
+    help: str = ""
+    retry_after_s: float | None = None
+    field: str | None = None
+    details: dict[str, Any] | None = None
+
+
+_ROWS: tuple[ErrorSpec, ...] = (
+    ErrorSpec("bad_request", 400, "never", "请求无法理解。", "The request could not be understood.",
+              "请按接口文档检查格式。", "Check the format against the API reference."),
+    ErrorSpec("invalid_field", 422, "never", "有一个字段不符合要求。", "A field is not valid.",
+              "请修改 field 所指的字段后重试。", "Correct the field named in `field` and send again."),
+    ErrorSpec("invalid_text", 422, "never", "文字中含有不允许的字符。",
+              "The text holds characters that are not allowed.",
+              "请去掉 U+0000 等控制字符，并使用 UTF-8。",
+              "Remove control characters such as U+0000 and use UTF-8."),
+    ErrorSpec("empty_message", 422, "never", "消息是空的。", "The message is empty.",
+              "请输入内容后再发送。", "Write something before sending."),
+    ErrorSpec("too_long", 413, "never", "内容太长。", "The content is too long.",
+              "请分成几条发送。", "Split it into several messages."),
+    ErrorSpec("unauthenticated", 401, "never", "需要登录或凭证。", "Sign-in or a credential is needed.",
+              "请登录，或在请求头中带上 API 密钥。", "Sign in, or send an API key in the header.", 4501),
+    ErrorSpec("bad_credentials", 401, "never", "账号或密码不正确。", "Email or password is not right.",
+              "请检查后重试；忘记密码请联系管理员。",
+              "Check both and try again; an admin can reset the password."),
+    ErrorSpec("bad_identity", 401, "never", "身份签名无效或已过期。",
+              "The identity signature is not valid or has expired.",
+              "请刷新页面；店铺请检查签名密钥与有效期。",
+              "Reload the page; the shop should check its signing key and expiry.", 4502),
+    ErrorSpec("forbidden", 403, "never", "没有权限。", "You do not have the right to do this.",
+              "请联系管理员开通权限。", "Ask an admin for the right.", 4503),
+    ErrorSpec("origin_not_allowed", 403, "never", "这个网站不在允许列表中。",
+              "This site is not on the allow-list.",
+              "请在收件箱设置中加入网站地址。", "Add the site's origin in the inbox settings.", 4504),
+    ErrorSpec("csrf", 403, "never", "请求缺少防伪标记。", "The request lacks its CSRF token.",
+              "请刷新页面后重试。", "Reload the page and try again."),
+    ErrorSpec("not_found", 404, "never", "没有找到。", "Not found.",
+              "请检查编号或地址。", "Check the id or the address."),
+    ErrorSpec("method_not_allowed", 405, "never", "不支持这个请求方法。", "Method not allowed.",
+              "请查看接口文档。", "See the API reference."),
+    ErrorSpec("inbox_not_found", 404, "never", "没有这个收件箱。", "There is no such inbox.",
+              "请检查代码片段中的 data-inbox。", "Check data-inbox in the snippet.", 4505),
+    ErrorSpec("conflict", 409, "never", "与已有内容冲突。", "This conflicts with what is stored.",
+              "请刷新后查看最新内容。", "Reload and look at the latest state."),
+    ErrorSpec("id_conflict", 409, "never", "同一消息编号已用于不同内容。",
+              "This client_msg_id was used before with other content.",
+              "每条新消息请使用新的 client_msg_id。", "Use a new client_msg_id for every new message."),
+    ErrorSpec("not_holder", 409, "never", "会话现在由别人负责。", "Someone else holds the conversation.",
+              "请先接手会话再回复。", "Take the conversation over before replying."),
+    ErrorSpec("conversation_resolved", 409, "never", "会话已结束。", "The conversation is resolved.",
+              "请开始新会话。", "Start a new conversation."),
+    ErrorSpec("out_of_order", 409, "now", "前面有一条消息还没有到达。",
+              "An earlier message has not arrived yet.",
+              "请从最早未确认的消息开始按顺序重发。",
+              "Send again in order, from the earliest message without an ack."),
+    ErrorSpec("unsupported_type", 415, "never", "不支持的内容类型。", "Unsupported content type.",
+              "请使用 application/json。", "Use application/json."),
+    ErrorSpec("rate_limited", 429, "later", "发送得太快了。", "Too many requests.",
+              "请稍候再试。", "Wait for the time given and try again."),
+    ErrorSpec("overloaded", 503, "later", "现在很忙，暂时收不下。",
+              "The desk is full at the moment.",
+              "请按 retry_after_s 稍后重试，内容不会丢失。",
+              "Try again after retry_after_s; keep what you typed.", 4001),
+    ErrorSpec("starting", 503, "later", "正在启动。", "The desk is starting.",
+              "请稍候自动重试。", "Try again in a moment.", 4002),
+    ErrorSpec("going_away", 503, "later", "服务正在重启。", "The desk is restarting.",
+              "请稍候重连。", "Reconnect in a moment.", 4003),
+    ErrorSpec("slow_reader", 503, "now", "网络太慢，连接被断开。", "The connection read too slowly.",
+              "重连后会自动补齐消息。", "Reconnect; resume brings what was missed.", 4004),
+    ErrorSpec("heartbeat_timeout", 503, "now", "连接没有回应。", "The connection did not answer.",
+              "请重连。", "Reconnect.", 4005),
+    ErrorSpec("too_many_connections", 503, "later", "连接太多。", "Too many connections.",
+              "请关闭多余的页面，稍后再连。", "Close other tabs and reconnect later.", 4006),
+    ErrorSpec("hello_timeout", 408, "now", "连接后没有及时报到。", "No hello arrived in time.",
+              "请在连接后立即发送 hello。", "Send hello right after connecting.", 4007),
+    ErrorSpec("protocol_error", 400, "never", "消息格式不符合协议。",
+              "The frame does not follow the protocol.",
+              "请查看协议文档。", "See the protocol reference.", 4506),
+    ErrorSpec("unsupported_version", 400, "never", "协议版本不受支持。",
+              "This protocol version is not supported.",
+              "请刷新页面以更新客户端。", "Reload the page to update the client.", 4507),
+    ErrorSpec("session_revoked", 401, "never", "登录已失效。", "This session has ended.",
+              "请重新登录。", "Sign in again.", 4508),
+    ErrorSpec("setup_done", 409, "never", "管理员已经建立。", "The first admin exists already.",
+              "请直接登录；忘记密码可运行 zhike admin link。",
+              "Sign in; run `zhike admin link` if the password is lost."),
+    ErrorSpec("link_expired", 410, "never", "链接无效或已使用。", "The link is not valid or was used.",
+              "请运行 zhike admin link 获取新链接。", "Run `zhike admin link` for a new one."),
+    ErrorSpec("config_error", 500, "never", "配置有误。", "The configuration is not valid.",
+              "请按提示修改配置。", "Correct the setting that is named."),
+    ErrorSpec("store_unavailable", 503, "later", "数据库暂时不可用。",
+              "The database cannot be reached at the moment.",
+              "请稍后重试；管理员请检查数据库。", "Try again; the operator should check the database."),
+    ErrorSpec("internal", 500, "later", "服务内部出错。", "Something went wrong inside.",
+              "请稍后重试；问题已记录。", "Try again; the fault has been logged.", 4008),
+)
+
+CATALOGUE: dict[str, ErrorSpec] = {row.code: row for row in _ROWS}
+
+
+class ZhikeError(Exception):
+    """A refusal from the catalogue.
+
+    Args:
+        code: a code of :data:`CATALOGUE`.
+        detail: what exactly is wrong, appended to the message (already written for people).
+        field: the input field that is wrong.
+        retry_after_s: when to come back, for ``retry="later"``.
+        details: structured extras.
+    """
+
+    def __init__(self, code: str, detail: str = "", *, field: str | None = None,
+                 retry_after_s: float | None = None, details: dict[str, Any] | None = None) -> None:
+        self.spec = CATALOGUE[code]
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.retry_after_s = retry_after_s
+        self.details = details
+        super().__init__(f"{code}: {self.spec.en}{' ' + detail if detail else ''}")
+
+    def body(self, lang: Lang = "en") -> ErrorBody:
+        """The wire object, in the reader's language."""
+        spec = self.spec
+        message = spec.zh if lang == "zh" else spec.en
+        if self.detail:
+            message = f"{message} {self.detail}"
+        return ErrorBody(code=spec.code, message=message, retry=spec.retry,
+                         help=spec.help_zh if lang == "zh" else spec.help_en,
+                         retry_after_s=self.retry_after_s, field=self.field, details=self.details)
+
+
+class ErrorEnvelope(msgspec.Struct, frozen=True):
+    """``{"error": {...}}``: the whole answer of a refused request."""
+
+    error: ErrorBody

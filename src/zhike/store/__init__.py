@@ -1,0 +1,1 @@
+"""Tables and every SQL statement of zhike: plain functions of a SQLAlchemy Core connection."""
