@@ -1,0 +1,273 @@
+# The annotations of this file are read at run time, so they are not postponed.
+"""Every setting, declared once: its name, kind, default, limits and what it is for.
+
+``key`` in the file is the field's name without its unit: ``gone_after_s`` is written
+``gone_after = "30s"``. The reference page of the manual is made from here.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+
+Kind = Literal["text", "int", "float", "bool", "duration", "size", "list", "choice", "url", "secret"]
+
+
+class Doc(NamedTuple):
+    """What a setting is for, in both languages, and what it may hold.
+
+    ``url`` and ``secret`` may also be given as ``<key>_file``: a path whose content is the value.
+    A ``secret`` never stands in zhike.toml or a flag; a ``url`` may, as long as it has no password.
+    """
+
+    zh: str
+    en: str
+    kind: Kind = "text"
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    reserved: bool = False
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all sections."""
+
+
+class Server(Section, frozen=True):
+    """zh: 监听地址与数据目录。 en: Where to listen, where the data lives."""
+
+    host: Annotated[str, Doc(
+        "监听的地址。默认只有本机能访问，未配置好之前不会暴露到网络；"
+        "对外服务请设为 0.0.0.0 或放在反向代理后面。"
+        "Docker 镜像已设为 0.0.0.0，由 -p 决定对谁开放。",
+        "Address to listen on. By default only this machine gets in, so nothing is exposed before it is set "
+        "up; for the network use 0.0.0.0 or a reverse proxy. The Docker image sets 0.0.0.0: there -p decides."
+    )] = "127.0.0.1"
+    port: Annotated[int, Doc("监听的端口；0 表示任选一个空闲端口。", "Port to listen on; 0 picks a free one.",
+                             "int", 0, 65535)] = 8080
+    public_url: Annotated[str, Doc(
+        "访客和客服看到的网址，例如 https://kefu.example.com；为空时用 http://localhost:端口。管理员链接由它生成。",
+        "The address visitors and agents see, such as https://desk.example.com; empty: "
+        "http://localhost:<port>. The admin link is made from it.")] = ""
+    trusted_proxies: Annotated[tuple[str, ...], Doc(
+        "可信反向代理的地址或网段；只有它们转发的 X-Forwarded-For 和 X-Forwarded-Proto 才算数。",
+        "Addresses or networks of your own reverse proxies; X-Forwarded-For and X-Forwarded-Proto count only "
+        "from them.", "list")] = ()
+    data: Annotated[str, Doc(
+        "数据目录：数据库、搜索索引、上传的文件。相对路径从启动时的当前目录算起。",
+        "Folder for the database, the search index and uploads. A relative path starts at the folder the "
+        "process was started in.")] = "./data"
+    drain_timeout_s: Annotated[float, Doc(
+        "收到 SIGTERM 后，最多用多久把手上的消息存好、送完再退出。",
+        "After SIGTERM, how long to take at most to store and deliver what is in hand.",
+        "duration", 0, 600)] = 10.0
+
+
+class Database(Section, frozen=True):
+    """zh: 数据库。 en: The database."""
+
+    url: Annotated[str, Doc(
+        "为空时用数据目录里的 SQLite（zhike.db）。也可以是 postgresql://用户@主机/库 或 mysql://用户@主机/库"
+        "（MariaDB 同样）。密码请用 password 或 password_file。",
+        "Empty: SQLite in the data folder (zhike.db). Or postgresql://user@host/name, mysql://user@host/name "
+        "(MariaDB too). The password belongs in password or password_file.", "url")] = ""
+    password: Annotated[str, Doc("数据库密码。", "Password of the database.", "secret")] = ""
+    readers: Annotated[int, Doc("SQLite 的读线程数。", "Reader threads for SQLite.", "int", 1, 64)] = 2
+    connections: Annotated[int, Doc("PostgreSQL、MySQL 的连接数上限。",
+                                    "Most connections to PostgreSQL or MySQL.", "int", 2, 200)] = 8
+    synchronous: str = "FULL"
+    """No setting: promise 1 rests on it. Tests weaken it by ZHIKE_TEST_SQLITE_SYNCHRONOUS to show
+    that the power-loss test notices."""
+
+
+class Gateway(Section, frozen=True):
+    """zh: 长连接（WebSocket）。 en: Long connections (WebSocket)."""
+
+    max_connections: Annotated[int, Doc("同时在线的连接数上限。", "Most connections at a time.",
+                                        "int", 1, 1_000_000)] = 20_000
+    max_connections_per_address: Annotated[int, Doc(
+        "同一网络地址的连接数上限，0 表示不限。公司、学校常有很多人共用一个地址。",
+        "Most connections from one network address, 0 = no limit. Offices and schools share one address "
+        "between many people.", "int", 0)] = 1_000
+    messages_per_s: Annotated[float, Doc("每位访客平均每秒最多发几条消息。",
+                                         "Messages a visitor may send per second, on average.",
+                                         "float", 0.1, 10_000)] = 5.0
+    burst: Annotated[int, Doc("短时间内可以连发的条数。", "Messages that may come at once.",
+                              "int", 1, 100_000)] = 20
+    hello_timeout_s: Annotated[float, Doc("连接后多久之内必须报到（hello）。",
+                                          "How soon after connecting the hello must come.",
+                                          "duration", 0.1, 120)] = 10.0
+    heartbeat_s: Annotated[float, Doc("连接安静多久后探测一次。",
+                                      "After how much silence a connection is asked for a sign of life.",
+                                      "duration", 0.1, 30)] = 10.0
+    gone_after_s: Annotated[float, Doc("多久没有任何回应就断开；不超过 30 秒。",
+                                       "After how much silence a connection is closed; at most 30 s.",
+                                       "duration", 0.2, 30)] = 30.0
+    out_buffer_bytes: Annotated[int, Doc(
+        "每个连接待发送数据的上限；读得太慢的连接会被断开，重连后自动补齐。",
+        "Most bytes waiting for one connection; who reads slower is closed and resumes.",
+        "size", 16 << 10, 64 << 20)] = 256 << 10
+
+
+class Api(Section, frozen=True):
+    """zh: REST 接口。与长连接分开计量，互不挤占。 en: The REST API; its budget is apart from the sockets'."""
+
+    requests_per_minute: Annotated[int, Doc(
+        "每个密钥、登录或网络地址每分钟的请求数上限。",
+        "Most requests per minute of one key, session or address.",
+        "int", 1)] = 600
+    concurrency: Annotated[int, Doc("同时处理的请求数上限（不含长轮询）。",
+                                    "Most requests worked on at a time (long polls apart).",
+                                    "int", 1, 10_000)] = 64
+    long_polls: Annotated[int, Doc("同时等待的长轮询数上限。", "Most long polls waiting at a time.",
+                                   "int", 0, 100_000)] = 2_000
+    body_limit_bytes: Annotated[int, Doc("请求体的大小上限。", "Largest request body.",
+                                         "size", 4 << 10, 1 << 30)] = 1 << 20
+
+
+class Pipeline(Section, frozen=True):
+    """zh: 消息流水线。 en: The way of a message."""
+
+    gather_window_s: Annotated[float, Doc("一批消息最多等多久再一起提交。",
+                                          "How long a batch gathers at most before it is committed.",
+                                          "duration", 0, 0.1)] = 0.003
+    batch_max: Annotated[int, Doc("一批最多几条消息。", "Most messages in one batch.",
+                                  "int", 1, 10_000)] = 500
+    receive_max_messages: Annotated[int, Doc("等待处理的消息数上限，超过时明确告知“现在很忙”。",
+                                             "Most messages waiting; beyond it the answer is `overloaded`.",
+                                             "int", 1)] = 20_000
+    receive_max_size_bytes: Annotated[int, Doc(
+        "等待处理的消息总大小上限。", "Most bytes of messages waiting.", "size", 64 << 10)] = 32 << 20
+    fragment_wait_s: Annotated[float, Doc(
+        "访客把一句话拆成几条发时，多等多久再一起回答；有把握的回答不等。",
+        "How long to wait for the rest of a question sent in pieces; a sure answer does not wait.",
+        "duration", 0, 10)] = 1.2
+    out_of_order_wait_s: Annotated[float, Doc(
+        "后发的消息先到时，等前面那条多久。",
+        "How long a message waits for an earlier one of the same client.",
+        "duration", 0, 30)] = 2.0
+
+
+class Answer(Section, frozen=True):
+    """zh: 机器人的回答。 en: The bot's answers."""
+
+    cache_entries: Annotated[int, Doc("记住多少个问过的问题。", "How many asked questions to remember.",
+                                      "int", 0)] = 50_000
+    search_batch: Annotated[int, Doc("一次一起搜索几个问题。", "Questions searched together.",
+                                     "int", 1, 1_000)] = 64
+
+
+class Metrics(Section, frozen=True):
+    """zh: 监控指标 /metrics。 en: Metrics at /metrics."""
+
+    token: Annotated[str, Doc(
+        "不从本机读取 /metrics 时要带的令牌（Authorization: Bearer …）；不设则只有本机能读。",
+        "Token to read /metrics from other machines (Authorization: Bearer …); without one only this "
+        "machine may.", "secret")] = ""
+
+
+class Log(Section, frozen=True):
+    """zh: 日志（写到标准错误）。 en: The log (on standard error)."""
+
+    format: Annotated[str, Doc("text 给人看，json 每行一个对象。",
+                               "text for people, json for one object a line.",
+                               "choice", choices=("text", "json"))] = "text"
+    level: Annotated[str, Doc("记录到哪一级。", "From which level on.", "choice",
+                              choices=("debug", "info", "warning", "error"))] = "info"
+
+
+class Sample(Section, frozen=True):
+    """zh: 示例商店。 en: The sample shop."""
+
+    shop: Annotated[bool, Doc(
+        "第一次在空数据库上启动时装入示例商店，并在首页显示它。店铺上线后设为 false。",
+        "Put the sample shop into an empty database at the first start and show its page at /. Set it to "
+        "false for your own shop.", "bool")] = True
+
+
+class Redis(Section, frozen=True):
+    """zh: 预留给多节点。 en: Reserved for several nodes."""
+
+    url: Annotated[str, Doc("预留：多节点运行时节点间的总线，本版本还不能设置。",
+                            "Reserved: the bus between several nodes; cannot be set in this version.",
+                            "url", reserved=True)] = ""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings of one process. ``origins`` tells where each value came from ("" = default)."""
+
+    server: Server = Server()
+    database: Database = Database()
+    gateway: Gateway = Gateway()
+    api: Api = Api()
+    pipeline: Pipeline = Pipeline()
+    answer: Answer = Answer()
+    metrics: Metrics = Metrics()
+    log: Log = Log()
+    sample: Sample = Sample()
+    redis: Redis = Redis()
+    file: str = ""
+    origins: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def public_url(self, port: int = 0) -> str:
+        """The address people use, without a slash at the end; ``port``: the one really bound."""
+        return self.server.public_url.rstrip("/") or f"http://localhost:{port or self.server.port}"
+
+    def database_url(self) -> str:
+        """The database with its password, as SQLAlchemy reads it, without a driver chosen; SQLite when
+        no other is set."""
+        from urllib.parse import quote, urlsplit
+
+        url = self.database.url
+        if not url:
+            return f"sqlite:///{self.server.data.rstrip('/')}/zhike.db"
+        if not self.database.password:
+            return url
+        parts = urlsplit(url)
+        user, at, host = parts.netloc.rpartition("@")
+        return parts._replace(
+            netloc=f"{user.partition(':')[0]}:{quote(self.database.password, safe='')}{at or '@'}{host}"
+        ).geturl()
+
+
+class Setting(NamedTuple):
+    """One setting as the reader and the reference page see it."""
+
+    section: str
+    field: str
+    key: str
+    doc: Doc
+    default: Any
+
+    @property
+    def path(self) -> str:
+        """``section.key``."""
+        return f"{self.section}.{self.key}"
+
+    @property
+    def variable(self) -> str:
+        """The name in the environment."""
+        return f"ZHIKE_{self.section}__{self.key}".upper()
+
+
+_UNITS = {"duration": "_s", "size": "_bytes"}
+
+
+def section_types() -> dict[str, type[Section]]:
+    """The sections by name, in the order of the manual."""
+    return {name: kind for name, kind in Settings.__annotations__.items()
+            if isinstance(kind, type) and issubclass(kind, Section)}
+
+
+def settings_of(name: str, section: type[Section]) -> Iterator[Setting]:
+    """What one section declares."""
+    for field, default in zip(section.__struct_fields__, section.__struct_defaults__, strict=True):
+        doc = next(iter(getattr(section.__annotations__[field], "__metadata__", ())), None)
+        if isinstance(doc, Doc):
+            yield Setting(name, field, field.removesuffix(_UNITS.get(doc.kind, "\0")), doc, default)
+
+
+def all_settings() -> dict[str, Setting]:
+    """Every setting by ``section.key``."""
+    return {setting.path: setting for name, section in section_types().items()
+            for setting in settings_of(name, section)}
