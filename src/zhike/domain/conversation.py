@@ -24,6 +24,9 @@ STATUS_OF_HOLDER: dict[Holder, Status] = {
 class Conversation(msgspec.Struct, omit_defaults=True):
     """One conversation as stored. ``*_at`` are milliseconds since 1970 UTC.
 
+    ``sender``: the contact's sender key (see ``Contact``), kept here so that an event finds its
+    way to the visitor's connections without another look-up.
+
     ``answered_seq``: every incoming message up to this seq has been answered (or covered by a
     person). ``last_incoming_seq > answered_seq`` with holder ``bot`` means: owed an answer.
     """
@@ -31,6 +34,7 @@ class Conversation(msgspec.Struct, omit_defaults=True):
     id: int
     inbox_id: int
     contact_id: int
+    sender: str
     status: Status
     holder: Holder
     holder_epoch: int

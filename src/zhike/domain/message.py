@@ -48,19 +48,24 @@ class TraceStep(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What stands as JSON in the ``payload`` column: everything of a message but its text."""
+    """What stands as JSON in the ``payload`` column: everything of a message but its text.
+
+    ``name``: the agent's name as the visitor saw it.
+    """
 
     buttons: tuple[Button, ...] = ()
     source: Source | None = None
     action: str = ""
+    name: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """What the bot wants to say. ``action`` may be ``handoff``.
 
     The JSON of a reply is made once and kept with it: rules and cached answers are stored many
-    thousand times. ``opener``: greeting-like; worth waiting a moment for the real question. ``sure``: needs no
-    fragment wait. ``cacheable``: depends on the text alone (no history, tool or personal data).
+    thousand times. ``opener``: greeting-like; worth waiting a moment for the real question.
+    ``sure``: needs no fragment wait. ``cacheable``: depends on the text alone (no history, tool
+    or personal data).
     """
 
     text: str

@@ -7,6 +7,8 @@ database (``ascii_key``/``text_key`` pick a binary collation where the default f
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,6 +24,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
 
 metadata = MetaData(naming_convention={
     "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -39,45 +42,44 @@ Digest = LargeBinary(16).with_variant(mysql.BINARY(16), "mysql", "mariadb")
 
 def key(length: int) -> String:
     """A key that compares byte for byte everywhere."""
-    return String(length).with_variant(  # type: ignore[return-value]
+    return String(length).with_variant(
         mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
 
 
-_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin",
-          "mariadb_engine": "InnoDB", "mariadb_charset": "utf8mb4",
-          "mariadb_collate": "utf8mb4_bin"}
+def table(name: str, *parts: SchemaItem, **options: Any) -> Table:
+    """A table of ours: InnoDB and binary collation where the database is MariaDB or MySQL."""
+    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4",
+                 mysql_collate="utf8mb4_bin", mariadb_engine="InnoDB", mariadb_charset="utf8mb4",
+                 mariadb_collate="utf8mb4_bin", **options)
 
-meta = Table("meta", metadata, Column("name", key(64), primary_key=True),
-             Column("value", LongText, nullable=False), **_MYSQL)
 
-id_blocks = Table("id_blocks", metadata, Column("name", key(32), primary_key=True),
-                  Column("next_id", BigInteger, nullable=False), **_MYSQL)
+meta = table("meta", Column("name", key(64), primary_key=True),
+             Column("value", LongText, nullable=False))
 
-bots = Table(
-    "bots", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+id_blocks = table("id_blocks", Column("name", key(32), primary_key=True),
+                  Column("next_id", BigInteger, nullable=False))
+
+bots = table("bots", Column("id", Id, primary_key=True, autoincrement=False),
     Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
     Column("settings", LongText, nullable=False), Column("knowledge_version", BigInteger, nullable=False),
-    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False), **_MYSQL)
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
 
-inboxes = Table(
-    "inboxes", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+inboxes = table("inboxes", Column("id", Id, primary_key=True, autoincrement=False),
     Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
     Column("channel", key(32), nullable=False), Column("bot_id", Id, ForeignKey("bots.id")),
     Column("settings", LongText, nullable=False),
-    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False), **_MYSQL)
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
 
-articles = Table(
-    "articles", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+articles = table("articles", Column("id", Id, primary_key=True, autoincrement=False),
     Column("bot_id", Id, ForeignKey("bots.id"), nullable=False),
     Column("key", key(128), nullable=False), Column("lang", key(16), nullable=False),
     Column("category", String(200), nullable=False), Column("question", LongText, nullable=False),
     Column("answer", LongText, nullable=False), Column("variants", LongText, nullable=False),
     Column("buttons", LongText, nullable=False), Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
-    UniqueConstraint("bot_id", "key", "lang"), **_MYSQL)
+    UniqueConstraint("bot_id", "key", "lang"))
 
-rules = Table(
-    "rules", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+rules = table("rules", Column("id", Id, primary_key=True, autoincrement=False),
     Column("bot_id", Id, ForeignKey("bots.id"), nullable=False),
     Column("key", key(128), nullable=False), Column("lang", key(16), nullable=False),
     Column("kind", key(16), nullable=False), Column("match", LongText, nullable=False),
@@ -85,29 +87,27 @@ rules = Table(
     Column("action", key(32), nullable=False), Column("opener", Boolean, nullable=False),
     Column("position", Integer, nullable=False), Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
-    UniqueConstraint("bot_id", "key"), **_MYSQL)
+    UniqueConstraint("bot_id", "key"))
 
-contacts = Table(
-    "contacts", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+contacts = table("contacts", Column("id", Id, primary_key=True, autoincrement=False),
     Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
     Column("sender", key(160), nullable=False), Column("name", String(200), nullable=False),
     Column("email", String(320), nullable=False), Column("phone", String(64), nullable=False),
     Column("attributes", LongText, nullable=False), Column("created_at", Ms, nullable=False),
-    Column("last_seen_at", Ms, nullable=False), UniqueConstraint("inbox_id", "sender"), **_MYSQL)
+    Column("last_seen_at", Ms, nullable=False), UniqueConstraint("sender", "inbox_id"))
 
-agents = Table(
-    "agents", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+agents = table("agents", Column("id", Id, primary_key=True, autoincrement=False),
     Column("email", key(320), nullable=False, unique=True), Column("name", String(200), nullable=False),
     Column("role", key(16), nullable=False), Column("password_hash", String(255), nullable=False),
     Column("enabled", Boolean, nullable=False), Column("lang", key(16), nullable=False),
-    Column("created_at", Ms, nullable=False), Column("last_seen_at", Ms, nullable=False), **_MYSQL)
+    Column("created_at", Ms, nullable=False), Column("last_seen_at", Ms, nullable=False))
 
-conversations = Table(
-    "conversations", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+conversations = table("conversations", Column("id", Id, primary_key=True, autoincrement=False),
     Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
     Column("contact_id", Id, ForeignKey("contacts.id"), nullable=False),
-    Column("open_key", Digest, unique=True,
-           comment="digest of inbox and contact while not resolved: one open conversation each"),
+    Column("sender", key(160), nullable=False),
+    Column("open_key", key(190), unique=True,
+           comment="inbox and sender while not resolved: one open conversation each"),
     Column("status", key(16), nullable=False), Column("holder", key(16), nullable=False),
     Column("holder_epoch", BigInteger, nullable=False), Column("agent_id", Id, ForeignKey("agents.id")),
     Column("last_seq", BigInteger, nullable=False),
@@ -119,10 +119,9 @@ conversations = Table(
     Column("waiting_since", Ms), Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
     Index("ix_conversations_contact_id", "contact_id"),
-    Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"), **_MYSQL)
+    Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 
-messages = Table(
-    "messages", metadata,
+messages = table("messages",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True,
            autoincrement=False),
     Column("seq", Id, primary_key=True, autoincrement=False),
@@ -134,45 +133,39 @@ messages = Table(
     Column("payload", LongText, nullable=False), Column("trace", LongText, nullable=False),
     Column("epoch", BigInteger, nullable=False), Column("created_at", Ms, nullable=False),
     Index("uq_messages_dedup_key", "dedup_key", unique=True),
-    sqlite_with_rowid=False, **_MYSQL)
+    sqlite_with_rowid=False)
 
-api_keys = Table(
-    "api_keys", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+api_keys = table("api_keys", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("secret_hash", Digest, nullable=False, unique=True),
     Column("role", key(16), nullable=False), Column("created_at", Ms, nullable=False),
-    Column("last_used_at", Ms), Column("revoked_at", Ms), Column("created_by", Id), **_MYSQL)
+    Column("last_used_at", Ms), Column("revoked_at", Ms), Column("created_by", Id))
 
-sessions = Table(
-    "sessions", metadata, Column("token_hash", Digest, primary_key=True),
+sessions = table("sessions", Column("token_hash", Digest, primary_key=True),
     Column("agent_id", Id, ForeignKey("agents.id"), nullable=False),
     Column("csrf", key(64), nullable=False), Column("created_at", Ms, nullable=False),
     Column("expires_at", Ms, nullable=False), Column("address", String(64), nullable=False),
     Column("user_agent", String(300), nullable=False),
-    Index("ix_sessions_agent_id", "agent_id"), **_MYSQL)
+    Index("ix_sessions_agent_id", "agent_id"))
 
-audit = Table(
-    "audit", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+audit = table("audit", Column("id", Id, primary_key=True, autoincrement=False),
     Column("at", Ms, nullable=False), Column("actor", String(200), nullable=False),
     Column("action", key(64), nullable=False), Column("target", String(200), nullable=False),
-    Column("detail", LongText, nullable=False), Index("ix_audit_at", "at"), **_MYSQL)
+    Column("detail", LongText, nullable=False), Index("ix_audit_at", "at"))
 
-ratings = Table(
-    "ratings", metadata, Column("conversation_id", Id, ForeignKey("conversations.id"),
+ratings = table("ratings", Column("conversation_id", Id, ForeignKey("conversations.id"),
                                 primary_key=True, autoincrement=False),
     Column("score", Integer, nullable=False), Column("comment", LongText, nullable=False),
-    Column("created_at", Ms, nullable=False), **_MYSQL)
+    Column("created_at", Ms, nullable=False))
 
-jobs = Table(
-    "jobs", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+jobs = table("jobs", Column("id", Id, primary_key=True, autoincrement=False),
     Column("kind", key(64), nullable=False), Column("key", key(190), nullable=False, unique=True),
     Column("payload", LongText, nullable=False), Column("due_at", Ms, nullable=False),
     Column("state", key(16), nullable=False, comment="due | running | done | failed"),
     Column("lease_until", Ms, nullable=False), Column("attempts", Integer, nullable=False),
     Column("max_attempts", Integer, nullable=False), Column("last_error", LongText, nullable=False),
-    Column("created_at", Ms, nullable=False), Index("ix_jobs_state_due_at", "state", "due_at"), **_MYSQL)
+    Column("created_at", Ms, nullable=False), Index("ix_jobs_state_due_at", "state", "due_at"))
 
-outbox = Table(
-    "outbox", metadata, Column("id", Id, primary_key=True, autoincrement=False),
+outbox = table("outbox", Column("id", Id, primary_key=True, autoincrement=False),
     Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
     Column("conversation_id", Id, nullable=False), Column("seq", BigInteger, nullable=False),
     Column("channel", key(32), nullable=False), Column("payload", LongText, nullable=False),
@@ -180,4 +173,4 @@ outbox = Table(
     Column("due_at", Ms, nullable=False), Column("lease_until", Ms, nullable=False),
     Column("attempts", Integer, nullable=False), Column("last_error", LongText, nullable=False),
     Column("created_at", Ms, nullable=False), UniqueConstraint("conversation_id", "seq", "channel"),
-    Index("ix_outbox_state_due_at", "state", "due_at"), **_MYSQL)
+    Index("ix_outbox_state_due_at", "state", "due_at"))

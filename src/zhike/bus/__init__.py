@@ -1,0 +1,1 @@
+"""All that crosses from a conversation to a connection goes through here."""

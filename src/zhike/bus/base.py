@@ -1,0 +1,70 @@
+"""The port between those who store messages and those who hold connections.
+
+One process may hold a visitor's connection while another stores the agent's reply. Whoever
+committed publishes; every node hands what comes to its hub. A node never blocks: events of the
+own process arrive at once and in order, others when the transport brings them. A lost event does
+no harm beyond delay: a hub sees the gap in ``seq`` and reads from the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+
+class Stored:
+    """What a sender is told about its own message. ``at``: ms since 1970 UTC."""
+
+    __slots__ = ("at", "client_msg_id", "conversation_id", "duplicate", "seq")
+
+    def __init__(self, client_msg_id: str, conversation_id: int, seq: int, at: int, *,
+                 duplicate: bool = False) -> None:
+        self.client_msg_id = client_msg_id
+        self.conversation_id = conversation_id
+        self.seq = seq
+        self.at = at
+        self.duplicate = duplicate
+
+
+class Event:
+    """Something happened in a conversation.
+
+    ``seq``: 0 = not numbered (typing, read, state). ``epoch``: the holder epoch it belongs to.
+    ``frame``: encoded for the visitor, b"" = not for visitors. ``agent_frame``: for agents who
+    watch the conversation. ``list_frame``: for agents' conversation lists of the inbox.
+    ``source`` and ``ack`` exist only in the process that stored the message: who sent it, and
+    what it is told instead of the event.
+    """
+
+    __slots__ = ("ack", "agent_frame", "conversation_id", "epoch", "frame", "inbox_id", "list_frame",
+                 "sender", "seq", "source")
+
+    def __init__(self, conversation_id: int, inbox_id: int, sender: str, *, seq: int = 0, epoch: int = 0,
+                 frame: bytes = b"", agent_frame: bytes = b"", list_frame: bytes = b"",
+                 source: Any = None, ack: Stored | None = None) -> None:
+        self.conversation_id = conversation_id
+        self.inbox_id = inbox_id
+        self.sender = sender
+        self.seq = seq
+        self.epoch = epoch
+        self.frame = frame
+        self.agent_frame = agent_frame
+        self.list_frame = list_frame
+        self.source = source
+        self.ack = ack
+
+
+Handler = Callable[[Sequence[Event]], None]
+
+
+class BusNode(Protocol):
+    """One process's end of the bus."""
+
+    def attach(self, handler: Handler) -> None:
+        """``handler`` gets every event, own ones first and in order."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Hands events to every node; never blocks, never raises for a lost peer."""
+
+    def close(self) -> None:
+        """Leaves the bus."""

@@ -1,0 +1,31 @@
+"""The few sentences the desk itself says to visitors, in both languages."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+SYSTEM_TEXTS: dict[str, dict[Literal["zh", "en"], str]] = {
+    "queued": {"zh": "已为您转接人工客服，请稍候。",
+               "en": "I have passed you to our team. Someone will be with you shortly."},
+    "taken": {"zh": "客服 {name} 已接入，为您服务。", "en": "{name} has joined and is here to help."},
+    "returned": {"zh": "人工客服已结束服务，由机器人继续为您解答。",
+                 "en": "Our agent has left; the bot is here for further questions."},
+    "resolved": {"zh": "本次会话已结束，感谢您的咨询。有问题随时再来。",
+                 "en": "This conversation is closed. Thank you, and write to us any time."},
+    "fallback": {"zh": "抱歉，这个问题我还不会。您可以换个说法，或转人工客服。",
+                 "en": "Sorry, I don't know this one. Try other words, or ask for a person."},
+}
+
+
+def pick(texts: dict[Any, Any], lang: str) -> str:
+    """The text in ``lang``, else in the other language, else ""."""
+    value = texts.get(lang) or texts.get("en") or texts.get("zh") or ""
+    return str(value)
+
+
+def system_text(name: str, lang: str, values: dict[str, str]) -> str:
+    """One of :data:`SYSTEM_TEXTS`, filled in."""
+    text = pick(SYSTEM_TEXTS[name], lang if lang in ("zh", "en") else "zh")
+    for key, value in values.items():
+        text = text.replace("{" + key + "}", value)
+    return text

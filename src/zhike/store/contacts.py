@@ -1,0 +1,51 @@
+"""Contacts: who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select, update
+
+from zhike.domain.knowledge import Contact
+from zhike.store.dialect import insert_many, next_ids, select_in
+from zhike.store.tables import contacts
+
+_INSERT = ("id", "inbox_id", "sender", "name", "email", "phone", "attributes", "created_at",
+           "last_seen_at")
+
+
+def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], int]]) -> dict[
+        tuple[int, str], int]:
+    """The contact ids of (inbox_id, sender, fields, now) each; makes those that are missing."""
+    if not wanted:
+        return {}
+    senders = list(dict.fromkeys(sender for _, sender, _, _ in wanted))
+    rows = select_in(conn, "contacts", ("id", "inbox_id", "sender"), "sender", senders)
+    found = {(row[1], row[2]): row[0] for row in rows}
+    missing = {(inbox_id, sender): (fields, now) for inbox_id, sender, fields, now in wanted
+               if (inbox_id, sender) not in found}
+    if missing:
+        ids = next_ids(conn, "contact", len(missing))
+        new = []
+        for contact_id, ((inbox_id, sender), (fields, now)) in zip(ids, missing.items(), strict=True):
+            found[(inbox_id, sender)] = contact_id
+            new.append((contact_id, inbox_id, sender, fields.get("name", ""), fields.get("email", ""),
+                        fields.get("phone", ""), "{}", now, now))
+        insert_many(conn, "contacts", _INSERT, new)
+    return found
+
+
+def get_contact(conn: Connection, contact_id: int) -> Contact | None:
+    """One contact, or None."""
+    import msgspec
+
+    row = conn.execute(select(contacts).where(contacts.c.id == contact_id)).mappings().first()
+    if row is None:
+        return None
+    return Contact(**{**row, "attributes": msgspec.json.decode(row["attributes"])})
+
+
+def update_known(conn: Connection, contact_id: int, fields: dict[str, str], now: int) -> None:
+    """What the shop told us of a known customer, newer than what we have."""
+    values = {name: fields[name] for name in ("name", "email", "phone") if fields.get(name)}
+    conn.execute(update(contacts).where(contacts.c.id == contact_id).values(last_seen_at=now, **values))

@@ -1,0 +1,343 @@
+"""The unit of work: one transaction that stores what a batch brought.
+
+This is where the promises are kept (DESIGN §2): the unique key decides what is new; messages are
+numbered here and nowhere else; every outgoing message is checked against holder and epoch here.
+The steps: read and lock the conversations, make those that are missing, look up known keys, go
+through the entries in order, write. Entries of other conversations never influence each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection
+
+from zhike.domain.conversation import STATUS_OF_HOLDER, Conversation, Holder
+from zhike.domain.message import Payload, encode
+from zhike.domain.unit import BotReply, Change, Entry, Incoming, Row, open_key
+from zhike.domain.words import system_text
+from zhike.store import contacts as contact_rows
+from zhike.store import conversations as conversation_rows
+from zhike.store.dialect import insert_many, next_ids
+from zhike.store.messages import by_dedup_keys, pack_answers
+
+_MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
+                    "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
+_OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "payload", "state", "due_at",
+                   "lease_until", "attempts", "last_error", "created_at")
+
+
+class Result:
+    """``rows``: stored messages in order of effect. ``changed``: conversations whose holder or
+    status changed, in order."""
+
+    __slots__ = ("changed", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.changed: list[Conversation] = []
+
+
+def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> Result:
+    """Stores one unit; fills in the outcome of every entry.
+
+    Args:
+        conn: a connection in a transaction (SQLite: holding the write lock).
+        entries: in order of effect.
+        channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
+
+    Raises:
+        sqlalchemy.exc.IntegrityError: a key that was not looked up exists, or another instance
+            made the same contact at this moment. Nothing is stored; run again with look-ups.
+    """
+    return _Unit(conn, entries, channels).commit()
+
+
+class _Unit:
+    def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> None:
+        self.conn = conn
+        self.entries = entries
+        self.channels = channels
+        self.result = Result()
+        self.by_key: dict[str, Conversation] = {}
+        self.by_id: dict[int, Conversation] = {}
+        self.known: dict[str, tuple[int, int, str, int]] = {}
+        self.touched: dict[int, Conversation] = {}
+        self.state_changed: dict[int, Conversation] = {}
+        self.message_rows: list[tuple[object, ...]] = []
+        self.outbox: list[Row] = []
+
+    def commit(self) -> Result:
+        self._read()
+        for entry in self.entries:
+            if isinstance(entry, Incoming):
+                if entry.agent_id:
+                    self._from_agent(entry)
+                else:
+                    self._from_visitor(entry)
+            elif isinstance(entry, BotReply):
+                self._bot_reply(entry)
+            else:
+                self._change(entry)
+        self._write()
+        return self.result
+
+    # ---- reading -----------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        keys: dict[str, Incoming] = {}
+        ids: set[int] = set()
+        digests: list[bytes] = []
+        for entry in self.entries:
+            if isinstance(entry, Incoming):
+                if entry.agent_id:
+                    ids.add(entry.conversation_id)
+                else:
+                    keys.setdefault(open_key(entry.inbox_id, entry.sender), entry)
+                if entry.look_up:
+                    digests.append(entry.dedup_key)
+                if entry.previous_key is not None:
+                    digests.append(entry.previous_key)
+            else:
+                ids.add(entry.conversation_id)
+        if digests:
+            self.known = by_dedup_keys(self.conn, list(dict.fromkeys(digests)))
+        if keys:
+            self.by_key = conversation_rows.by_open_keys(self.conn, list(keys))
+            self.by_id = {c.id: c for c in self.by_key.values()}
+        missing = [i for i in ids if i not in self.by_id]
+        if missing:
+            for conversation in conversation_rows.by_ids(self.conn, sorted(missing), lock=True).values():
+                self.by_id[conversation.id] = conversation
+
+    def _conversation_of(self, entry: Incoming) -> Conversation:
+        """The sender's open conversation, made now if there is none."""
+        key = open_key(entry.inbox_id, entry.sender)
+        conversation = self.by_key.get(key)
+        if conversation is not None and conversation.holder == "none":
+            # resolved earlier in this very unit: free its open key before the next one takes it
+            conversation_rows.update_state(self.conn, [(conversation, "")])
+            conversation = None
+            del self.by_key[key]
+        if conversation is None:
+            self._make_conversations()
+            conversation = self.by_key[key]
+        return conversation
+
+    def _make_conversations(self) -> None:
+        """Makes what is missing for all new messages of the unit at once."""
+        wanted: dict[str, Incoming] = {}
+        for entry in self.entries:
+            if isinstance(entry, Incoming) and not entry.agent_id and not entry.outcome:
+                key = open_key(entry.inbox_id, entry.sender)
+                if key not in self.by_key and self._is_new(entry):
+                    wanted.setdefault(key, entry)
+        found = contact_rows.ensure(self.conn, [(e.inbox_id, e.sender, e.contact or {}, e.at)
+                                                for e in wanted.values()])
+        ids = next_ids(self.conn, "conversation", len(wanted))
+        made: list[tuple[Conversation, str]] = []
+        for conversation_id, (key, entry) in zip(ids, wanted.items(), strict=True):
+            conversation = Conversation(
+                conversation_id, entry.inbox_id, found[(entry.inbox_id, entry.sender)], entry.sender,
+                "pending", "bot", 1, 0, 0, 0, entry.at, entry.at, lang=entry.lang)
+            self.by_key[key] = self.by_id[conversation_id] = conversation
+            made.append((conversation, key))
+        conversation_rows.insert_conversations(self.conn, made)
+        self.result.changed += [conversation for conversation, _ in made]
+
+    def _is_new(self, entry: Incoming) -> bool:
+        """True if it will be stored: not known yet, and its predecessor (if it has one) is."""
+        if entry.dedup_key.hex().upper() in self.known:
+            return False
+        return entry.previous_key is None or entry.previous_key.hex().upper() in self.known
+
+    # ---- one entry ---------------------------------------------------------------------------
+
+    def _already(self, entry: Incoming) -> bool:
+        """Settles a message that was stored before, or whose predecessor is still missing."""
+        digest = entry.dedup_key.hex().upper() if self.known else ""
+        stored = self.known.get(digest) if digest else None
+        if stored is not None:
+            entry.conversation = self.by_id.get(stored[0])
+            entry.conversation_id, entry.seq, text, entry.stored_at = stored
+            entry.outcome = "duplicate" if text == entry.text else "conflict"
+            return True
+        if entry.previous_key is not None and entry.previous_key.hex().upper() not in self.known:
+            entry.outcome = "waiting"
+            return True
+        return False
+
+    def _from_visitor(self, entry: Incoming) -> None:
+        if self._already(entry):
+            return
+        conversation = self._conversation_of(entry)
+        owed_nothing = conversation.answered_seq >= conversation.last_incoming_seq
+        self._store_incoming(entry, conversation)
+        if conversation.holder != "bot":
+            return
+        if entry.action == "handoff":
+            self._system(conversation, "queued", entry.at)
+            self._hold(conversation, "queue", entry.at)
+        elif entry.reply is not None and owed_nothing:
+            self._say(conversation, entry, (entry.seq,))
+            entry.reply_stored = True
+
+    def _store_incoming(self, entry: Incoming, conversation: Conversation) -> None:
+        seq = conversation.last_seq + 1
+        self._row(Row(conversation, seq, "incoming", "contact", entry.text, entry.at,
+                      sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry),
+                  entry.dedup_key)
+        conversation.last_incoming_seq = seq
+        if entry.lang:
+            conversation.lang = entry.lang
+        if conversation.holder == "queue" and conversation.waiting_since is None:
+            conversation.waiting_since = entry.at
+            self.state_changed[conversation.id] = conversation
+        self._stored(entry, conversation, seq)
+
+    def _stored(self, entry: Incoming, conversation: Conversation, seq: int) -> None:
+        entry.outcome, entry.seq, entry.stored_at = "stored", seq, entry.at
+        entry.conversation, entry.conversation_id = conversation, conversation.id
+        # later entries of this unit may name it as their predecessor, or be its retry
+        self.known[entry.dedup_key.hex().upper()] = (conversation.id, seq, entry.text, entry.at)
+
+    def _from_agent(self, entry: Incoming) -> None:
+        conversation = self.by_id.get(entry.conversation_id)
+        if conversation is None:
+            entry.outcome = "not_found"
+            return
+        if self._already(entry):
+            return
+        if entry.note:
+            direction = "note"
+        elif conversation.holder == "none":
+            entry.outcome = "resolved"
+            return
+        elif conversation.holder != "agent" or conversation.agent_id != entry.agent_id:
+            entry.outcome = "not_holder"
+            return
+        else:
+            direction = "outgoing"
+        seq = conversation.last_seq + 1
+        self._row(Row(conversation, seq, direction, "agent", entry.text, entry.at,
+                      sender_id=entry.agent_id, agent_name=entry.agent_name,
+                      client_msg_id=entry.client_msg_id, entry=entry), entry.dedup_key)
+        if direction == "outgoing":
+            conversation.answered_seq = conversation.last_incoming_seq
+            if conversation.waiting_since is not None:
+                conversation.waiting_since = None
+                self.state_changed[conversation.id] = conversation
+        self._stored(entry, conversation, seq)
+
+    def _bot_reply(self, entry: BotReply) -> None:
+        conversation = self.by_id.get(entry.conversation_id)
+        if (conversation is None or conversation.holder != "bot"
+                or conversation.holder_epoch != entry.epoch
+                or conversation.answered_seq >= entry.answers[-1]):
+            entry.outcome = "stale"
+            return
+        self._say(conversation, entry, entry.answers)
+        entry.outcome = "stored"
+
+    def _say(self, conversation: Conversation, entry: Incoming | BotReply, answers: tuple[int, ...]) -> None:
+        """The bot speaks. Its caller has checked that it may."""
+        reply = entry.reply
+        assert reply is not None
+        self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", reply.text, entry.at,
+                      answers=answers, reply=reply))
+        conversation.answered_seq = max(conversation.answered_seq, answers[-1])
+        if reply.action == "handoff":
+            self._hold(conversation, "queue", entry.at)
+
+    def _change(self, entry: Change) -> None:
+        conversation = self.by_id.get(entry.conversation_id)
+        entry.conversation = conversation
+        if conversation is None:
+            entry.outcome = "not_found"
+        elif conversation.holder == "none":
+            entry.outcome = "unchanged" if entry.kind == "resolve" else "resolved"
+        elif not entry.force and conversation.holder == "agent" and conversation.agent_id != entry.agent_id:
+            entry.outcome = "unchanged"
+        else:
+            entry.outcome = "done"
+            self._move(entry, conversation)
+
+    def _move(self, entry: Change, conversation: Conversation) -> None:
+        at = entry.at
+        if entry.kind == "take":
+            if conversation.holder == "agent" and conversation.agent_id == entry.agent_id:
+                entry.outcome = "unchanged"
+                return
+            self._system(conversation, "taken", at, name=entry.agent_name)
+            self._hold(conversation, "agent", at, agent_id=entry.agent_id)
+        elif entry.kind == "return":
+            if conversation.holder == "bot":
+                entry.outcome = "unchanged"
+                return
+            self._system(conversation, "returned", at)
+            # what was asked while a person held it is theirs: the bot starts with the next question
+            conversation.answered_seq = conversation.last_incoming_seq
+            self._hold(conversation, "bot", at)
+        elif entry.kind == "queue":
+            if conversation.holder == "queue":
+                entry.outcome = "unchanged"
+                return
+            self._system(conversation, "queued", at)
+            self._hold(conversation, "queue", at)
+        else:
+            self._system(conversation, "resolved", at)
+            conversation.answered_seq = conversation.last_incoming_seq
+            self._hold(conversation, "none", at)
+
+    # ---- effects -----------------------------------------------------------------------------
+
+    def _hold(self, conversation: Conversation, holder: Holder, at: int, agent_id: int | None = None) -> None:
+        conversation.holder = holder
+        conversation.status = STATUS_OF_HOLDER[holder]
+        conversation.holder_epoch += 1
+        conversation.agent_id = agent_id
+        conversation.waiting_since = at if holder == "queue" else None
+        conversation.updated_at = at
+        self.touched[conversation.id] = conversation
+        self.state_changed[conversation.id] = conversation
+        self.result.changed.append(conversation)
+
+    def _system(self, conversation: Conversation, what: str, at: int, **values: str) -> None:
+        self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "system",
+                      system_text(what, conversation.lang, values), at))
+
+    def _row(self, row: Row, dedup_key: bytes | None = None) -> None:
+        conversation = row.conversation
+        conversation.last_seq = row.seq
+        conversation.updated_at = row.at
+        if row.direction != "note":
+            conversation.last_text = row.text[:conversation_rows.LAST_TEXT_CHARS]
+        self.touched[conversation.id] = conversation
+        self.result.rows.append(row)
+        payload = trace = ""
+        if row.reply is not None:
+            payload, trace = row.reply.payload_json, row.reply.trace_json
+        elif row.agent_name:
+            payload = encode(Payload(name=row.agent_name)).decode()
+        self.message_rows.append((
+            conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
+            row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,
+            conversation.holder_epoch, row.at))
+        if row.direction == "outgoing" and self.channels and conversation.inbox_id in self.channels:
+            self.outbox.append(row)
+
+    def _write(self) -> None:
+        if self.message_rows:
+            insert_many(self.conn, "messages", _MESSAGE_COLUMNS, self.message_rows)
+        if self.touched:
+            conversation_rows.update_hot(self.conn, list(self.touched.values()))
+        if self.state_changed:
+            conversation_rows.update_state(
+                self.conn, [(c, "" if c.holder == "none" else open_key(c.inbox_id, c.sender))
+                            for c in self.state_changed.values()])
+        if self.outbox:
+            ids = next_ids(self.conn, "outbox", len(self.outbox))
+            insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [
+                (outbox_id, row.conversation.inbox_id, row.conversation.id, row.seq,
+                 self.channels[row.conversation.inbox_id], "", "due", row.at, 0, 0, "", row.at)
+                for outbox_id, row in zip(ids, self.outbox, strict=True)])
