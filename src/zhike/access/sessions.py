@@ -1,0 +1,135 @@
+"""Agents' sign-in sessions: a random cookie, its digest in the database, a CSRF token beside it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
+
+from zhike.access import tokens
+from zhike.clock import NowMs
+from zhike.domain.agent import Agent
+from zhike.errors import ZhikeError
+from zhike.ids import new_token
+from zhike.store import sessions as rows
+
+COOKIE = "zhike_session"
+CSRF_HEADER = "x-csrf-token"
+LIFETIME_MS = 14 * 24 * 3600 * 1000
+"""Two weeks without use; use prolongs it (at most once in :data:`PROLONG_AFTER_MS`)."""
+PROLONG_AFTER_MS = 3600 * 1000
+FRESH_MS = 5_000
+"""How long a session read from the database is believed: the time within which the end of a session on
+another node takes effect here. On the node where it ends it takes effect at once."""
+CACHE_SIZE = 4_096
+
+
+class Database(Protocol):
+    """The store, as far as it is needed here."""
+
+    def write(self, fn: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+        """Runs ``fn(conn, *args)`` in one transaction."""
+
+    def read(self, fn: Callable[..., Any], *args: Any) -> Awaitable[Any]:
+        """The same, reading."""
+
+
+class Session(NamedTuple):
+    """A valid session."""
+
+    agent: Agent
+    csrf: str
+    token_hash: bytes
+    expires_at: int
+
+
+class Sessions:
+    """Opens, finds and ends sessions. ``on_end`` (set by the app) hears of agents whose sessions ended,
+    so that their sockets are closed too."""
+
+    def __init__(self, store: Database, now: NowMs) -> None:
+        self._store = store
+        self._now = now
+        self._cache: dict[bytes, tuple[int, Session]] = {}
+        self.on_end: Callable[[int], None] = lambda agent_id: None
+
+    async def open(self, agent: Agent, address: str, user_agent: str) -> tuple[str, Session]:
+        """A new session; returns the cookie's value, which exists nowhere else, and the session."""
+        token = tokens.new_session_token()
+        now = self._now()
+        session = Session(agent, new_token(24), tokens.digest(token), now + LIFETIME_MS)
+        await self._store.write(rows.add, session.token_hash, agent.id, session.csrf, now,
+                                session.expires_at, address[:64], user_agent[:300])
+        return token, session
+
+    async def find(self, token: str) -> Session:
+        """The session of a cookie.
+
+        Raises:
+            ZhikeError: ``unauthenticated`` without a cookie, ``session_revoked`` if it ended, ran out,
+                or the agent was disabled.
+        """
+        if not token:
+            raise ZhikeError("unauthenticated")
+        key = tokens.digest(token)
+        now = self._now()
+        cached = self._cache.get(key)
+        if cached is not None and now - cached[0] < FRESH_MS and cached[1].expires_at > now:
+            return cached[1]
+        self._cache.pop(key, None)
+        row = await self._store.read(rows.find, key, now)
+        if row is None:
+            raise ZhikeError("session_revoked")
+        agent, csrf, expires_at = row
+        if expires_at - now < LIFETIME_MS - PROLONG_AFTER_MS:
+            expires_at = now + LIFETIME_MS
+            await self._store.write(rows.prolong, key, expires_at, agent.id, now)
+        session = Session(agent, csrf, key, expires_at)
+        if len(self._cache) >= CACHE_SIZE:
+            del self._cache[next(iter(self._cache))]
+        self._cache[key] = (now, session)
+        return session
+
+    async def close(self, session: Session) -> None:
+        """Signs out."""
+        self._cache.pop(session.token_hash, None)
+        await self._store.write(rows.delete_one, session.token_hash)
+        self.on_end(session.agent.id)
+
+    def forget(self, agent_id: int) -> None:
+        """Call after an agent's row or sessions changed: nothing old is believed any more."""
+        for key in [key for key, (_, session) in self._cache.items() if session.agent.id == agent_id]:
+            del self._cache[key]
+
+    def ended(self, agent_id: int) -> None:
+        """Call after all sessions of an agent were deleted."""
+        self.forget(agent_id)
+        self.on_end(agent_id)
+
+
+def check_csrf(session: Session, shown: str) -> None:
+    """Compares the header with the session's token.
+
+    Raises:
+        ZhikeError: ``csrf``.
+    """
+    if not hmac.compare_digest(session.csrf.encode(), shown.encode("utf-8", "replace")):
+        raise ZhikeError("csrf")
+
+
+def cookie_of(header: str) -> str:
+    """Our cookie's value in a Cookie header, or ""."""
+    if COOKIE not in header:
+        return ""
+    for part in header.split(";"):
+        name, _, value = part.strip().partition("=")
+        if name == COOKIE:
+            return value.strip('"')
+    return ""
+
+
+def set_cookie(token: str, *, secure: bool) -> str:
+    """The Set-Cookie header of a sign-in; ``token`` "" removes the cookie."""
+    age = LIFETIME_MS // 1000 if token else 0
+    return (f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"
+            + ("; Secure" if secure else ""))
