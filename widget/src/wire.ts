@@ -1,0 +1,170 @@
+/** The protocol of version 1 as the browser sees it; the truth is src/zhike/domain/wire.py.
+ *
+ * The server leaves out fields that hold their default, so everything with a default is optional. */
+
+export const PROTOCOL_VERSION = 1;
+
+export type Status = "open" | "pending" | "snoozed" | "resolved";
+export type Holder = "bot" | "queue" | "agent" | "none";
+export type Direction = "incoming" | "outgoing" | "note";
+export type SenderType = "contact" | "bot" | "agent" | "system";
+
+export interface ErrorBody {
+  code: string;
+  message: string;
+  retry: "never" | "later" | "now";
+  help?: string;
+  retry_after_s?: number;
+  field?: string;
+  details?: Record<string, unknown>;
+}
+
+export interface CustomerClaim {
+  id: string;
+  expires: number;
+  sig: string;
+  name?: string;
+  email?: string;
+  phone?: string;
+}
+
+export interface Button {
+  label: string;
+  text?: string;
+  url?: string;
+}
+
+export interface Source {
+  kind: string;
+  id?: number;
+  key?: string;
+  title?: string;
+  score?: number;
+}
+
+export interface TraceStep {
+  step: string;
+  outcome: "hit" | "miss" | "low" | "skipped" | "error";
+  detail?: string;
+  score?: number;
+  took_us?: number;
+}
+
+export interface ConversationState {
+  id: number;
+  status: Status;
+  holder: Holder;
+  epoch: number;
+  last_seq: number;
+  agent_name?: string;
+  read_by_contact_seq?: number;
+  read_by_agent_seq?: number;
+}
+
+export interface MessageView {
+  conversation: number;
+  seq: number;
+  direction: Direction;
+  sender: SenderType;
+  text: string;
+  at: string;
+  sender_name?: string;
+  client_msg_id?: string;
+  answers?: number[];
+  buttons?: Button[];
+  source?: Source;
+  trace?: TraceStep[];
+}
+
+export interface Hello {
+  type: "hello";
+  v: number;
+  role: "visitor" | "agent";
+  inbox?: string;
+  token?: string;
+  customer?: CustomerClaim;
+  lang?: string;
+  conversation?: number;
+  after?: number;
+  page?: Record<string, string>;
+}
+
+export interface SendMessage {
+  type: "message";
+  client_msg_id: string;
+  text: string;
+  n?: number;
+  action?: "" | "handoff";
+  conversation?: number;
+  note?: boolean;
+}
+
+export type ClientFrame =
+  | Hello
+  | SendMessage
+  | { type: "typing"; on: boolean; conversation?: number }
+  | { type: "read"; seq: number; conversation?: number }
+  | { type: "resume"; after: number; conversation?: number }
+  | { type: "history"; before?: number; limit?: number; conversation?: number }
+  | { type: "watch"; conversation: number; after?: number; on?: boolean }
+  | { type: "ping"; id?: string };
+
+export interface Welcome {
+  type: "welcome";
+  v: number;
+  session: string;
+  role: string;
+  server_time: string;
+  heartbeat_s: number;
+  token?: string;
+  conversation?: ConversationState;
+  name?: string;
+  greeting?: string;
+  suggestions?: string[];
+  max_text_chars?: number;
+  rate_per_s?: number;
+  agent?: { id: number; name: string; role: string; email?: string };
+}
+
+export interface Ack {
+  type: "ack";
+  client_msg_id: string;
+  conversation: number;
+  seq: number;
+  at: string;
+  duplicate?: boolean;
+}
+
+export interface Messages {
+  type: "messages";
+  conversation: number;
+  items: MessageView[];
+  last_seq: number;
+  reason?: "resume" | "history";
+  more?: boolean;
+}
+
+export interface ConversationEvent {
+  type: "conversation";
+  conversation: ConversationState;
+  inbox_id?: number;
+  contact_id?: number;
+  contact_name?: string;
+  last_text?: string;
+  updated_at?: string;
+}
+
+export type ServerFrame =
+  | { type: "starting" }
+  | Welcome
+  | Ack
+  | ({ type: "message" } & MessageView)
+  | Messages
+  | { type: "delta"; conversation: number; answer_id: string; epoch: number; offset: number; text: string }
+  | { type: "withdrawn"; conversation: number; answer_id: string }
+  | { type: "typing"; conversation: number; sender: SenderType; on?: boolean }
+  | { type: "read"; conversation: number; by: "contact" | "agent"; seq: number }
+  | ConversationEvent
+  | { type: "error"; error: ErrorBody; client_msg_id?: string }
+  | { type: "going_away"; reconnect_after_ms: number }
+  | { type: "pong"; id?: string };
