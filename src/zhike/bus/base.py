@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+Frame = bytes | Callable[[], bytes] | None
+
 
 class Stored:
     """What a sender is told about its own message. ``at``: ms since 1970 UTC."""
@@ -32,26 +34,57 @@ class Event:
     ``seq``: 0 = not numbered (typing, read, state). ``epoch``: the holder epoch it belongs to.
     ``frame``: encoded for the visitor, b"" = not for visitors. ``agent_frame``: for agents who
     watch the conversation. ``list_frame``: for agents' conversation lists of the inbox.
+    A frame may be given as a function: it is encoded when the first reader wants it, and once
+    (most messages have one reader; nobody watches most bot conversations).
     ``source`` and ``ack`` exist only in the process that stored the message: who sent it, and
     what it is told instead of the event.
     """
 
-    __slots__ = ("ack", "agent_frame", "conversation_id", "epoch", "frame", "inbox_id", "list_frame",
+    __slots__ = ("_agent_frame", "_frame", "_list_frame", "ack", "conversation_id", "epoch", "inbox_id",
                  "sender", "seq", "source")
 
     def __init__(self, conversation_id: int, inbox_id: int, sender: str, *, seq: int = 0, epoch: int = 0,
-                 frame: bytes = b"", agent_frame: bytes = b"", list_frame: bytes = b"",
+                 frame: Frame = None, agent_frame: Frame = None, list_frame: Frame = None,
                  source: Any = None, ack: Stored | None = None) -> None:
         self.conversation_id = conversation_id
         self.inbox_id = inbox_id
         self.sender = sender
         self.seq = seq
         self.epoch = epoch
-        self.frame = frame
-        self.agent_frame = agent_frame
-        self.list_frame = list_frame
+        self._frame = frame
+        self._agent_frame = agent_frame
+        self._list_frame = list_frame
         self.source = source
         self.ack = ack
+
+    @property
+    def frame(self) -> bytes:
+        """For the visitor."""
+        value = self._frame
+        if not isinstance(value, bytes):
+            value = self._frame = value() if value is not None else b""
+        return value
+
+    @property
+    def agent_frame(self) -> bytes:
+        """For agents who watch."""
+        value = self._agent_frame
+        if not isinstance(value, bytes):
+            value = self._agent_frame = value() if value is not None else b""
+        return value
+
+    @property
+    def list_frame(self) -> bytes:
+        """For agents' lists."""
+        value = self._list_frame
+        if not isinstance(value, bytes):
+            value = self._list_frame = value() if value is not None else b""
+        return value
+
+    def detached(self) -> Event:
+        """The event as another process sees it: encoded, without source and ack."""
+        return Event(self.conversation_id, self.inbox_id, self.sender, seq=self.seq, epoch=self.epoch,
+                     frame=self.frame, agent_frame=self.agent_frame, list_frame=self.list_frame)
 
 
 Handler = Callable[[Sequence[Event]], None]

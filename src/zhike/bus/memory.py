@@ -35,9 +35,7 @@ class MemoryNode:
             self._handler(events)
         if len(self._bus.nodes) == 1:
             return
-        # what another process would see: no source, no ack
-        remote = [Event(e.conversation_id, e.inbox_id, e.sender, seq=e.seq, epoch=e.epoch, frame=e.frame,
-                        agent_frame=e.agent_frame, list_frame=e.list_frame) for e in events]
+        remote = [event.detached() for event in events]
         for node in self._bus.nodes:
             if node is not self and node._handler is not None:
                 node._handler(remote)

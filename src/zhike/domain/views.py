@@ -1,0 +1,54 @@
+"""What a stored thing looks like on the wire."""
+
+from __future__ import annotations
+
+import msgspec
+
+from zhike.clock import to_datetime
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Message, Payload, TraceStep
+from zhike.domain.unit import Row
+from zhike.domain.wire import ConversationEvent, ConversationState, MessageEvent, MessageView, encode
+
+_decode_payload = msgspec.json.Decoder(Payload).decode
+_decode_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
+_NO_PAYLOAD = Payload()
+
+
+def state_of(conversation: Conversation, agent_name: str = "") -> ConversationState:
+    """The conversation's state for clients."""
+    c = conversation
+    return ConversationState(c.id, c.status, c.holder, c.holder_epoch, c.last_seq, agent_name,
+                             c.read_by_contact_seq, c.read_by_agent_seq)
+
+
+def view_of(message: Message, *, for_agent: bool) -> MessageView:
+    """A message read from the store; the trace is for agents only."""
+    payload = _decode_payload(message.payload) if message.payload else _NO_PAYLOAD
+    trace = _decode_trace(message.trace) if for_agent and message.trace else ()
+    return MessageView(
+        message.conversation_id, message.seq, message.direction, message.sender_type, message.text,
+        to_datetime(message.at), payload.name, message.client_msg_id, message.answers, payload.buttons,
+        payload.source, trace)
+
+
+def row_frame(row: Row, *, for_agent: bool) -> bytes:
+    """The ``message`` frame of a row that was stored just now."""
+    reply = row.reply
+    return encode(MessageEvent(
+        row.conversation.id, row.seq, row.direction, row.sender_type,  # type: ignore[arg-type]
+        row.text, to_datetime(row.at), row.agent_name, row.client_msg_id, row.answers,
+        reply.buttons if reply else (), reply.source if reply else None,
+        reply.trace if reply and for_agent else ()))
+
+
+def list_frame(conversation: Conversation, *, contact_name: str = "", agent_name: str = "") -> bytes:
+    """The ``conversation`` frame for agents' lists."""
+    return encode(ConversationEvent(
+        state_of(conversation, agent_name), conversation.inbox_id, conversation.contact_id, contact_name,
+        conversation.last_text, to_datetime(conversation.updated_at)))
+
+
+def state_frame(conversation: Conversation, agent_name: str = "") -> bytes:
+    """The ``conversation`` frame for the visitor: state only."""
+    return encode(ConversationEvent(state_of(conversation, agent_name)))

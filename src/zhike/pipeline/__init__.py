@@ -1,0 +1,1 @@
+"""The way of a message: receive → decode → dedup → understand → route → queue → send."""

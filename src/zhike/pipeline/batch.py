@@ -1,0 +1,55 @@
+"""One micro-batch on its way: what each stage reads and adds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from zhike.domain.message import Reply
+from zhike.domain.unit import Entry, Incoming
+from zhike.domain.wire import SendMessage
+from zhike.pipeline.ports import Source
+from zhike.search.text import Question
+
+
+class Item:
+    """One message on its way. ``arrived_s``: loop time of arrival, from which deadlines count."""
+
+    __slots__ = ("arrived_s", "bot_id", "entry", "frame", "payload", "previous_key", "question",
+                 "settled", "source", "sure")
+
+    def __init__(self, source: Source, payload: bytes | SendMessage, arrived_s: float) -> None:
+        self.source = source
+        self.payload = payload
+        self.arrived_s = arrived_s
+        self.frame: SendMessage | None = None
+        self.entry: Incoming | None = None
+        self.previous_key: bytes | None = None
+        self.question: Question | None = None
+        self.bot_id = 0
+        self.sure: Reply | None = None
+        self.settled = False
+
+
+class Batch:
+    """The items of one turn of the line, and the unit they make.
+
+    Stages drop an item by settling it (its source was told) — never silently.
+    """
+
+    __slots__ = ("counts", "entries", "items", "now_ms", "now_s")
+
+    def __init__(self, items: list[Item], now_ms: int, now_s: float) -> None:
+        self.items = items
+        self.now_ms = now_ms
+        self.now_s = now_s
+        self.entries: list[Entry] = []
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, stage: str, outcome: str, number: int = 1) -> None:
+        """Counts an outcome; the metrics read it."""
+        self.counts[(stage, outcome)] += number
+
+    def keep(self, items: Iterable[Item]) -> None:
+        """Goes on with these items only."""
+        self.items = list(items)

@@ -1,0 +1,80 @@
+"""Stage 2, decode.
+
+Way: receive → **decode** → dedup.
+Outcomes: one ``SendMessage`` whatever brought it | a control frame handed back to its source |
+refused with what is wrong (`protocol_error`, `invalid_text`, `too_long`, `empty_message`, …).
+Promise: after here a text holds no U+0000, no broken Unicode, and at most 4,000 characters.
+State: none.
+Pitfall: an escaped lone surrogate (``"\\ud800"``) is valid JSON and breaks a database.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from zhike.domain.message import MAX_CLIENT_MSG_ID_CHARS, MAX_TEXT_CHARS
+from zhike.domain.wire import SendMessage, decode_client
+from zhike.errors import ZhikeError
+from zhike.pipeline.batch import Batch, Item
+
+MAX_COUNTER = 2**53
+
+
+def check(frame: SendMessage) -> ZhikeError | None:
+    """What is wrong with a message, or None."""
+    text = frame.text
+    if not text.strip() and not frame.action:
+        return ZhikeError("empty_message", field="text")
+    if len(text) > MAX_TEXT_CHARS:
+        return ZhikeError("too_long", f"({len(text)} > {MAX_TEXT_CHARS})", field="text")
+    if "\0" in text or not _encodable(text):
+        return ZhikeError("invalid_text", field="text")
+    message_id = frame.client_msg_id
+    if len(message_id) > MAX_CLIENT_MSG_ID_CHARS or "\0" in message_id or not _encodable(message_id):
+        return ZhikeError("invalid_field", field="client_msg_id")
+    if frame.n is not None and (not 1 <= frame.n <= MAX_COUNTER
+                                or not message_id.endswith(f".{frame.n}")):
+        return ZhikeError("invalid_field", 'client_msg_id must be "<stream>.<n>" when n is given.',
+                          field="n")
+    return None
+
+
+def _encodable(text: str) -> bool:
+    """False for lone surrogates."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def decode(batch: Batch) -> None:
+    """Runs the stage."""
+    kept: list[Item] = []
+    for item in batch.items:
+        payload = item.payload
+        if isinstance(payload, SendMessage):
+            frame = payload
+        else:
+            try:
+                decoded = decode_client(payload)
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                batch.count("decode", "protocol_error")
+                item.source.on_refused("", ZhikeError("protocol_error", str(error)))
+                continue
+            if not isinstance(decoded, SendMessage):
+                batch.count("decode", "control")
+                item.source.on_control(decoded)
+                continue
+            frame = decoded
+        problem = check(frame)
+        if problem is not None:
+            batch.count("decode", problem.code)
+            item.source.on_refused(frame.client_msg_id, problem)
+            continue
+        item.frame = frame
+        kept.append(item)
+    batch.count("decode", "message", len(kept))
+    batch.keep(kept)

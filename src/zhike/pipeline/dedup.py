@@ -1,0 +1,106 @@
+"""Stage 3, dedup.
+
+Way: decode → **dedup** → understand.
+Outcomes: an entry of the unit of work, with hints for the look-up | answered from memory as a
+duplicate.
+Promise: unique per (inbox, authenticated sender, client_msg_id). The unique key of the store
+decides, in the transaction; what stands here only saves look-ups.
+State: a Bloom filter of the ids this process has seen, and the last stored ids with their seq.
+Pitfall: a Bloom filter that says "never seen" knows nothing of what came before a restart or
+through another instance: it may spare a look-up, never decide.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from hashlib import blake2b
+
+from rbloom import Bloom
+
+from zhike.bus.base import Event, Stored
+from zhike.domain.unit import Incoming
+from zhike.domain.wire import SendMessage
+from zhike.pipeline.batch import Batch, Item
+from zhike.pipeline.ports import Source
+
+BLOOM_ITEMS = 1_000_000
+BLOOM_FALSE = 0.001
+"""1.8 MB per filter; a false "maybe" costs one look-up."""
+RECENT = 20_000
+"""Stored ids kept with their seq: retries come within seconds."""
+
+
+def key_of(source: Source, client_msg_id: str) -> bytes:
+    """The 128-bit dedup key. Agents' ids are their own over all inboxes."""
+    inbox = 0 if source.agent_id else source.inbox_id
+    return blake2b(f"{inbox}\0{source.sender}\0{client_msg_id}".encode(), digest_size=16).digest()
+
+
+def _hint(key: bytes) -> int:
+    """rbloom hashes with our function; the key is a good hash already (i128, signed)."""
+    return int.from_bytes(key, "little", signed=True)
+
+
+class Dedup:
+    """The hints, and the stage over them."""
+
+    def __init__(self) -> None:
+        self._bloom = Bloom(BLOOM_ITEMS, BLOOM_FALSE, _hint)
+        self._older: Bloom | None = None
+        self._bloom_count = 0
+        self._recent: OrderedDict[bytes, tuple[Stored, str]] = OrderedDict()
+
+    def __call__(self, batch: Batch) -> None:
+        """Runs the stage."""
+        kept: list[Item] = []
+        for item in batch.items:
+            frame = item.frame
+            assert frame is not None
+            source = item.source
+            key = key_of(source, frame.client_msg_id)
+            recent = self._recent.get(key)
+            if recent is not None and recent[1] == frame.text:
+                batch.count("dedup", "duplicate_recent")
+                source.on_stored(duplicate_event(source, recent[0]))
+                continue
+            item.previous_key = self._previous(source, frame)
+            item.entry = Incoming(
+                source.inbox_id, source.sender, frame.client_msg_id, key, frame.text, batch.now_ms,
+                lang=source.lang, action=frame.action, previous_key=item.previous_key,
+                agent_id=source.agent_id, agent_name=source.agent_name, note=frame.note,
+                conversation_id=frame.conversation or source.conversation_id, contact=source.contact,
+                look_up=self._maybe_seen(key))
+            kept.append(item)
+        batch.keep(kept)
+
+    def _previous(self, source: Source, frame: SendMessage) -> bytes | None:
+        """The key of the client's message n-1, unless it is known to be stored."""
+        if frame.n is None or frame.n == 1:
+            return None
+        stream = frame.client_msg_id[:-len(str(frame.n)) - 1]
+        key = key_of(source, f"{stream}.{frame.n - 1}")
+        return None if key in self._recent else key
+
+    def _maybe_seen(self, key: bytes) -> bool:
+        seen = key in self._bloom or (self._older is not None and key in self._older)
+        if not seen:
+            self._bloom.add(key)
+            self._bloom_count += 1
+            if self._bloom_count >= BLOOM_ITEMS:
+                self._older, self._bloom, self._bloom_count = (
+                    self._bloom, Bloom(BLOOM_ITEMS, BLOOM_FALSE, _hint), 0)
+        return seen
+
+    def stored(self, entry: Incoming) -> None:
+        """Remembers what the store decided."""
+        recent = self._recent
+        recent[entry.dedup_key] = (Stored(entry.client_msg_id, entry.conversation_id, entry.seq,
+                                          entry.stored_at, duplicate=True), entry.text)
+        if len(recent) > RECENT:
+            recent.popitem(last=False)
+
+
+def duplicate_event(source: Source, stored: Stored) -> Event:
+    """Tells a source where its message has been since the first time."""
+    return Event(stored.conversation_id, source.inbox_id, source.sender, seq=stored.seq, source=source,
+                 ack=stored)

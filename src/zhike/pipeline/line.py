@@ -1,0 +1,219 @@
+"""The line: seven stages over micro-batches, one commit for each batch.
+
+``STAGES`` lists the way once, in order. The line takes all that waits, runs the stages, has the
+store commit the unit in its own thread, and lets ``send`` tell everybody. No stage awaits
+anything; the only await between two batches is the commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+
+from sqlalchemy.exc import IntegrityError
+
+from zhike.bus.base import BusNode
+from zhike.clock import NowMs
+from zhike.domain.unit import Change, Entry, Incoming
+from zhike.domain.wire import SendMessage
+from zhike.errors import ZhikeError
+from zhike.pipeline.batch import Batch
+from zhike.pipeline.decode import decode
+from zhike.pipeline.dedup import Dedup
+from zhike.pipeline.ports import Answerer, Source
+from zhike.pipeline.queue import Queue
+from zhike.pipeline.receive import Receive
+from zhike.pipeline.route import Route
+from zhike.pipeline.send import Send
+from zhike.pipeline.understand import understand
+from zhike.store.engine import Store
+from zhike.store.unit import Result, commit_unit
+
+log = logging.getLogger("zhike.pipeline")
+
+STAGES = ("receive", "decode", "dedup", "understand", "route", "queue", "send")
+
+
+class LineSettings:
+    """What the line needs of the settings; see ``config.Pipeline``."""
+
+    def __init__(self, *, gather_window_s: float = 0.003, batch_max: int = 500,
+                 receive_max_messages: int = 20_000, receive_max_bytes: int = 32 << 20,
+                 fragment_wait_s: float = 1.2, out_of_order_wait_s: float = 2.0,
+                 search_batch: int = 64) -> None:
+        self.gather_window_s = gather_window_s
+        self.batch_max = batch_max
+        self.receive_max_messages = receive_max_messages
+        self.receive_max_bytes = receive_max_bytes
+        self.fragment_wait_s = fragment_wait_s
+        self.out_of_order_wait_s = out_of_order_wait_s
+        self.search_batch = search_batch
+
+
+class Line:
+    """Drives the stages. Create it on the running event loop.
+
+    Args:
+        bots: inbox id → bot id (0 = none); read at every batch, kept by the desk.
+        channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
+    """
+
+    def __init__(self, store: Store, bus: BusNode, answerer: Answerer, executor: Executor, now_ms: NowMs,
+                 bots: Mapping[int, int], channels: Mapping[int, str],
+                 settings: LineSettings | None = None) -> None:
+        settings = settings or LineSettings()
+        self.settings = settings
+        self._store = store
+        self._now_ms = now_ms
+        self._channels = channels
+        self._loop = asyncio.get_running_loop()
+        self.receive = Receive(settings.receive_max_messages, settings.receive_max_bytes, self._loop)
+        self.dedup = Dedup()
+        self.route = Route(answerer, bots)
+        self.queue = Queue(answerer, executor, self.receive.work,
+                           fragment_wait_s=settings.fragment_wait_s,
+                           out_of_order_wait_s=settings.out_of_order_wait_s,
+                           search_batch=settings.search_batch, put_back=self.receive.put_back)
+        self.send = Send(bus, self.dedup, self.queue)
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.batches_count = 0
+        self.commit_s_total = 0.0
+        self._last_size = 0
+        self._task: asyncio.Task[None] | None = None
+        self._batch_done = asyncio.Event()
+        self.in_commit_count = 0
+
+    # ---- what others call --------------------------------------------------------------------
+
+    def put(self, source: Source, payload: bytes | SendMessage, arrived_s: float) -> ZhikeError | None:
+        """See :meth:`Receive.put`."""
+        return self.receive.put(source, payload, arrived_s)
+
+    def change(self, change: Change) -> asyncio.Future[Change]:
+        """A change of holder or status; the future ends after the commit."""
+        return self.queue.change(change)
+
+    def start(self) -> None:
+        """Begins to work."""
+        self._task = self._loop.create_task(self._run(), name="line")
+
+    async def drain(self, timeout_s: float) -> bool:
+        """Takes no more and finishes what it has, answers that are owed included.
+
+        Returns True if all was done in time. What was not is answered after the next start.
+        """
+        self.receive.closed = True
+        try:
+            async with asyncio.timeout(timeout_s):
+                while self.busy or self.queue.turns:
+                    self._batch_done.clear()
+                    await self._batch_done.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    @property
+    def busy(self) -> bool:
+        """True while something taken is not stored."""
+        return bool(self.receive.waiting or self.in_commit_count or self.queue.has_work)
+
+    async def stop(self) -> None:
+        """Ends the line; call :meth:`drain` first."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+
+    # ---- the loop ----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        work = self.receive.work
+        while True:
+            await work.wait()
+            if self._last_size > 1 and len(self.receive.waiting) < self.settings.batch_max:
+                # under load a short wait saves whole commits; a lone message is not kept waiting
+                await asyncio.sleep(self.settings.gather_window_s)
+            work.clear()
+            try:
+                await self._one_batch()
+            except Exception:
+                log.exception("a batch failed beyond its own handling")
+            if self.receive.waiting or self.queue.has_work:
+                work.set()
+            self._batch_done.set()
+
+    async def _one_batch(self) -> None:
+        items = self.receive.take(self.settings.batch_max)
+        batch = Batch(items, self._now_ms(), self._loop.time())
+        self._last_size = len(items)
+        decode(batch)
+        self.dedup(batch)
+        understand(batch)
+        self.route(batch)
+        self.queue(batch)
+        changes = [self.queue.changes.popleft() for _ in range(len(self.queue.changes))]
+        if batch.entries:
+            self.in_commit_count = len(batch.entries)
+            started = self._loop.time()
+            try:
+                result = await self._commit(batch.entries)
+            finally:
+                self.in_commit_count = 0
+            self.commit_s_total += self._loop.time() - started
+            self.batches_count += 1
+            self.send(batch, result)
+            for change, future in changes:
+                if not future.done():
+                    if change.error is not None:
+                        future.set_exception(change.error)
+                    else:
+                        future.set_result(change)
+        self.counts.update(batch.counts)
+
+    async def _commit(self, entries: Sequence[Entry]) -> Result:
+        """Commits the unit. One that fails is halved until the bad entry stands alone."""
+        try:
+            return await self._store.write(commit_unit, entries, self._channels)
+        except IntegrityError:
+            # a key that was not looked up exists: look all of them up
+            for entry in entries:
+                _reset(entry)
+            try:
+                return await self._store.write(commit_unit, entries, self._channels)
+            except Exception as error:
+                return await self._halve(entries, error)
+        except ZhikeError as error:  # the database is away: nothing was stored, nobody is told it was
+            for entry in entries:
+                _reset(entry)
+                entry.error = error
+            return Result()
+        except Exception as error:
+            return await self._halve(entries, error)
+
+    async def _halve(self, entries: Sequence[Entry], error: BaseException) -> Result:
+        for entry in entries:
+            _reset(entry)
+        if len(entries) == 1:
+            log.error("one entry cannot be stored", exc_info=error)
+            entries[0].error = error if isinstance(error, ZhikeError) else ZhikeError("internal")
+            return Result()
+        middle = len(entries) // 2
+        result = Result()
+        for part in (entries[:middle], entries[middle:]):
+            done = await self._commit(part)
+            result.rows += done.rows
+            result.changed += done.changed
+        return result
+
+
+def _reset(entry: Entry) -> None:
+    """As before the attempt that was rolled back."""
+    entry.outcome = ""
+    if isinstance(entry, Incoming):
+        entry.look_up = True
+        entry.conversation = None
+        entry.seq = 0
+        entry.reply_stored = False

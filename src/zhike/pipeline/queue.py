@@ -1,0 +1,229 @@
+"""Stage 6, queue.
+
+Way: route → **queue** → send. Answers of jobs and changes of holder come in here.
+Outcomes: the unit's entries in the order of their effect | a message waits for an earlier one of
+the same client | a question waits for its search, or for the rest of the thought.
+Promise: per-conversation order; bounded; at most one job per conversation; whatever a job brings
+back is stored under the epoch it started with, or not at all.
+State: turns (questions owed an answer), messages waiting for a predecessor, finished answers,
+changes asked for by the desk.
+Pitfall: awaiting a search here would make every conversation wait for the slowest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Reply, TraceStep
+from zhike.domain.unit import BotReply, Change, Incoming
+from zhike.errors import ZhikeError
+from zhike.pipeline.batch import Batch, Item
+from zhike.pipeline.ports import Answerer
+from zhike.pipeline.turns import MAX_PIECES, Piece, Turn
+from zhike.search.text import Question
+
+MAX_TURNS = 50_000
+"""Conversations owed an answer at once; beyond it a question is answered without waiting."""
+MAX_WAITING = 10_000
+"""Messages that wait for an earlier one, over all clients."""
+MISSED = (TraceStep("knowledge", "miss"),)
+
+
+class Queue:
+    """The waiting room between understanding and storing."""
+
+    def __init__(self, answerer: Answerer, executor: Executor, work: asyncio.Event, *,
+                 fragment_wait_s: float, out_of_order_wait_s: float, search_batch: int,
+                 put_back: Callable[[list[Item]], None]) -> None:
+        self._answerer = answerer
+        self._executor = executor
+        self._work = work
+        self._put_back = put_back
+        self.fragment_wait_s = fragment_wait_s
+        self.out_of_order_wait_s = out_of_order_wait_s
+        self.search_batch = search_batch
+        self._loop = asyncio.get_running_loop()
+        self.turns: dict[int, Turn] = {}
+        self.replies: deque[BotReply] = deque()
+        self.changes: deque[tuple[Change, asyncio.Future[Change]]] = deque()
+        self._to_search: deque[Turn] = deque()
+        self._searching: asyncio.Task[None] | None = None
+        self._waits: deque[tuple[float, Turn, int]] = deque()
+        self._wake: asyncio.TimerHandle | None = None
+        self.held: dict[bytes, list[Item]] = {}
+        self._held_until: deque[tuple[float, bytes]] = deque()
+        self.held_count = 0
+
+    # ---- into the unit -----------------------------------------------------------------------
+
+    def __call__(self, batch: Batch) -> None:
+        """Runs the stage: changes first (a take-over outruns an answer), then answers, then news."""
+        if self.changes:
+            batch.entries += [change for change, _ in self.changes]
+        now_ms = batch.now_ms
+        while self.replies:
+            reply = self.replies.popleft()
+            reply.at = now_ms
+            batch.entries.append(reply)
+        for item in batch.items:
+            assert item.entry is not None
+            batch.entries.append(item.entry)
+
+    @property
+    def has_work(self) -> bool:
+        """True if something is ready for a unit although no message came."""
+        return bool(self.changes or self.replies)
+
+    def change(self, change: Change) -> asyncio.Future[Change]:
+        """Puts a change of holder into the next unit; the future ends after its commit."""
+        future: asyncio.Future[Change] = self._loop.create_future()
+        self.changes.append((change, future))
+        self._work.set()
+        return future
+
+    # ---- after the commit --------------------------------------------------------------------
+
+    def owed(self, conversation: Conversation, seq: int, question: Question, bot_id: int,
+             known: Reply | None, now_s: float) -> None:
+        """A stored question was not answered in its unit: its turn begins or grows."""
+        turn = self.turns.get(conversation.id)
+        if turn is None or turn.epoch != conversation.holder_epoch:
+            turn = self.turns[conversation.id] = Turn(conversation.id, bot_id, conversation.holder_epoch)
+        if any(piece.seq == seq for piece in turn.pieces):
+            return  # found again by the recovery sweep
+        turn.add(Piece(seq, question, known), now_s + self.fragment_wait_s)
+        if len(turn.pieces) >= MAX_PIECES or len(self.turns) > MAX_TURNS:
+            turn.due_s = now_s
+        self._waits.append((turn.due_s, turn, turn.generation))
+        self._search(turn)
+        self._arm()
+
+    def settled(self, reply: BotReply) -> None:
+        """A bot reply was stored, or refused as stale."""
+        turn = self.turns.get(reply.conversation_id)
+        if turn is None or turn.epoch != reply.epoch:
+            return
+        turn.replying -= 1
+        if not turn.pieces and not turn.replying:
+            self.turns.pop(reply.conversation_id, None)
+
+    def forget(self, conversation: Conversation) -> None:
+        """The holder changed: nothing of the old epoch is owed any more."""
+        turn = self.turns.get(conversation.id)
+        if turn is not None and turn.epoch != conversation.holder_epoch:
+            self.turns.pop(conversation.id, None)
+
+    # ---- searching ---------------------------------------------------------------------------
+
+    def _search(self, turn: Turn) -> None:
+        if turn.in_search:
+            return  # the running search ends first; then the new piece is looked up
+        if not turn.to_search():
+            self._decide(turn)
+            return
+        turn.in_search = True
+        self._to_search.append(turn)
+        if self._searching is None:
+            self._searching = self._loop.create_task(self._run_searches(), name="searches")
+
+    async def _run_searches(self) -> None:
+        """One search call at a time, for all that wait: the batch grows while the last one runs."""
+        try:
+            while self._to_search:
+                turns: list[tuple[Turn, list[Question]]] = []
+                count = 0
+                while self._to_search and count < self.search_batch:
+                    turn = self._to_search.popleft()
+                    questions = turn.to_search()
+                    turns.append((turn, questions))
+                    count += len(questions)
+                found = await self._loop.run_in_executor(self._executor, self._search_all, turns)
+                for (turn, questions), replies in zip(turns, found, strict=True):
+                    self._searched(turn, questions, replies)
+        finally:
+            self._searching = None
+
+    def _search_all(self, turns: list[tuple[Turn, list[Question]]]) -> list[list[Reply | None]]:
+        """In the search thread: one engine call per bot."""
+        by_bot: dict[int, list[Question]] = {}
+        for turn, questions in turns:
+            by_bot.setdefault(turn.bot_id, []).extend(questions)
+        found = {bot_id: iter(self._answerer.search(bot_id, questions))
+                 for bot_id, questions in by_bot.items()}
+        return [[next(found[turn.bot_id]) for _ in questions] for turn, questions in turns]
+
+    def _searched(self, turn: Turn, questions: list[Question], replies: list[Reply | None]) -> None:
+        turn.in_search = False
+        for question, reply in zip(questions, replies, strict=True):
+            if reply is not None and reply.cacheable:
+                self._answerer.remember(turn.bot_id, question, reply)
+        if self.turns.get(turn.conversation_id) is not turn:
+            return  # taken over meanwhile
+        turn.found(questions, replies)
+        if turn.to_search():
+            self._search(turn)
+        else:
+            self._decide(turn)
+
+    def _decide(self, turn: Turn) -> None:
+        over = turn.due_s <= self._loop.time()
+        for seqs, reply in turn.decide(over):
+            if reply is None:
+                question = turn.combined or turn.pieces[-1].question
+                reply = self._answerer.fallback(turn.bot_id, question, MISSED)
+            self.replies.append(BotReply(turn.conversation_id, turn.epoch, seqs, reply, 0))
+            turn.replying += 1
+            turn.answered(seqs[-1])
+        if self.replies:
+            self._work.set()
+
+    # ---- the wait for the rest of a thought --------------------------------------------------
+
+    def _arm(self) -> None:
+        if self._wake is None and self._waits:
+            self._wake = self._loop.call_at(self._waits[0][0], self._over)
+
+    def _over(self) -> None:
+        self._wake = None
+        now = self._loop.time()
+        while self._waits and self._waits[0][0] <= now:
+            _, turn, generation = self._waits.popleft()
+            if (turn.generation == generation and turn.pieces and not turn.in_search
+                    and self.turns.get(turn.conversation_id) is turn):
+                self._decide(turn)
+        self._arm()
+
+    # ---- messages that came too early --------------------------------------------------------
+
+    def hold(self, item: Item, now_s: float) -> ZhikeError | None:
+        """Keeps a message until its predecessor is stored; returns why not, if it cannot."""
+        key = item.previous_key
+        assert key is not None
+        if self.held_count >= MAX_WAITING:
+            return ZhikeError("overloaded", retry_after_s=1.0)
+        if now_s - item.arrived_s >= self.out_of_order_wait_s:
+            return ZhikeError("out_of_order")
+        self.held.setdefault(key, []).append(item)
+        self.held_count += 1
+        self._held_until.append((item.arrived_s + self.out_of_order_wait_s, key))
+        self._loop.call_at(item.arrived_s + self.out_of_order_wait_s, self._give_up)
+        return None
+
+    def release(self, entry: Incoming) -> None:
+        """A message was stored: those that waited for it go on, before anything newer."""
+        if self.held and (items := self.held.pop(entry.dedup_key, None)):
+            self.held_count -= len(items)
+            self._put_back(items)
+
+    def _give_up(self) -> None:
+        now = self._loop.time()
+        while self._held_until and self._held_until[0][0] <= now:
+            _, key = self._held_until.popleft()
+            for item in self.held.pop(key, ()):
+                self.held_count -= 1
+                assert item.frame is not None
+                item.source.on_refused(item.frame.client_msg_id, ZhikeError("out_of_order"))

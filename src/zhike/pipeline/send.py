@@ -1,0 +1,109 @@
+"""Stage 7, send.
+
+Way: queue → commit of the unit → **send** → every connection and channel of the conversation.
+Outcomes: acks, message events and state events in the order of ``seq``; refusals with their
+reason; a turn for each question that is owed an answer.
+Promise: nothing leaves before the commit that holds it. (What leaves through a channel has its
+outbox row in the same commit.)
+State: none.
+Pitfall: an ack that overtakes an older message makes the client believe it has a gap.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from zhike.bus.base import BusNode, Event, Stored
+from zhike.domain.unit import BotReply, Incoming
+from zhike.domain.views import list_frame, row_frame, state_frame
+from zhike.errors import ZhikeError
+from zhike.pipeline.batch import Batch, Item
+from zhike.pipeline.dedup import Dedup, duplicate_event
+from zhike.pipeline.queue import Queue
+from zhike.store.unit import Result
+
+_REFUSALS = {"conflict": "id_conflict", "not_holder": "not_holder", "not_found": "not_found",
+             "resolved": "conversation_resolved"}
+
+
+class Send:
+    """Turns what was stored into what people see."""
+
+    def __init__(self, bus: BusNode, dedup: Dedup, queue: Queue) -> None:
+        self._bus = bus
+        self._dedup = dedup
+        self._queue = queue
+
+    def __call__(self, batch: Batch, result: Result) -> None:
+        """Runs the stage, after the commit."""
+        sources = {id(item.entry): item for item in batch.items}
+        self._publish(result, sources)
+        for item in batch.items:
+            self._settle(batch, item)
+        for entry in batch.entries:
+            if isinstance(entry, BotReply):
+                batch.count("send", f"reply_{entry.outcome or 'refused'}")
+                self._queue.settled(entry)
+        for conversation in result.changed:
+            self._queue.forget(conversation)
+
+    def _publish(self, result: Result, sources: dict[int, Item]) -> None:
+        events: list[Event] = []
+        for row in result.rows:
+            conversation = row.conversation
+            source = ack = None
+            if row.entry is not None and (item := sources.get(id(row.entry))) is not None:
+                source = item.source
+                ack = Stored(row.client_msg_id, conversation.id, row.seq, row.at)
+            events.append(Event(
+                conversation.id, conversation.inbox_id, conversation.sender, seq=row.seq,
+                epoch=conversation.holder_epoch,
+                frame=None if row.direction == "note" else partial(row_frame, row, for_agent=False),
+                agent_frame=partial(row_frame, row, for_agent=True),
+                list_frame=partial(list_frame, conversation), source=source, ack=ack))
+        for conversation in result.changed:
+            events.append(Event(
+                conversation.id, conversation.inbox_id, conversation.sender,
+                epoch=conversation.holder_epoch, frame=partial(state_frame, conversation),
+                agent_frame=partial(state_frame, conversation),
+                list_frame=partial(list_frame, conversation)))
+        if events:
+            self._bus.publish(events)
+
+    def _settle(self, batch: Batch, item: Item) -> None:
+        entry = item.entry
+        assert entry is not None
+        outcome = entry.outcome
+        if outcome == "stored":
+            batch.count("dedup", "stored")
+            self._dedup.stored(entry)
+            self._queue.release(entry)
+            self._owe(batch, item, entry)
+        elif outcome == "duplicate":
+            batch.count("dedup", "duplicate")
+            self._dedup.stored(entry)
+            self._queue.release(entry)
+            item.source.on_stored(duplicate_event(item.source, Stored(
+                entry.client_msg_id, entry.conversation_id, entry.seq, entry.stored_at, duplicate=True)))
+        elif outcome == "waiting":
+            problem = self._queue.hold(item, batch.now_s)
+            batch.count("queue", problem.code if problem else "held")
+            if problem is not None:
+                item.source.on_refused(entry.client_msg_id, problem)
+        else:
+            code = _REFUSALS.get(outcome)
+            error = ZhikeError(code) if code else _border(entry.error)
+            batch.count("send", error.code)
+            item.source.on_refused(entry.client_msg_id, error)
+
+    def _owe(self, batch: Batch, item: Item, entry: Incoming) -> None:
+        conversation = entry.conversation
+        assert conversation is not None
+        if entry.reply_stored:
+            batch.count("send", "reply_stored")
+        elif item.question is not None and item.bot_id and conversation.holder == "bot":
+            self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s)
+
+
+def _border(error: BaseException | None) -> ZhikeError:
+    return error if isinstance(error, ZhikeError) else ZhikeError("internal")
