@@ -106,8 +106,9 @@ class _Book(msgspec.Struct, frozen=True):
 @functools.cache
 def _source() -> tuple[_Book, dict[str, dict[str, Any]]]:
     book = msgspec.json.decode((ROOT / "orders.json").read_bytes(), type=_Book)
-    products = {p["id"]: p for p in msgspec.json.decode((SITE_DIR / "products.json").read_bytes())}
-    return book, products
+    script = (SITE_DIR / "products.js").read_text(encoding="utf-8")
+    catalogue = msgspec.json.decode(script[script.index("[") : script.rindex("]") + 1])
+    return book, {product["id"]: product for product in catalogue}
 
 
 def _build(row: dict[str, Any], now: datetime) -> Order:

@@ -1,4 +1,6 @@
-[
+// The catalogue: between the brackets it is JSON, so that orders.py reads names and prices from here too.
+// A script rather than a request, so that no page is ever seen empty.
+const PRODUCTS = [
   {"id": "dress-linen", "art": "dress", "tone": "pine", "price_yuan": 369,
    "zh": {"name": "亚麻长裙", "line": "水洗法国亚麻，夏天最凉快的一件", "text": "100% 法国亚麻，出厂前水洗，柔软不扎。版型宽松，浅色带半身衬里，不透。"},
    "en": {"name": "Linen dress", "line": "Washed French linen, the coolest thing in July", "text": "100% French linen, pre-washed, soft and never scratchy. A roomy cut; pale colours have a half lining."},
@@ -31,4 +33,4 @@
    "zh": {"name": "桂花乌龙", "line": "秋天的桂花，窨了三遍", "text": "100 克罐装，6 个月内生产。95℃ 的水，第一泡 20 秒，可以泡 6 次左右。"},
    "en": {"name": "Osmanthus oolong", "line": "Autumn osmanthus, scented three times", "text": "100 g tin, made within the last 6 months. Water at 95 °C, 20 seconds for the first of about six brews."},
    "options": {"zh": {"规格": ["100 克"]}, "en": {"Tin": ["100 g"]}}}
-]
+];
