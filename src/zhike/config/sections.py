@@ -27,6 +27,7 @@ class Doc(NamedTuple):
     high: float | None = None
     choices: tuple[str, ...] = ()
     reserved: bool = False
+    key: str = ""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,8 +137,9 @@ class Pipeline(Section, frozen=True):
     receive_max_messages: Annotated[int, Doc("等待处理的消息数上限，超过时明确告知“现在很忙”。",
                                              "Most messages waiting; beyond it the answer is `overloaded`.",
                                              "int", 1)] = 20_000
-    receive_max_size_bytes: Annotated[int, Doc(
-        "等待处理的消息总大小上限。", "Most bytes of messages waiting.", "size", 64 << 10)] = 32 << 20
+    receive_max_bytes: Annotated[int, Doc(
+        "等待处理的消息总大小上限。", "Most bytes of messages waiting.", "size", 64 << 10,
+        key="receive_max_size")] = 32 << 20
     fragment_wait_s: Annotated[float, Doc(
         "访客把一句话拆成几条发时，多等多久再一起回答；有把握的回答不等。",
         "How long to wait for the rest of a question sent in pieces; a sure answer does not wait.",
@@ -264,7 +266,8 @@ def settings_of(name: str, section: type[Section]) -> Iterator[Setting]:
     for field, default in zip(section.__struct_fields__, section.__struct_defaults__, strict=True):
         doc = next(iter(getattr(section.__annotations__[field], "__metadata__", ())), None)
         if isinstance(doc, Doc):
-            yield Setting(name, field, field.removesuffix(_UNITS.get(doc.kind, "\0")), doc, default)
+            key = doc.key or field.removesuffix(_UNITS.get(doc.kind, "\0"))
+            yield Setting(name, field, key, doc, default)
 
 
 def all_settings() -> dict[str, Setting]:
