@@ -1,0 +1,1 @@
+"""Shipped test tools: virtual time, inline stores, fault layers, contract suites."""
