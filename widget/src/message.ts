@@ -96,7 +96,7 @@ export function pendingRow(entry: Entry, on: Shown): HTMLElement {
   row.append(body(entry.text, on));
   row.append(
     entry.failed
-      ? h("div", { class: "meta bad", role: "alert" }, h("span", {}, `${t("failed")}: ${entry.failed}`),
+      ? h("div", { class: "meta bad", role: "alert" }, h("span", {}, t("failed", { why: entry.failed })),
           h("button", { type: "button", onclick: () => on.retry(entry.id) }, t("retry")),
           h("button", { type: "button", onclick: () => on.drop(entry.id) }, t("discard")))
       : h("div", { class: "meta" }, h("span", {}, t("sending"))),

@@ -35,7 +35,7 @@ export class Panel {
     this.client = new Client(options, () => this.changed());
     document.body.append(this.host);
     if (this.client.known) this.client.start();
-    if (get(this.openKey) && innerWidth >= 480) this.open(false);
+    if (get(this.openKey, "session") && innerWidth >= 480) this.open(false);
   }
 
   toggle(): void {
@@ -78,7 +78,7 @@ export class Panel {
   }
 
   private mark(): void {
-    set(this.openKey, this.shown ? "1" : "");
+    set(this.openKey, this.shown ? "1" : "", "session");
     this.host.shadowRoot?.querySelector(".box")?.classList.toggle("open", this.shown);
     this.launch.setAttribute("aria-expanded", String(this.shown));
     this.launch.replaceChildren(icon(this.shown ? "down" : "chat", 26), this.badge);
@@ -123,12 +123,13 @@ export class Panel {
     const input = h("textarea", { rows: 1, "aria-label": t("placeholder"), placeholder: t("placeholder"),
       enterkeyhint: "send", autocomplete: "off" });
     const go = h("button", { class: "go", type: "submit", "aria-label": t("send"), disabled: true }, icon("send"));
+    const tools = h("div", { class: "tools" }, human, count);
     const draftKey = `zhike:${this.options.inbox}:draft`;
-    input.value = get(draftKey);
+    input.value = get(draftKey, "session");
 
     const over = (): number => input.value.trim().length - (client.welcome?.max_text_chars || DEFAULT_MAX_CHARS);
     const typed = (): void => {
-      set(draftKey, input.value);
+      set(draftKey, input.value, "session");
       input.style.height = "";
       if (input.scrollHeight > input.clientHeight) input.style.height = `${input.scrollHeight}px`;
       count.textContent = over() > 0 ? t("tooLong", { n: over() }) : "";
@@ -163,7 +164,7 @@ export class Panel {
         h("button", { class: "iconb", type: "button", "aria-label": t("close"), onclick: () => this.close() },
           icon("close"))),
       bar, log.element,
-      h("div", { class: "foot" }, h("div", { class: "tools" }, human, count), form));
+      h("div", { class: "foot" }, tools, form));
     panel.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the host page's shortcuts are not meant here
       if (event.key === "Escape" && !event.isComposing) this.close();
@@ -174,6 +175,15 @@ export class Panel {
 
     let barTimer: ReturnType<typeof setTimeout> | undefined;
     let barKey = "";
+    const showBar = (): void => {
+      clearTimeout(barTimer);
+      barTimer = undefined;
+      const notice = noticeOf(client, t);
+      bar.hidden = notice.text === "";
+      bar.className = notice.bad ? "bar bad" : "bar";
+      bar.replaceChildren(h("span", {}, notice.text));
+      if (notice.bad) bar.append(h("button", { type: "button", onclick: () => client.reconnect() }, t("again")));
+    };
     const draw = (): void => {
       title.textContent = client.welcome?.name || t("title");
       const [words, state] = statusOf(client);
@@ -181,18 +191,12 @@ export class Panel {
       status.textContent = t(words, { name });
       status.dataset["state"] = state;
       human.hidden = client.conversation?.holder === "queue" || client.conversation?.holder === "agent";
+      tools.classList.toggle("none", human.hidden && over() <= 0);
       const notice = noticeOf(client, t);
       if (notice.text !== barKey) {
         barKey = notice.text;
-        clearTimeout(barTimer);
-        const show = (): void => {
-          bar.hidden = notice.text === "";
-          bar.className = notice.bad ? "bar bad" : "bar";
-          bar.replaceChildren(h("span", {}, notice.text));
-          if (notice.bad) bar.append(h("button", { type: "button", onclick: () => client.reconnect() }, t("again")));
-        };
-        if (notice.text && !notice.bad) barTimer = setTimeout(show, BANNER_AFTER_MS);
-        else show();
+        if (notice.bad || !notice.text || !bar.hidden) showBar();
+        else barTimer ??= setTimeout(showBar, BANNER_AFTER_MS);
       }
       log.draw();
     };

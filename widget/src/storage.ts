@@ -5,27 +5,30 @@ import type { OutboxStore, StreamState } from "./outbox";
 
 const memory = new Map<string, string>();
 
-function local(): Storage | null {
+/** local: every page of the visitor, for good; session: this tab. */
+type Area = "local" | "session";
+
+function area(which: Area): Storage | null {
   try {
-    return window.localStorage;
+    return which === "local" ? window.localStorage : window.sessionStorage;
   } catch {
     return null;
   }
 }
 
-export function get(key: string): string {
+export function get(key: string, where: Area = "local"): string {
   try {
-    return local()?.getItem(key) ?? memory.get(key) ?? "";
+    return area(where)?.getItem(key) ?? memory.get(key) ?? "";
   } catch {
     return memory.get(key) ?? "";
   }
 }
 
-export function set(key: string, value: string): void {
+export function set(key: string, value: string, where: Area = "local"): void {
   memory.set(key, value);
   try {
-    if (value) local()?.setItem(key, value);
-    else local()?.removeItem(key);
+    if (value) area(where)?.setItem(key, value);
+    else area(where)?.removeItem(key);
   } catch {
     // Full or forbidden: memory has it.
   }
@@ -34,7 +37,7 @@ export function set(key: string, value: string): void {
 
 function keys(): string[] {
   try {
-    const all = local();
+    const all = area("local");
     return all ? Object.keys(all) : [...memory.keys()];
   } catch {
     return [...memory.keys()];

@@ -24,7 +24,7 @@ font-size:12px;line-height:20px;font-weight:600;text-align:center;font-variant-n
 .panel{position:fixed;right:20px;bottom:88px;width:384px;height:min(640px,calc(100vh - 108px));display:flex;flex-direction:column;
 background:var(--bg);color:var(--fg);border:1px solid var(--line);border-radius:12px;box-shadow:var(--shadow);overflow:hidden;
 animation:in .12s ease-out}
-@keyframes in{from{opacity:0;transform:translateY(8px)}}
+@keyframes in{from{transform:translateY(8px)}}
 .head{display:flex;align-items:center;gap:12px;padding:12px 8px 12px 16px;border-bottom:1px solid var(--line)}
 .head div{flex:1;min-width:0}
 .head h2{font-size:16px;line-height:1.3;font-weight:600;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
@@ -77,6 +77,7 @@ text-decoration:none;overflow-wrap:anywhere;display:flex;align-items:center}
 background:var(--fg);color:var(--bg);font-size:13px;box-shadow:0 2px 8px rgba(16,24,40,.2)}
 .foot{border-top:1px solid var(--line);padding:4px 8px calc(8px + env(safe-area-inset-bottom))}
 .tools{display:flex;align-items:center;justify-content:space-between;min-height:44px}
+.tools.none{min-height:4px}
 .human{display:inline-flex;align-items:center;gap:6px;min-height:44px;padding:0 10px;border-radius:8px;font-size:13px;color:var(--soft)}
 .human:hover{color:var(--accent);background:var(--tint)}
 .count{font-size:12px;color:var(--red);padding-right:8px;font-variant-numeric:tabular-nums}
