@@ -169,15 +169,15 @@ def test_half_open_swallows_without_a_word(run: Run, direction: Directions) -> N
             fresh = await connect()  # a later connection is whole
             fresh[0][1].write(b"y")
             assert await fresh[1][0].readexactly(1) == b"y"
-            for way, (source, target) in sent.items():
-                if direction in (way, "both"):
-                    source[1].write_eof()  # nor does the end of the stream come through
-                    reading = asyncio.ensure_future(target[0].read())
-                    await until(lambda: proxy.counts.swallowed_bytes == swallowed)
-                    fresh[0][1].write(b"z")  # a whole round on the other connection meanwhile
-                    assert await fresh[1][0].readexactly(1) == b"z"
-                    assert not reading.done()
-                    reading.cancel()
+            source, target = sent["to_server" if direction == "both" else direction]
+            source[1].write_eof()  # nor does the end of the stream come through
+            reading = asyncio.ensure_future(target[0].read())
+            await until(lambda: proxy.counts.swallowed_bytes == swallowed)
+            for _ in range(5):  # whole rounds on the other connection meanwhile
+                fresh[0][1].write(b"z")
+                assert await fresh[1][0].readexactly(1) == b"z"
+            assert not reading.done()
+            reading.cancel()
             assert proxy.counts.swallowed_bytes == swallowed
             assert proxy.counts.half_opened == 1
 
@@ -196,7 +196,7 @@ def test_a_half_open_connection_ends_when_both_ends_have_gone(run: Run) -> None:
     run(body)
 
 
-def test_delay_keeps_order_and_does_not_add_up(run: Run) -> None:
+def test_delay_holds_one_direction_back_until_healed(run: Run) -> None:
     async def body() -> None:
         time = Time()
         async with rig(time) as (proxy, connect):
@@ -216,6 +216,32 @@ def test_delay_keeps_order_and_does_not_add_up(run: Run) -> None:
             near[1].write(b"three")
             assert await there[0].readexactly(5) == b"three"
             assert time.now_s == 5.25
+
+    run(body)
+
+
+def test_delays_run_side_by_side(run: Run) -> None:
+    """What arrives together leaves together, in order: a delay is not a queue of waits."""
+
+    async def body() -> None:
+        due = asyncio.Event()
+
+        class Gate(Time):
+            async def sleep(self, seconds: float) -> None:
+                await due.wait()
+                self.now_s += seconds
+
+        time = Gate()
+        async with rig(time) as (proxy, connect):
+            near, there = await connect()
+            proxy.delay(0.25)
+            way = proxy.links[0]._ways["to_server"]
+            for n in range(1, 4):
+                near[1].write(b"%d" % n)
+                await until(lambda n=n: way._held_bytes == n)  # type: ignore[misc]
+            due.set()
+            assert await there[0].readexactly(3) == b"123"
+            assert time.now_s == 0.25
 
     run(body)
 

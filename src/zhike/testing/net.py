@@ -216,7 +216,10 @@ class Link:
         self.abort()
 
     def half_open(self, direction: Directions = "both") -> None:
-        """Swallow all bytes and the end of the stream, so that neither side hears of the other."""
+        """Swallow all bytes and the end of the stream, so that neither side hears of the other.
+
+        Once both streams have ended, nobody is left to deceive and both sides are closed.
+        """
         self._counts.half_opened += 1
         for one in _each(direction):
             self._ways[one].swallows = True
