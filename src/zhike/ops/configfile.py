@@ -1,0 +1,261 @@
+"""Bots, inboxes, articles and rules as YAML files that people read, keep in git and merge.
+
+The database is the one truth; a file is a copy to look at, a wish to apply, or both::
+
+    zhike: 1
+    bots:     [{key, name, settings}]
+    inboxes:  [{key, name, channel, bot, settings}]
+    articles: [{key, bot, lang, category, question, variants, answer, buttons, enabled}]
+    rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
+
+Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
+entry has its default. The secret with which a shop signs its customers is not exported, and stays
+as it is when a file without it is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from sqlalchemy import Connection
+
+from zhike.config import ConfigError, Problem
+from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.domain.message import Button
+from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
+from zhike.store import articles, bots, inboxes, rules
+from zhike.store.checks import Fault, check_article, check_bot, check_inbox, check_rule
+
+FORMAT_VERSION = 1
+Item = Bot | Inbox | Article | Rule
+Identity = tuple[str, ...]
+
+FIELDS: dict[str, tuple[str, ...]] = {
+    "bots": ("key", "name", "settings"),
+    "inboxes": ("key", "name", "channel", "bot", "settings"),
+    "articles": ("key", "bot", "lang", "category", "question", "variants", "answer", "buttons", "enabled"),
+    "rules": ("key", "bot", "lang", "kind", "match", "reply", "action", "buttons", "opener", "position",
+              "enabled"),
+}
+"""What a file may say of each noun, in the order of an export."""
+REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
+            "rules": ("key", "bot", "kind", "match")}
+NUMBERS = ("answer_threshold", "fragment_wait_s")
+SECRETS = ("identity_secret",)
+
+
+class Entry(NamedTuple):
+    """One item of a file: ``bot`` is the key of its bot ("" = none), ``where`` is file:line."""
+
+    item: Item
+    bot: str
+    where: str
+
+
+class Document(NamedTuple):
+    """What one or several files say. ``sections``: the nouns that stand in them, empty or not."""
+
+    entries: dict[str, dict[Identity, Entry]]
+    sections: frozenset[str]
+
+    def bot_keys(self) -> list[str]:
+        """Every bot that is described or referred to, in order."""
+        found = [identity[0] for identity in self.entries["bots"]]
+        found += [entry.bot for noun in ("inboxes", "articles", "rules")
+                  for entry in self.entries[noun].values() if entry.bot]
+        return list(dict.fromkeys(found))
+
+
+def read_files(paths: Iterable[str | Path]) -> Document:
+    """Reads and checks YAML files as one document.
+
+    Raises:
+        ConfigError: with every problem found (at most 50), each with file and line.
+    """
+    problems: list[Problem] = []
+    document = Document({noun: {} for noun in FIELDS}, frozenset())
+    for path in paths:
+        try:
+            text = Path(path).read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(str(path), f"读不了：{error}", f"cannot be read: {error}"))
+            continue
+        document = _read_one(str(path), text, document, problems)
+    if problems:
+        raise ConfigError(problems[:MAX_PROBLEMS])
+    return document
+
+
+def read_text(text: str, name: str = "<text>") -> Document:
+    """As :func:`read_files`, of one text."""
+    problems: list[Problem] = []
+    document = _read_one(name, text, Document({noun: {} for noun in FIELDS}, frozenset()), problems)
+    if problems:
+        raise ConfigError(problems[:MAX_PROBLEMS])
+    return document
+
+
+def _read_one(name: str, text: str, document: Document, problems: list[Problem]) -> Document:
+    reader = Reader(name, problems)
+    root = reader.parse(text)
+    if root is None:
+        return document
+    top = reader.mapping(root, ("zhike", *FIELDS))
+    if "zhike" not in top or reader.text(top["zhike"]) != str(FORMAT_VERSION):
+        reader.say(top.get("zhike", root), f"第一行应是 zhike: {FORMAT_VERSION}（文件格式的版本）",
+                   f"should begin with `zhike: {FORMAT_VERSION}`, the version of the format")
+    for noun in FIELDS:
+        for node in reader.items(top[noun]) if noun in top else ():
+            _read_entry(reader, noun, node, document)
+    return Document(document.entries, document.sections | (set(top) & set(FIELDS)))
+
+
+def _read_entry(reader: Reader, noun: str, node: Node, document: Document) -> None:
+    before = len(reader.problems)
+    fields = reader.mapping(node, FIELDS[noun])
+    for name in REQUIRED[noun]:
+        if name not in fields and len(reader.problems) == before:
+            reader.say(node, f"{noun} 的这一条缺少 {name}", f"this entry of {noun} lacks {name}")
+    if not fields or len(reader.problems) > before:
+        return
+    item, bot = _make(reader, noun, fields)
+    if len(reader.problems) > before:
+        return
+    for fault in _faults(item):
+        at = find(node, fault.field)
+        reader.say(at, fault.text("zh"), fault.text("en"))
+    identity = identity_of(noun, item, bot)
+    first = document.entries[noun].get(identity)
+    if first is not None:
+        reader.say(node, f"{' '.join(identity)} 已经在 {first.where} 写过",
+                   f"{' '.join(identity)} stands in {first.where} already")
+        return
+    document.entries[noun][identity] = Entry(item, bot, reader.where(node))
+
+
+def _faults(item: Item) -> Iterator[Fault]:
+    match item:
+        case Bot():
+            return check_bot(item)
+        case Inbox():
+            return check_inbox(item)
+        case Article():
+            return check_article(item)
+        case Rule():
+            return check_rule(item)
+
+
+def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str]:
+    def text(name: str, default: str = "") -> str:
+        return reader.text(fields[name]) if name in fields else default
+
+    def flag(name: str, default: bool) -> bool:
+        return reader.boolean(fields[name]) if name in fields else default
+
+    def settings() -> dict[str, Any]:
+        node = fields.get("settings")
+        if node is None:
+            return {}
+        value = reader.value(node, NUMBERS)
+        if not isinstance(value, dict):
+            reader.say(node, "这里需要「名字: 值」", "needs `name: value` pairs here")
+            return {}
+        return value
+
+    def texts(name: str) -> tuple[str, ...]:
+        return reader.texts(fields[name]) if name in fields else ()
+
+    key, bot = text("key"), text("bot")
+    buttons = tuple(_button(reader, node) for node in reader.items(fields["buttons"])) \
+        if "buttons" in fields else ()
+    match noun:
+        case "bots":
+            return Bot(0, key, text("name", key), settings()), ""
+        case "inboxes":
+            return Inbox(0, key, text("name", key), text("channel", "web"), None, settings()), bot
+        case "articles":
+            return Article(0, 0, key, text("lang"), text("question"), text("answer"), texts("variants"),
+                           text("category"), buttons, flag("enabled", True)), bot
+    position = reader.integer(fields["position"]) if "position" in fields else 100
+    return Rule(0, 0, key, text("kind"), texts("match"), text("reply"), text("lang"),  # type: ignore[arg-type]
+                buttons, text("action"), flag("opener", False), position, flag("enabled", True)), bot
+
+
+def _button(reader: Reader, node: Node) -> Button:
+    if isinstance(node, yaml.ScalarNode):  # `buttons: [转人工]`: the label is what is said
+        return Button(reader.text(node))
+    fields = reader.mapping(node, ("label", "text", "url"))
+    return Button(*(reader.text(fields[name]) if name in fields else "" for name in ("label", "text", "url")))
+
+
+def identity_of(noun: str, item: Item, bot: str) -> Identity:
+    """What tells two entries of a noun apart in a file."""
+    if isinstance(item, Article):
+        return (bot, item.key, item.lang)
+    return (bot, item.key) if noun == "rules" else (item.key,)
+
+
+def written(item: Item, bot: str) -> dict[str, Any]:
+    """An item as a file says it: defaults left out, secrets left out."""
+    match item:
+        case Bot():
+            return _without({"key": item.key, "name": item.name, "settings": item.settings},
+                            {"settings": {}})
+        case Inbox():
+            settings = {name: value for name, value in item.settings.items() if name not in SECRETS}
+            return _without({"key": item.key, "name": item.name, "channel": item.channel, "bot": bot,
+                             "settings": settings}, {"bot": "", "settings": {}})
+        case Article():
+            return _without({"key": item.key, "bot": bot, "lang": item.lang, "category": item.category,
+                             "question": item.question, "variants": list(item.variants),
+                             "answer": item.answer, "buttons": [_say(b) for b in item.buttons],
+                             "enabled": item.enabled},
+                            {"category": "", "variants": [], "buttons": [], "enabled": True})
+        case Rule():
+            return _without({"key": item.key, "bot": bot, "lang": item.lang, "kind": item.kind,
+                             "match": list(item.match), "reply": item.reply, "action": item.action,
+                             "buttons": [_say(b) for b in item.buttons], "opener": item.opener,
+                             "position": item.position, "enabled": item.enabled},
+                            {"lang": "", "reply": "", "action": "", "buttons": [], "opener": False,
+                             "enabled": True})
+
+
+def _say(button: Button) -> dict[str, str]:
+    return {name: value for name, value in (("label", button.label), ("text", button.text),
+                                            ("url", button.url)) if value}
+
+
+def _without(fields: dict[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items()
+            if name not in defaults or value != defaults[name]}
+
+
+def export(conn: Connection) -> Iterator[str]:
+    """The whole configuration as YAML, piece by piece; equal content gives equal bytes."""
+    all_bots = sorted(bots.list_bots(conn, limit=1_000_000), key=lambda bot: bot.key)
+    keys = {bot.id: bot.key for bot in all_bots}
+    yield f"zhike: {FORMAT_VERSION}\n"
+    yield from _section("bots", [written(bot, "") for bot in all_bots])
+    boxes = sorted(inboxes.list_inboxes(conn, limit=1_000_000), key=lambda box: box.key)
+    yield from _section("inboxes", [written(box, keys.get(box.bot_id or 0, "")) for box in boxes])
+    known: list[dict[str, Any]] = []
+    fixed: list[dict[str, Any]] = []
+    for bot in all_bots:
+        found = sorted(articles.all_for_bot(conn, bot.id), key=lambda a: (a.key, a.lang))
+        known += [written(article, bot.key) for article in found]
+        ordered = sorted(rules.all_for_bot(conn, bot.id), key=lambda r: (r.position, r.key))
+        fixed += [written(rule, bot.key) for rule in ordered]
+    yield from _section("articles", known)
+    yield from _section("rules", fixed)
+
+
+def _section(noun: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not items:
+        yield f"{noun}: []\n"
+        return
+    yield f"{noun}:\n"
+    for item in items:
+        yield "\n".join(write([item], 2)) + "\n"

@@ -1,0 +1,260 @@
+"""What applying a configuration file would change, said like a person reads it, and doing it.
+
+Nothing is deleted unless asked for by ``prune``: then what the files do not mention goes, of the
+nouns that stand in them: articles and rules of the bots they mention, other bots, other inboxes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, func, select
+
+from zhike.config import ConfigError, Problem
+from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.errors import Lang, ZhikeError
+from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, written
+from zhike.store import articles, bots, inboxes, rules, tables
+from zhike.store.dialect import upsert
+
+
+class Change(NamedTuple):
+    """One difference: ``kind`` add | change | delete; ``fields``: name → (before, after)."""
+
+    noun: str
+    kind: str
+    identity: Identity
+    title: str
+    fields: dict[str, tuple[Any, Any]]
+
+
+class Plan(NamedTuple):
+    """Everything that applying would do, in the order in which it is done."""
+
+    changes: list[Change]
+    same: int
+
+    def count(self, kind: str) -> int:
+        """How many changes of that kind."""
+        return sum(change.kind == kind for change in self.changes)
+
+
+class _State(NamedTuple):
+    """What is stored, by the identities of a file."""
+
+    bot_ids: dict[str, int]
+    items: dict[str, dict[Identity, tuple[Item, str]]]
+
+
+def _stored(conn: Connection, wanted: Document) -> _State:
+    by_key = {bot.key: bot for bot in bots.list_bots(conn, limit=1_000_000)}
+    keys = {bot.id: bot.key for bot in by_key.values()}
+    items: dict[str, dict[Identity, tuple[Item, str]]] = {noun: {} for noun in FIELDS}
+    items["bots"] = {(bot.key,): (bot, "") for bot in by_key.values()}
+    items["inboxes"] = {(box.key,): (box, keys.get(box.bot_id or 0, ""))
+                        for box in inboxes.list_inboxes(conn, limit=1_000_000)}
+    for key in wanted.bot_keys():
+        if (bot := by_key.get(key)) is not None:
+            for article in articles.all_for_bot(conn, bot.id):
+                items["articles"][(key, article.key, article.lang)] = (article, key)
+            for rule in rules.all_for_bot(conn, bot.id):
+                items["rules"][(key, rule.key)] = (rule, key)
+    return _State({bot.key: bot.id for bot in by_key.values()}, items)
+
+
+def _keep_secrets(entry: Entry, old: Item | None) -> Item:
+    """A file without a secret does not take the stored one away."""
+    if isinstance(entry.item, Inbox) and isinstance(old, Inbox):
+        kept = {name: old.settings[name] for name in SECRETS
+                if name in old.settings and name not in entry.item.settings}
+        return msgspec.structs.replace(entry.item, settings={**entry.item.settings, **kept})
+    return entry.item
+
+
+def make_plan(conn: Connection, wanted: Document, *, prune: bool = False) -> Plan:
+    """What applying ``wanted`` would change.
+
+    Raises:
+        ConfigError: an entry refers to a bot that is neither stored nor in the files.
+    """
+    return _plan(wanted, _stored(conn, wanted), prune)
+
+
+def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
+    problems = []
+    known = {identity[0] for identity in wanted.entries["bots"]} | set(state.bot_ids)
+    for noun in ("inboxes", "articles", "rules"):
+        for entry in wanted.entries[noun].values():
+            if entry.bot and entry.bot not in known:
+                problems.append(Problem(entry.where, f"没有机器人 {entry.bot!r}",
+                                        f"there is no bot {entry.bot!r}"))
+    if problems:
+        raise ConfigError(problems[:50])
+    changes: list[Change] = []
+    same = 0
+    for noun in FIELDS:
+        for identity, entry in wanted.entries[noun].items():
+            old, old_bot = state.items[noun].get(identity, (None, ""))
+            if old is None:
+                changes.append(Change(noun, "add", identity, _title(entry.item), {}))
+                continue
+            fields = _compare(old, old_bot, _keep_secrets(entry, old), entry.bot)
+            if fields:
+                changes.append(Change(noun, "change", identity, _title(entry.item), fields))
+            same += not fields
+    if prune:
+        mentioned = set(wanted.bot_keys())
+        for noun in ("rules", "articles", "inboxes", "bots"):
+            if noun not in wanted.sections:
+                continue
+            for identity, (item, bot) in state.items[noun].items():
+                ours = noun in ("inboxes", "bots") or bot in mentioned
+                if ours and identity not in wanted.entries[noun]:
+                    changes.append(Change(noun, "delete", identity, _title(item), {}))
+    return Plan(changes, same)
+
+
+def _compare(old: Item, old_bot: str, new: Item, new_bot: str) -> dict[str, tuple[Any, Any]]:
+    before, after = written(old, old_bot), written(new, new_bot)
+    found = {name: (before.get(name), after.get(name)) for name in {**before, **after}
+             if before.get(name) != after.get(name)}
+    if isinstance(old, Inbox) and isinstance(new, Inbox):
+        for name in SECRETS:
+            if old.settings.get(name) != new.settings.get(name):
+                found[f"settings.{name}"] = ("***", "***")
+        if old.channel != new.channel:  # conversations hang on it
+            raise ZhikeError("conflict", f"inboxes.{old.key}.channel: {old.channel} → {new.channel}")
+    return found
+
+
+def _title(item: Item) -> str:
+    match item:
+        case Article():
+            return item.question
+        case Rule():
+            return (item.reply or item.action).partition("\n")[0]
+    return item.name
+
+
+def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False) -> Plan:
+    """Makes the database say what the files say, in the transaction of ``conn``.
+
+    A second time changes nothing. Returns what was done.
+
+    Raises:
+        ConfigError: an entry refers to a bot that does not exist.
+        ZhikeError: ``conflict`` if something to delete is in use.
+    """
+    state = _stored(conn, wanted)
+    plan = _plan(wanted, state, prune)
+    ids = dict(state.bot_ids)
+    touched = {(change.noun, change.identity) for change in plan.changes if change.kind != "delete"}
+    for identity, entry in wanted.entries["bots"].items():
+        if ("bots", identity) in touched and isinstance(entry.item, Bot):
+            if identity[0] in ids:
+                bots.update_bot(conn, msgspec.structs.replace(entry.item, id=ids[identity[0]]), now)
+            else:
+                ids[identity[0]] = bots.create_bot(conn, entry.item, now).id
+    for identity, entry in wanted.entries["inboxes"].items():
+        if ("inboxes", identity) in touched:
+            old = state.items["inboxes"].get(identity, (None, ""))[0]
+            item = _keep_secrets(entry, old)
+            assert isinstance(item, Inbox)
+            item = msgspec.structs.replace(item, bot_id=ids[entry.bot] if entry.bot else None)
+            if old is None:
+                inboxes.create_inbox(conn, item, now)
+            else:
+                inboxes.update_inbox(conn, msgspec.structs.replace(item, id=old.id), now)
+    for key in wanted.bot_keys():
+        fresh = [(noun, entry.item) for noun in ("articles", "rules")
+                 for identity, entry in wanted.entries[noun].items()
+                 if entry.bot == key and (noun, identity) in touched]
+        articles.put_articles(conn, ids[key], [item for _, item in fresh if isinstance(item, Article)], now)
+        rules.put_rules(conn, ids[key], [item for _, item in fresh if isinstance(item, Rule)], now)
+    _delete(conn, plan, state, now)
+    return plan
+
+
+def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
+    gone: dict[tuple[str, str], list[int]] = {}
+    for change in plan.changes:
+        if change.kind == "delete":
+            item, bot = state.items[change.noun][change.identity]
+            gone.setdefault((change.noun, bot), []).append(item.id)
+    for (noun, bot), item_ids in gone.items():  # rules, articles, inboxes, bots: as planned
+        if noun == "rules":
+            rules.delete_rules(conn, state.bot_ids[bot], item_ids, now)
+        elif noun == "articles":
+            articles.delete_articles(conn, state.bot_ids[bot], item_ids, now)
+        else:
+            for item_id in item_ids:
+                inboxes.delete_inbox(conn, item_id) if noun == "inboxes" else bots.delete_bot(conn, item_id)
+
+
+def apply_once(conn: Connection, wanted: Document, name: str, now: int) -> bool:
+    """Applies ``wanted`` to a database that has never held a configuration; True if it did.
+
+    A mark in ``meta`` remembers it: what the owner edits or deletes afterwards is never written
+    again at a start. Two processes that start at once take turns on that mark.
+    """
+    upsert(conn, tables.meta, [{"name": f"once.{name}", "value": str(now)}], ["name"], [])
+    first = conn.execute(select(tables.meta.c.value).where(tables.meta.c.name == f"once.{name}")).scalar()
+    used = conn.execute(select(func.count()).select_from(tables.bots)).scalar_one()
+    used += conn.execute(select(func.count()).select_from(tables.inboxes)).scalar_one()
+    if used or first != str(now):
+        return False
+    apply(conn, wanted, now)
+    return True
+
+
+# ---- words -----------------------------------------------------------------------------------
+
+_NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "articles": ("知识条目", "article"),
+          "rules": ("规则", "rule")}
+_SIGNS = {"add": "+", "change": "~", "delete": "-"}
+
+
+def describe(plan: Plan, lang: Lang) -> Iterator[str]:
+    """The plan, line by line."""
+    which = 0 if lang == "zh" else 1
+    for change in plan.changes:
+        bot, *rest = change.identity if len(change.identity) > 1 else ("", *change.identity)
+        name = " ".join(rest) + (f" @{bot}" if bot else "")
+        yield f"{_SIGNS[change.kind]} {_NOUNS[change.noun][which]} {name}  {_short(change.title)}"
+        for field, (before, after) in change.fields.items():
+            yield from _difference(field, before, after)
+    numbers = (plan.count("add"), plan.count("change"), plan.count("delete"), plan.same)
+    yield ("新增 {}，修改 {}，删除 {}，不变 {}" if lang == "zh" else
+           "{} to add, {} to change, {} to delete, {} the same").format(*numbers)
+
+
+def _short(text: str) -> str:
+    line = text.partition("\n")[0]
+    return line if len(line) <= 60 else line[:59] + "…"
+
+
+def _difference(field: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                yield from _difference(f"{field}.{name}", before.get(name), after.get(name))
+        return
+    old, new = _lines(before), _lines(after)
+    if len(old) <= 1 and len(new) <= 1:
+        yield f"    {field}: {old[0] if old else '∅'} → {new[0] if new else '∅'}"
+        return
+    yield f"    {field}:"
+    for line in difflib.ndiff(old, new):
+        if line[0] in "+-":
+            yield f"      {line}"
+
+
+def _lines(value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [item if isinstance(item, str) else " · ".join(map(str, item.values())) for item in value]
+    return str(value).split("\n")
