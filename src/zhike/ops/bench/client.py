@@ -1,8 +1,8 @@
 """A client process of the bench: thousands of sessions in one poll loop, told what to do by JSON lines.
 
 ``python -m zhike.ops.bench.client`` reads commands from stdin and writes events to stdout, one JSON
-object per line. Commands: ``connect load run ledger readback cut close quit``; every command ends
-with one event of the same name (``"event": "connect"`` …); ``progress`` events come in between.
+object per line. Commands: ``connect load run stop replay ledger readback cut close quit``; every one
+but ``stop`` ends with an event of the same name; ``progress`` events come in between.
 All times are CLOCK_MONOTONIC seconds, which all processes of a machine share.
 """
 
@@ -22,6 +22,7 @@ from zhike.ops.bench import frames, readback
 from zhike.ops.bench.load import NEW as NEW_KIND
 from zhike.ops.bench.load import REPEATED, Entry, Feed, Phase, Question, Totals
 from zhike.ops.bench.poller import IN, OUT, make_poller
+from zhike.ops.bench.replayer import Replay
 from zhike.ops.bench.session import BROKEN, CLOSED, READY, Session
 
 _PROGRESS_S = 0.5
@@ -41,7 +42,7 @@ class Client:
         self._by_fd: dict[int, Session] = {}
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._timer_ids = 0
-        self._feed = Feed([], [], 0)
+        self._feed = Feed([], [], 0, False)
         self._phase: Phase | None = None
         self._drain_s = 0.0
         self._turn = 0
@@ -51,6 +52,7 @@ class Client:
         self._reading: dict[str, Any] | None = None
         self._rng = random.Random(0)
         self._notes: list[str] = []
+        self.replay: Replay | None = None
         self._stdin = b""
         self._running = True
 
@@ -145,6 +147,8 @@ class Client:
         self._connected()
         if session.n:
             session.resend()
+        elif self.replay is not None:
+            self.replay.on_ready(session)
 
     def on_closed(self, session: Session, before: int, why: str) -> None:
         """The session's socket is gone."""
@@ -153,7 +157,9 @@ class Client:
             self._connected()
         else:
             self.totals.closes[why] += 1
-        if self.reconnect and self._running:
+        if self.replay is not None and why != "done":
+            self.replay.on_lost(session)
+        elif self.reconnect and self._running:
             self.totals.reconnects += 1
             self.later(0.05 + 0.15 * self._rng.random(), lambda: self._again(session))
 
@@ -188,6 +194,8 @@ class Client:
 
     def on_answer(self, session: Session, entry: Entry, now_s: float, source: frames.Source | None) -> bytes:
         """A question was answered; in a closed loop the next one follows at once."""
+        if self.replay is not None:
+            return self.replay.on_answer(session, entry, now_s, source)
         phase = self._phase
         if phase is None:
             return b""
@@ -263,8 +271,10 @@ class Client:
         self.later(timeout_s, give_up)
         self._open_more()
 
-    def do_load(self, path: str, part: int, parts: int, seed: int) -> None:
-        """Read questions (JSON lines ``[kind, key, text]``); new ones are dealt out between ``parts``."""
+    def do_load(self, path: str, part: int, parts: int, seed: int, again: bool) -> None:
+        """Read questions (JSON lines ``[kind, key, text]``); new ones are dealt out between ``parts``.
+
+        ``again``: begin anew with the new ones when they have run out."""
         repeated: list[Question] = []
         new: list[Question] = []
         with open(path, encoding="utf-8") as file:
@@ -275,7 +285,7 @@ class Client:
                     repeated.append(question)
                 elif kind == NEW_KIND and number % parts == part:
                     new.append(question)
-        self._feed = Feed(repeated, new, seed + part)
+        self._feed = Feed(repeated, new, seed + part, again)
         self._rng = random.Random(seed * 7919 + part)
         self.emit("load", repeated=len(repeated), new=len(new))
 
@@ -291,6 +301,21 @@ class Client:
         now = monotonic()
         self.later(start_s - now, self._begin)
         self.later(start_s - now + 0.02, self._finish)
+
+    def do_stop(self) -> None:
+        """End the phase now; its ``run`` event follows when all is answered."""
+        if self._phase is not None:
+            self._phase.stop_s = min(self._phase.stop_s, monotonic())
+
+    def do_replay(self, path: str, part: int, parts: int, at_once: int, timeout_s: float, host: str,
+                  port: int, ws_path: str, origin: str, inbox: str, tag: str) -> None:
+        """Play every ``parts``-th dialogue of ``path`` (JSON lines, one list of texts each)."""
+        self.host, self.port, self.inbox = host, port, inbox
+        self.request = frames.upgrade_request(host, port, ws_path, origin)
+        with open(path, encoding="utf-8") as file:
+            dialogues = [json.loads(line) for number, line in enumerate(file) if number % parts == part]
+        self.replay = Replay(self, dialogues, at_once, timeout_s, f"{tag}p{part}")
+        self.replay.start()
 
     def do_ledger(self, path: str) -> None:
         """Write one line per session: what was acknowledged with which seq, what is unanswered."""

@@ -19,12 +19,14 @@ Entry = tuple[float, Question]
 
 
 class Feed:
-    """The questions of one client process. New ones are used once; repeated ones go around."""
+    """The questions of one client process. Repeated ones are drawn at random; new ones are used once
+    (or, with ``again``, from the beginning when they have run out)."""
 
-    __slots__ = ("_flip", "_new", "_repeated", "_rng")
+    __slots__ = ("_again", "_flip", "_new", "_repeated", "_rng")
 
-    def __init__(self, repeated: Sequence[Question], new: Sequence[Question], seed: int) -> None:
+    def __init__(self, repeated: Sequence[Question], new: Sequence[Question], seed: int, again: bool) -> None:
         self._repeated = repeated
+        self._again = list(reversed(new)) if again else []
         self._new = list(reversed(new))
         self._rng = random.Random(seed)
         self._flip = False
@@ -42,6 +44,8 @@ class Feed:
             repeated = mix == "repeated"
         if repeated:
             return self._repeated[int(self._rng.random() * len(self._repeated))]
+        if not self._new:
+            self._new = list(self._again)
         return self._new.pop() if self._new else None
 
 

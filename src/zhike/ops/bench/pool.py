@@ -70,6 +70,8 @@ class Pool:
         until = monotonic() + timeout_s
         while wanted - got.keys():
             left = until - monotonic()
+            if left <= 0 and not event:
+                return []
             if left <= 0:
                 raise BenchError(f"client processes {sorted(wanted - got.keys())} did not answer "
                                  f"{event!r} within {timeout_s:.0f} s")
@@ -81,6 +83,8 @@ class Pool:
             if meanwhile is not None:
                 meanwhile()
             kind = found["event"]
+            if not kind:
+                continue
             if kind == event:
                 got[number] = found
             elif kind == "progress":
@@ -92,16 +96,20 @@ class Pool:
                 raise BenchError(f"client process {number} ended before it answered {event!r}")
         return [got[number] for number in sorted(got)]
 
-    def ask_all(self, cmd: str, timeout_s: float, **fields: object) -> list[Event]:
+    def ask_all(self, cmd: str, wait_s: float, **fields: object) -> list[Event]:
         """The same command to every process, and all answers."""
         for number in range(len(self.processes)):
             self.send(number, cmd, **fields)
-        return self.gather(cmd, timeout_s)
+        return self.gather(cmd, wait_s)
+
+    def pump(self, seconds: float, meanwhile: Callable[[], None] | None = None) -> None:
+        """Let the load run on for ``seconds``; fails as :meth:`gather` does."""
+        self.gather("", seconds, meanwhile=meanwhile)
 
     def connect(self, sessions: int, *, port: int, host: str = "127.0.0.1", path: str = "/ws",
                 origin: str = "", inbox: str = "", echo: bool = False, reconnect: bool = False,
-                tag: str = "b", timeout_s: float = 120.0) -> int:
-        """Open ``sessions`` sessions, dealt out evenly; returns how many joined.
+                tag: str = "b", timeout_s: float = 120.0, shares: Sequence[int] | None = None) -> int:
+        """Open ``sessions`` sessions, dealt out evenly or by ``shares``; returns how many joined.
 
         Raises:
             BenchError: if not a single one could join; the message names the causes.
@@ -110,7 +118,7 @@ class Pool:
         addresses = -(-sessions // PORTS_PER_ADDRESS)
         sources = [f"127.0.0.{1 + k}" for k in range(addresses)] if addresses > 1 else []
         for number in range(count):
-            share = sessions // count + (number < sessions % count)
+            share = shares[number] if shares else sessions // count + (number < sessions % count)
             self.send(number, "connect", host=host, port=port, path=path, origin=origin, inbox=inbox,
                       echo=echo, tag=tag, first=first, count=share, sources=sources, reconnect=reconnect,
                       timeout_s=timeout_s)

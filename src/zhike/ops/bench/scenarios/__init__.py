@@ -1,0 +1,1 @@
+"""The scenarios of ``zhike bench``, one file each with ``run(bench)``; their flags are in ``cli``."""
