@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from zhike.domain.message import Button
 from zhike.errors import ZhikeError
 from zhike.store import articles, bots, inboxes, rules, tables
 from zhike.store.checks import FieldError
+from zhike.store.engine import open_store
 
 Db = Callable[..., Any]
 """``db(fn, *args)`` runs ``fn(conn, *args)`` in one transaction."""
@@ -25,6 +27,25 @@ ARTICLE = Article(id=0, bot_id=0, key="size", lang="zh", question="尺码怎么�
                   buttons=(Button("转人工", "人工"), Button("看表", url="https://shop.example/size")))
 RULE = Rule(id=0, bot_id=0, key="hello", kind="exact", match=("你好", "在吗"), reply="您好 😀", lang="zh",
             opener=True, position=5)
+
+
+@pytest.fixture
+def db(database_url: str, tmp_path: Path) -> Iterator[Db]:
+    """An open store on each database, emptied at the end."""
+    store = open_store(database_url, tmp_path)
+
+    def empty(conn: Connection) -> None:
+        for table in reversed(tables.metadata.sorted_tables):
+            if table.name != "meta":
+                conn.execute(table.delete())
+
+    with asyncio.Runner() as runner:
+        runner.run(store.open())
+        try:
+            yield lambda fn, *args, **kwargs: runner.run(store.write(fn, *args, **kwargs))
+        finally:
+            runner.run(store.write(empty))
+            runner.run(store.close())
 
 
 @pytest.fixture
@@ -263,16 +284,3 @@ def test_nothing_is_deleted_on_the_side(db: Db, bot: Bot) -> None:
     assert db(bots.delete_bot, bot.id) is True
     assert db(articles.count_articles, bot.id) == 0
     assert db(bots.delete_bot, bot.id) is False
-
-
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Db]:
-    import asyncio
-
-    from zhike.store.engine import open_store
-
-    store = open_store("", tmp_path)
-    with asyncio.Runner() as runner:
-        runner.run(store.open())
-        yield lambda fn, *args, **kwargs: runner.run(store.write(fn, *args, **kwargs))
-        runner.run(store.close())
