@@ -91,6 +91,8 @@ _ROWS: tuple[ErrorSpec, ...] = (
               "An earlier message has not arrived yet.",
               "请从最早未确认的消息开始按顺序重发。",
               "Send again in order, from the earliest message without an ack."),
+    ErrorSpec("request_timeout", 408, "now", "请求体没有及时传完。", "The request body did not arrive in time.",
+              "请重新发送。", "Send the request again."),
     ErrorSpec("unsupported_type", 415, "never", "不支持的内容类型。", "Unsupported content type.",
               "请使用 application/json。", "Use application/json."),
     ErrorSpec("rate_limited", 429, "later", "发送得太快了。", "Too many requests.",

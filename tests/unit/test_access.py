@@ -285,6 +285,7 @@ MAY = {
     "visitor": (rights.VISITOR, {"visitor"}),
     "agent": (rights.AGENT, {"agent", "admin", "owner", "key", "admin key"}),
     "agent only": (rights.AGENT_ONLY, {"agent", "admin", "owner"}),
+    "key": (rights.KEY, {"key", "admin key"}),
     "admin": (rights.ADMIN, {"admin", "owner", "admin key"}),
     "admin only": (rights.ADMIN_ONLY, {"admin", "owner"}),
     "owner": (rights.OWNER_ONLY, {"owner"}),

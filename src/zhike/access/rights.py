@@ -22,13 +22,13 @@ class Right:
     """Who may enter.
 
     Attributes:
-        who: ``public`` (anybody, with a ``reason``), ``visitor``, or ``staff``.
-        role: for staff: the least role.
+        who: ``public`` (anybody, with a ``reason``), ``visitor``, ``staff``, or ``key`` (programs only).
+        role: for staff and keys: the least role.
         key: for staff: whether an API key of that role may, too.
         reason: for public: why this may be open. Held by a test.
     """
 
-    who: Literal["public", "visitor", "staff"]
+    who: Literal["public", "visitor", "staff", "key"]
     role: Role = "owner"
     key: bool = False
     reason: str = ""
@@ -46,7 +46,7 @@ def public(reason: str) -> Right:
 VISITOR = Right("visitor")
 AGENT = Right("staff", "agent", key=True)
 ADMIN = Right("staff", "admin", key=True)
-KEY_OR_AGENT = AGENT
+KEY = Right("key", "agent")
 AGENT_ONLY = Right("staff", "agent")
 ADMIN_ONLY = Right("staff", "admin")
 OWNER_ONLY = Right("staff", "owner")
@@ -87,8 +87,10 @@ def check(right: Right, principal: Principal) -> None:
             raise ZhikeError("unauthenticated")
         return
     if principal.kind in ("agent", "key") and principal.role is not None:
-        if principal.kind == "key" and not right.key:
+        if principal.kind == "key" and not right.key and right.who == "staff":
             raise ZhikeError("forbidden", "This needs a person's session, not an API key.")
+        if principal.kind == "agent" and right.who == "key":
+            raise ZhikeError("forbidden", "This needs an API key, not a person's session.")
         if RANK[principal.role] < RANK[right.role]:
             raise ZhikeError("forbidden")
         return

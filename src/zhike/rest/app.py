@@ -1,0 +1,164 @@
+"""Builds the HTTP application from the table and the ports.
+
+    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, asyncapi=…)
+
+Importing this file imports Litestar (the slow part of a start); ``serve`` does it in its warm-up
+thread, and may build there, too: nothing here needs a running loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from litestar import Litestar, Request
+from litestar.config.app import AppConfig
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from zhike.access.bundle import Access
+from zhike.access.rights import Right
+from zhike.clock import NowMs, now_ms
+from zhike.config import Settings
+from zhike.errors import ZhikeError
+from zhike.rest import edge
+from zhike.rest.answer import Answer, Headers, error_answer, language
+from zhike.rest.context import Context
+from zhike.rest.endpoint import endpoint, refuse
+from zhike.rest.ports import Desk, Hub, Observe, Probe, Store
+from zhike.rest.routes import all_routes
+from zhike.rest.table import Route
+
+
+def _ignore(route: str, method: str, status: int, took_s: float) -> None:
+    """Nobody counts."""
+
+
+class RestApp(Litestar):
+    """Litestar with our edge around every answer, 404 included."""
+
+    __slots__ = ("context",)
+
+    context: Context
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        await edge.serve(super().__call__, scope, receive, send, self.context.observe)
+
+
+def _on_error(request: Request[Any, Any, Any], error: Exception) -> Any:
+    """The one shape, whatever went wrong and wherever."""
+    call: Any = request.scope.get("zhike_call")
+    lang = call.lang if call is not None else language(request.headers.get("accept-language", ""))
+    refusal = refuse(error)
+    headers: Headers = []
+    if refusal.code == "method_not_allowed":
+        allow = (getattr(error, "headers", None) or {}).get("Allow", "") or allowed_methods(request)
+        headers = [(b"allow", allow.encode())]
+    return error_answer(refusal, lang, headers)
+
+
+def allowed_methods(request: Request[Any, Any, Any]) -> str:
+    """For the Allow header of a 405: the methods of the route that the path belongs to."""
+    router = request.app.asgi_router
+    found = []
+    for method in ("GET", "HEAD", "POST", "PATCH", "DELETE"):
+        try:
+            router.handle_routing(path=request.scope["path"].rstrip("/") or "/", method=method)
+        except Exception:
+            continue
+        found.append(method)
+    return ", ".join(found)
+
+
+def check_table(routes: list[Route]) -> None:
+    """Fails closed: no route without a right, none twice.
+
+    Raises:
+        ZhikeError: ``config_error`` naming the route.
+    """
+    seen: set[str] = set()
+    for route in routes:
+        if not isinstance(route.right, Right):
+            raise ZhikeError("config_error", f"{route.name} declares no right.")
+        if route.name in seen:
+            raise ZhikeError("config_error", f"{route.name} is declared twice.")
+        seen.add(route.name)
+
+
+def check_app(app: Litestar) -> None:
+    """Fails closed: every handler that Litestar knows comes from the table and has its guard.
+
+    Raises:
+        ZhikeError: ``config_error`` naming the route.
+    """
+    for http_route in app.routes:
+        for handler in getattr(http_route, "route_handlers", [getattr(http_route, "route_handler", None)]):
+            methods: set[str] = getattr(handler, "http_methods", set())
+            if methods == {"OPTIONS"}:  # Litestar's own: names the methods of a path
+                continue
+            row = getattr(handler, "opt", {}).get("route")
+            if not isinstance(row, Route) or not handler.guards:
+                raise ZhikeError("config_error", f"{http_route.path} has no row in the table of routes.")
+
+
+def build(
+    *,
+    settings: Settings,
+    store: Store,
+    access: Access,
+    desk: Desk,
+    hub: Hub,
+    probe: Probe,
+    asyncapi: Callable[[], bytes],
+    observe: Observe = _ignore,
+    now: NowMs = now_ms,
+    routes: list[Route] | None = None,
+) -> Litestar:
+    """The HTTP application.
+
+    Args:
+        settings: of the process.
+        store, desk, hub, probe: see :mod:`zhike.rest.ports`.
+        access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
+        asyncapi: gives the WebSocket protocol's document as JSON.
+        observe: told of every answered request.
+        routes: another table (tests).
+
+    Raises:
+        ZhikeError: ``config_error`` if a route has no right.
+    """
+    context = Context(
+        settings=settings,
+        store=store,
+        access=access,
+        desk=desk,
+        hub=hub,
+        probe=probe,
+        asyncapi=asyncapi,
+        observe=observe,
+        now=now,
+    )
+    context.routes = all_routes(sample_shop=settings.sample.shop) if routes is None else routes
+    check_table(context.routes)
+
+    def configure(config: AppConfig) -> AppConfig:
+        config.openapi_config = None  # ours is made from the table
+        return config
+
+    app = RestApp(
+        route_handlers=[endpoint(context, route) for route in context.routes],
+        exception_handlers={Exception: cast(Any, _on_error)},
+        on_app_init=[configure],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=None,
+        signature_types=[ASGIApp],
+    )
+    app.context = context
+    check_app(app)
+    return app
+
+
+__all__ = ["Answer", "Receive", "RestApp", "Scope", "Send", "build", "check_app", "check_table"]

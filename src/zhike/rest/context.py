@@ -1,0 +1,83 @@
+"""What the handlers work with: the ports, the settings, the limits. One per application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from zhike.access import addresses
+from zhike.access.bundle import Access
+from zhike.access.limits import Buckets
+from zhike.clock import NowMs
+from zhike.config import Settings
+from zhike.errors import ZhikeError
+from zhike.rest.files import Files
+from zhike.rest.ports import Desk, Hub, Observe, Probe, Store
+
+if TYPE_CHECKING:
+    from zhike.rest.table import Route
+
+ADDRESS_FACTOR = 5
+"""An address may send this many times what one key or session may: an office shares one."""
+
+
+class Room:
+    """A bound on requests at the same time."""
+
+    __slots__ = ("limit", "used")
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+
+    def enter(self) -> None:
+        """Takes a place.
+
+        Raises:
+            ZhikeError: ``overloaded``.
+        """
+        if self.used >= self.limit:
+            raise ZhikeError("overloaded", retry_after_s=1.0)
+        self.used += 1
+
+    def leave(self) -> None:
+        """Gives it back."""
+        self.used -= 1
+
+
+class Context:
+    """See the module."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        store: Store,
+        access: Access,
+        desk: Desk,
+        hub: Hub,
+        probe: Probe,
+        asyncapi: Callable[[], bytes],
+        observe: Observe,
+        now: NowMs,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.access = access
+        self.desk = desk
+        self.hub = hub
+        self.probe = probe
+        self.asyncapi = asyncapi
+        self.observe = observe
+        self.now = now
+        self.proxies = addresses.networks(settings.server.trusted_proxies)
+        per_s = settings.api.requests_per_minute / 60
+        burst = max(10, settings.api.requests_per_minute // 6)
+        self.callers = Buckets(per_s, burst)
+        self.callers_by_address = Buckets(per_s * ADDRESS_FACTOR, burst * ADDRESS_FACTOR)
+        self.visitor_messages = Buckets(settings.gateway.messages_per_s, settings.gateway.burst)
+        self.rooms = {"call": Room(settings.api.concurrency), "poll": Room(settings.api.long_polls)}
+        self.files = Files()
+        self.routes: list[Route] = []
+        """The table, for the documents made from it."""
+        self.openapi = b""

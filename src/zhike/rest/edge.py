@@ -1,0 +1,98 @@
+"""Around every answer: security headers, cross-origin headers, and a line for the metrics."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from zhike.rest.answer import Headers
+from zhike.rest.ports import Observe
+
+_BASE: Headers = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+_OWN: Headers = [(b"cross-origin-resource-policy", b"same-origin")]
+_SHARED: Headers = [(b"cross-origin-resource-policy", b"cross-origin")]
+_NO_FRAME = (b"x-frame-options", b"DENY")
+
+# style-src: the component library and the widget put <style> elements into the page. Scripts never
+# come inline.
+_PAGE = (
+    b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    b"font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+)
+_CONSOLE = [*_BASE, *_OWN, _NO_FRAME, (b"content-security-policy", _PAGE + b"frame-ancestors 'none'")]
+_SHOP = [
+    *_BASE,
+    *_OWN,
+    (b"content-security-policy", _PAGE + b"frame-ancestors 'self'"),
+    (b"x-frame-options", b"SAMEORIGIN"),
+]
+_DATA_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_DATA = [*_BASE, *_OWN, _NO_FRAME, _DATA_CSP]
+_PUBLIC_DATA = [*_BASE, *_SHARED, _NO_FRAME, _DATA_CSP]
+
+VISITOR_PREFIX = "/api/v1/visitor/"
+_SHARED_PATHS = frozenset(("/widget.js", "/api/v1/openapi.json", "/api/v1/asyncapi.json"))
+
+
+def headers_for(path: str) -> Headers:
+    """The fixed headers of an answer to ``path``."""
+    if path.startswith(VISITOR_PREFIX) or path in _SHARED_PATHS:
+        return _PUBLIC_DATA
+    if path.startswith(("/console", "/api/docs")):
+        return _CONSOLE
+    if path == "/" or (path.startswith("/sample") and not path.startswith("/sample/api/")):
+        return _SHOP
+    return _DATA
+
+
+def cross_origin(path: str, origin: bytes) -> Headers:
+    """What lets pages of other sites read an answer of the visitor routes.
+
+    Every origin is let through here, because a browser's preflight does not say which inbox is meant; the
+    handler checks the inbox's list. No credentials: the token travels in a header that the page sets.
+    """
+    if not origin or not path.startswith(VISITOR_PREFIX):
+        return []
+    return [
+        (b"access-control-allow-origin", origin),
+        (b"vary", b"Origin"),
+        (b"access-control-expose-headers", b"Retry-After, Content-Language"),
+    ]
+
+
+PREFLIGHT: Headers = [
+    (b"access-control-allow-methods", b"GET, POST"),
+    (b"access-control-allow-headers", b"authorization, content-type, accept-language"),
+    (b"access-control-max-age", b"600"),
+    (b"content-length", b"0"),
+]
+
+
+async def serve(app: Any, scope: Any, receive: Any, send: Any, observe: Observe) -> None:
+    """Runs ``app`` for one HTTP request and adds to its answer."""
+    started = perf_counter()
+    path = scope["path"]
+    origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")[:300]
+    extra = [*headers_for(path), *cross_origin(path, origin)]
+    status = 500
+
+    async def outgoing(message: Any) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message = {**message, "headers": [*message["headers"], *extra]}
+        await send(message)
+
+    try:
+        if scope["method"] == "OPTIONS" and origin and path.startswith(VISITOR_PREFIX):
+            await outgoing({"type": "http.response.start", "status": 204, "headers": PREFLIGHT[:-1]})
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        await app(scope, receive, outgoing)
+    finally:
+        observe(scope.get("path_template") or "", scope["method"], status, perf_counter() - started)

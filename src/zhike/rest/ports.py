@@ -1,0 +1,134 @@
+"""What the HTTP API needs of the rest; ``app.py`` joins the two sides.
+
+Everything is called on the event loop. What is ``async`` may take a while; the rest must not block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
+
+import msgspec
+from sqlalchemy import Connection
+
+from zhike.bus.base import Event
+from zhike.domain.conversation import Conversation
+from zhike.domain.knowledge import Inbox
+from zhike.domain.message import Reply
+from zhike.domain.wire import ConversationState, Hello, SendMessage
+from zhike.errors import ZhikeError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Change = Literal["take", "return", "resolve", "queue"]
+
+
+class Store(Protocol):
+    """The open store (:class:`zhike.store.engine.Store`)."""
+
+    def write(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        """Runs ``fn(conn, …)`` in one transaction."""
+
+    def read(
+        self, fn: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Awaitable[T]:
+        """The same, reading."""
+
+
+class Joined(Protocol):
+    """What a visitor's hello came to (the gateway's ``Joined`` is one)."""
+
+    @property
+    def inbox_id(self) -> int: ...
+    @property
+    def sender(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def conversation(self) -> ConversationState | None: ...
+    @property
+    def greeting(self) -> str: ...
+    @property
+    def suggestions(self) -> tuple[str, ...]: ...
+    @property
+    def name(self) -> str: ...
+
+
+class Desk(Protocol):
+    """What happens in conversations."""
+
+    def put(self, source: Any, payload: SendMessage, arrived_s: float) -> ZhikeError | None:
+        """Hands a message to the pipeline, or says at once why not; the outcome comes through ``source``
+        (see ``rest/source.py``). ``arrived_s``: ``loop.time()``."""
+
+    def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Awaitable[Joined]:
+        """The gateway's function of the same name; ``host``: the Host header.
+
+        Raises:
+            ZhikeError: inbox_not_found, origin_not_allowed, bad_identity.
+        """
+
+    async def change(
+        self, kind: Change, conversation_id: int, agent_id: int, agent_name: str
+    ) -> Conversation:
+        """Takes over, returns to the bot, resolves or queues a conversation; stored when it returns.
+        ``agent_id`` 0: an integrator's program. A change that changes nothing returns the conversation.
+
+        Raises:
+            ZhikeError: not_found, conversation_resolved.
+        """
+
+    async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
+        """Everything up to ``seq`` was read; tells the other side."""
+
+    def inbox(self, inbox_id: int) -> Inbox | None:
+        """An inbox as it is in memory."""
+
+    async def try_answer(self, bot_id: int, text: str, lang: str) -> Reply:
+        """What the bot would say to ``text``, with its trace; nothing is stored, cached or counted."""
+
+    async def knowledge_changed(self, bot_id: int) -> None:
+        """A bot's settings, articles or rules were stored. Returns when the bot answers by them."""
+
+    async def inboxes_changed(self) -> None:
+        """An inbox was stored: read them again."""
+
+
+class Subscriber(Protocol):
+    """Who hears of events."""
+
+    def deliver(self, event: Event) -> None:
+        """Must not block or raise."""
+
+
+class Hub(Protocol):
+    """The process's end of the bus (:class:`zhike.gateway.hub.Hub`)."""
+
+    def subscribe_visitor(self, inbox_id: int, sender: str, sub: Subscriber) -> None: ...
+    def unsubscribe_visitor(self, inbox_id: int, sender: str, sub: Subscriber) -> None: ...
+    def watch(self, conversation_id: int, sub: Subscriber) -> None: ...
+    def unwatch(self, conversation_id: int, sub: Subscriber) -> None: ...
+
+
+class Health(msgspec.Struct):
+    """How the process is. ``checks``: part → "ok" or what is wrong, one line each."""
+
+    ready: bool
+    checks: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Probe(Protocol):
+    """What operators see."""
+
+    async def health(self) -> Health:
+        """Whether the process can store and answer now; never raises."""
+
+    def metrics(self) -> bytes:
+        """The Prometheus text format, version 0.0.4."""
+
+
+Observe = Callable[[str, str, int, float], None]
+"""Told of every answered request: route as in the table ("/api/v1/articles/{id}", "" = none matched),
+method, status, seconds taken."""

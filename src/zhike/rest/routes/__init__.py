@@ -1,0 +1,45 @@
+"""The rows of the table, one file per noun."""
+
+from __future__ import annotations
+
+from zhike.rest.routes import (
+    account,
+    agents,
+    api_keys,
+    articles,
+    audit,
+    bots,
+    contacts,
+    conversations,
+    inboxes,
+    messages,
+    pages,
+    rules,
+    sample,
+    system,
+    visitor,
+)
+from zhike.rest.table import Route
+
+
+def all_routes(*, sample_shop: bool) -> list[Route]:
+    """The table. The routes of the sample shop exist only when it is on."""
+    rows: list[Route] = []
+    for module in (
+        account,
+        conversations,
+        messages,
+        contacts,
+        articles,
+        rules,
+        bots,
+        inboxes,
+        agents,
+        api_keys,
+        audit,
+        visitor,
+        system,
+        pages,
+    ):
+        rows += module.ROUTES
+    return rows + (sample.ROUTES if sample_shop else pages.WITHOUT_SHOP)

@@ -1,0 +1,252 @@
+"""Signing in and out, the first admin, and the caller's own account."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from zhike.access import passwords, tokens
+from zhike.access.rights import AGENT, AGENT_ONLY, public
+from zhike.access.sessions import Session, set_cookie
+from zhike.clock import to_datetime
+from zhike.domain.agent import Agent
+from zhike.errors import ZhikeError
+from zhike.rest.answer import Answer, empty, encoded
+from zhike.rest.table import Call, Route
+from zhike.rest.views import AgentView, agent_view
+from zhike.rest.write import audited
+from zhike.store import agents
+
+Email = Annotated[str, Meta(min_length=3, max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
+PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
+Password = Annotated[str, Meta(min_length=1, max_length=passwords.MAX_CHARS)]
+Lang = Literal["", "zh", "en"]
+
+
+class Login(Struct, forbid_unknown_fields=True):
+    """Email and password of an agent."""
+
+    email: Annotated[str, Meta(min_length=1, max_length=200)]
+    password: Password
+
+
+class Setup(Struct, forbid_unknown_fields=True):
+    """``token``: what stands after ``#token=`` in the one-time link."""
+
+    token: Annotated[str, Meta(min_length=1, max_length=100)]
+    email: Email
+    name: PersonName
+    password: Password
+    lang: Lang = ""
+
+
+class SetupState(Struct):
+    """``needed``: nobody owns the desk yet."""
+
+    needed: bool
+
+
+class ApiKeyInfo(Struct):
+    """The key that is used."""
+
+    id: int
+    name: str
+    role: str
+
+
+class Me(Struct):
+    """Who calls. A session has ``agent`` and ``csrf_token``; a key has ``api_key``."""
+
+    kind: Literal["agent", "key"]
+    role: str
+    agent: AgentView | None
+    api_key: ApiKeyInfo | None
+    csrf_token: str
+    expires_at: datetime | None
+
+
+class PasswordChange(Struct, forbid_unknown_fields=True):
+    """The present password proves that it is you."""
+
+    current: Password
+    new: Password
+
+
+class MyChange(Struct, forbid_unknown_fields=True):
+    """What people change about themselves. A new password ends all other sessions."""
+
+    name: PersonName | None = None
+    lang: Lang | None = None
+    password: PasswordChange | None = None
+
+
+def _me(session: Session) -> Me:
+    return Me(
+        "agent",
+        session.agent.role,
+        agent_view(session.agent),
+        None,
+        session.csrf,
+        to_datetime(session.expires_at),
+    )
+
+
+async def _signed_in(call: Call, agent: Agent, status: int = 200) -> Answer:
+    token, session = await call.to.access.sessions.open(agent, call.address, call.user_agent)
+    cookie = set_cookie(token, secure=call.secure)
+    return encoded(_me(session), status, [(b"set-cookie", cookie.encode())])
+
+
+async def login(call: Call) -> Answer:
+    """Signs in. The answer to a wrong password and to an unknown address is the same and takes as long."""
+    body: Login = call.body
+    access = call.to.access
+    access.throttle.begin(body.email, call.address, call.now / 1000)
+    agent = await call.to.store.read(agents.by_email, body.email)
+    right = await access.passwords.verify(agent.password_hash if agent is not None else "", body.password)
+    if agent is None or not right or not agent.enabled:
+        raise ZhikeError("bad_credentials")
+    access.throttle.succeeded(body.email, call.address)
+    if passwords.needs_rehash(agent.password_hash):
+        stored = await access.passwords.hash(body.password)
+        await call.to.store.write(agents.change, agent.id, {"password_hash": stored}, end_sessions=False)
+    return await _signed_in(call, agent)
+
+
+async def logout(call: Call) -> Answer:
+    """Ends this session."""
+    assert call.session is not None
+    await call.to.access.sessions.close(call.session)
+    return empty([(b"set-cookie", set_cookie("", secure=call.secure).encode())])
+
+
+async def get_me(call: Call) -> Me:
+    """Who calls, and the CSRF token of the session."""
+    if call.session is not None:
+        return _me(call.session)
+    who = call.principal
+    return Me("key", who.role or "agent", None, ApiKeyInfo(who.id, who.name, who.role or "agent"), "", None)
+
+
+async def change_me(call: Call) -> Any:
+    """Changes one's own name, language or password."""
+    body: MyChange = call.body
+    assert call.session is not None
+    access = call.to.access
+    agent_id = call.principal.id
+    values: dict[str, Any] = {}
+    if body.name is not None:
+        values["name"] = body.name.strip()
+    if body.lang is not None:
+        values["lang"] = body.lang
+    if body.password is not None:
+        agent = await call.to.store.read(agents.get, agent_id)
+        if agent is None:
+            raise ZhikeError("session_revoked")
+        access.throttle.begin(agent.email, call.address, call.now / 1000)
+        if not await access.passwords.verify(agent.password_hash, body.password.current):
+            raise ZhikeError("invalid_field", "password.current", field="password.current")
+        access.throttle.succeeded(agent.email, call.address)
+        passwords.check_strength(body.password.new, email=agent.email)
+        values["password_hash"] = await access.passwords.hash(body.password.new)
+    changed = await audited(
+        call,
+        "agent.updated",
+        f"agent:{agent_id}",
+        {"fields": sorted(values)},
+        agents.change,
+        agent_id,
+        values,
+        end_sessions=body.password is not None,
+    )
+    if body.password is not None:
+        access.sessions.ended(agent_id)
+        return await _signed_in(call, changed)
+    access.sessions.forget(agent_id)
+    return _me(call.session._replace(agent=changed))
+
+
+async def get_setup(call: Call) -> SetupState:
+    """Whether the first admin has to be made."""
+    return SetupState(not await call.to.store.read(agents.owner_exists))
+
+
+async def post_setup(call: Call) -> Answer:
+    """Makes the first admin (or lets one back in) with the one-time link, and signs in."""
+    body: Setup = call.body
+    access = call.to.access
+    access.throttle.begin("setup", call.address, call.now / 1000)
+    digest = tokens.digest(body.token)
+    await call.to.store.read(agents.check_setup_link, digest, call.now)
+    passwords.check_strength(body.password, email=body.email)
+    stored = await access.passwords.hash(body.password)
+    agent = await audited(
+        call,
+        "agent.set_up",
+        lambda made: f"agent:{made.id}",
+        None,
+        agents.use_setup_link,
+        digest,
+        body.email,
+        body.name.strip(),
+        stored,
+        body.lang,
+        call.now,
+    )
+    access.throttle.succeeded("setup", call.address)
+    access.sessions.ended(agent.id)
+    return await _signed_in(call, agent, 201)
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/api/v1/login",
+        login,
+        public("Signing in is how a session begins; attempts are throttled."),
+        ("Sign in", "登录"),
+        answer=Me,
+        body=Login,
+        errors=("bad_credentials",),
+        example={"email": "li.na@shop.example", "password": "a long passphrase"},
+    ),
+    Route("POST", "/api/v1/logout", logout, AGENT_ONLY, ("Sign out", "退出登录"), status=204),
+    Route("GET", "/api/v1/me", get_me, AGENT, ("Who am I", "当前身份"), answer=Me),
+    Route(
+        "PATCH",
+        "/api/v1/me",
+        change_me,
+        AGENT_ONLY,
+        ("Change my name, language or password", "修改自己的姓名、语言或密码"),
+        answer=Me,
+        body=MyChange,
+        example={"lang": "zh"},
+    ),
+    Route(
+        "GET",
+        "/api/v1/setup",
+        get_setup,
+        public("The console must know whether to show sign-in or set-up before anybody can sign in."),
+        ("Is set-up needed", "是否需要建立管理员"),
+        answer=SetupState,
+    ),
+    Route(
+        "POST",
+        "/api/v1/setup",
+        post_setup,
+        public("The first admin cannot be signed in yet; the one-time token is the credential."),
+        ("Make the first admin with the one-time link", "用一次性链接建立第一个管理员"),
+        answer=Me,
+        status=201,
+        body=Setup,
+        errors=("link_expired", "setup_done", "conflict"),
+        example={
+            "token": "…",
+            "email": "li.na@shop.example",
+            "name": "Li Na",
+            "password": "a long passphrase",
+        },
+    ),
+]

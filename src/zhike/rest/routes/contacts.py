@@ -1,0 +1,155 @@
+"""Contacts: who asks."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from zhike.access.rights import AGENT
+from zhike.errors import ZhikeError
+from zhike.rest.answer import Answer, encoded
+from zhike.rest.decode import FieldFault, Id, path_id
+from zhike.rest.paging import Paged, page, position
+from zhike.rest.table import Call, Route
+from zhike.rest.views import ContactView, Page, contact_view
+from zhike.rest.write import audited
+from zhike.store import contact_edit, listing
+from zhike.store.contacts import get_contact
+
+Name = Annotated[str, Meta(max_length=200)]
+EmailText = Annotated[str, Meta(max_length=320)]
+Phone = Annotated[str, Meta(max_length=64)]
+AttributeName = Annotated[str, Meta(min_length=1, max_length=64)]
+AttributeText = Annotated[str, Meta(max_length=1000)]
+Attributes = Annotated[dict[AttributeName, AttributeText | bool | float | None], Meta(max_length=50)]
+"""What a shop wants its agents to see, e.g. ``{"level": "VIP", "orders": 12}``."""
+
+
+class ContactQuery(Paged, forbid_unknown_fields=True):
+    """``q``: a part of name, email, phone or external id."""
+
+    inbox_id: Id | None = None
+    q: Annotated[str, Meta(max_length=200)] = ""
+
+
+class NewContact(Struct, forbid_unknown_fields=True):
+    """``external_id``: the shop's own id of this customer; unique in the inbox."""
+
+    inbox_id: Id
+    external_id: Annotated[str, Meta(min_length=1, max_length=64)]
+    name: Name = ""
+    email: EmailText = ""
+    phone: Phone = ""
+    attributes: Attributes = {}
+
+
+class ContactChange(Struct, forbid_unknown_fields=True):
+    """Fields that are not given stay. ``attributes`` replaces all of them."""
+
+    name: Name | UnsetType = UNSET
+    email: EmailText | UnsetType = UNSET
+    phone: Phone | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
+
+
+async def list_contacts(call: Call) -> Page[ContactView]:
+    """Contacts, newest first."""
+    query: ContactQuery = call.query
+    before = position(query.cursor, 1)
+    rows = await call.to.store.read(
+        listing.contact_page, query.inbox_id, query.q.strip(), before[0] if before else None, query.limit + 1
+    )
+    return page(rows, query.limit, contact_view, lambda contact: (contact.id,))
+
+
+async def read_contact(call: Call) -> ContactView:
+    """One contact."""
+    contact = await call.to.store.read(get_contact, path_id(call.path["id"]))
+    if contact is None:
+        raise ZhikeError("not_found")
+    return contact_view(contact)
+
+
+async def create_contact(call: Call) -> Answer:
+    """Makes a known customer's contact; 200 and unchanged if the external id is known."""
+    body: NewContact = call.body
+    if not body.external_id.isprintable() or body.external_id != body.external_id.strip():
+        raise FieldFault(
+            "external_id",
+            "`external_id` holds blanks or control characters.",
+            "`external_id` 含有空白或控制字符。",
+        )
+    fields = {"name": body.name, "email": body.email, "phone": body.phone}
+    contact, made = await audited(
+        call,
+        "contact.created",
+        lambda both: f"contact:{both[0].id}",
+        None,
+        contact_edit.create,
+        body.inbox_id,
+        f"c:{body.external_id}",
+        fields,
+        dict(body.attributes),
+        call.now,
+    )
+    return encoded(contact_view(contact), 201 if made else 200)
+
+
+async def change_contact(call: Call) -> ContactView:
+    """Changes a contact."""
+    body: ContactChange = call.body
+    values: dict[str, Any] = {
+        name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
+    }
+    contact_id = path_id(call.path["id"])
+    return contact_view(
+        await audited(
+            call,
+            "contact.updated",
+            f"contact:{contact_id}",
+            {"fields": sorted(values)},
+            contact_edit.change,
+            contact_id,
+            values,
+        )
+    )
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/contacts",
+        list_contacts,
+        AGENT,
+        ("List contacts", "客户列表"),
+        answer=Page[ContactView],
+        query=ContactQuery,
+    ),
+    Route(
+        "POST",
+        "/api/v1/contacts",
+        create_contact,
+        AGENT,
+        ("Create a contact", "新建客户"),
+        answer=ContactView,
+        status=201,
+        other=(200,),
+        body=NewContact,
+        example={"inbox_id": 1, "external_id": "customer-42", "name": "李娜", "attributes": {"level": "VIP"}},
+    ),
+    Route(
+        "GET", "/api/v1/contacts/{id}", read_contact, AGENT, ("Get a contact", "查看客户"), answer=ContactView
+    ),
+    Route(
+        "PATCH",
+        "/api/v1/contacts/{id}",
+        change_contact,
+        AGENT,
+        ("Change a contact", "修改客户"),
+        answer=ContactView,
+        body=ContactChange,
+        example={"phone": "+86 138 0000 0000"},
+    ),
+]

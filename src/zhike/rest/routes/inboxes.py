@@ -1,0 +1,207 @@
+"""Inboxes: where conversations come in."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from zhike.access.rights import ADMIN, ADMIN_ONLY, AGENT
+from zhike.domain.knowledge import Inbox
+from zhike.errors import ZhikeError
+from zhike.rest.decode import FieldFault, Id, path_id
+from zhike.rest.paging import Paged, page, position
+from zhike.rest.routes.bots import Key, Name, Settings, merged
+from zhike.rest.table import Call, Route
+from zhike.rest.views import InboxView, Page, inbox_view
+from zhike.rest.write import audited
+from zhike.store import inboxes as rows
+
+Channel = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class InboxQuery(Paged, forbid_unknown_fields=True):
+    """Only the page."""
+
+
+class NewInbox(Struct, forbid_unknown_fields=True):
+    """``settings``: origins [site or "*"], greeting and offline {zh, en}, suggestions {zh: [], en: []}."""
+
+    key: Key
+    name: Name
+    channel: Channel = "web"
+    bot_id: Id | None = None
+    settings: Settings = {}
+
+
+class InboxChange(Struct, forbid_unknown_fields=True):
+    """Fields that are not given stay; so do settings that are not named; null removes one."""
+
+    name: Name | UnsetType = UNSET
+    bot_id: Id | UnsetType | None = UNSET
+    settings: Settings | UnsetType = UNSET
+
+
+class IdentitySecret(Struct):
+    """Shown this once. The shop signs its customers with it (see the widget's manual)."""
+
+    identity_secret: str
+
+
+def _view(call: Call, inbox: Inbox) -> InboxView:
+    return inbox_view(inbox, call.to.settings.public_url())
+
+
+def _check(settings: Settings) -> None:
+    if "identity_secret" in settings:
+        raise FieldFault(
+            "settings.identity_secret",
+            "It is made by POST …/identity-secret and never sent in.",
+            "密钥由 POST …/identity-secret 生成，不能自己填写。",
+        )
+
+
+async def list_inboxes(call: Call) -> Page[InboxView]:
+    """Inboxes in the order of their ids."""
+    query: InboxQuery = call.query
+    after = position(query.cursor, 1)
+    found = await call.to.store.read(
+        rows.list_inboxes, after_id=after[0] if after else 0, limit=query.limit + 1
+    )
+    return page(found, query.limit, lambda inbox: _view(call, inbox), lambda inbox: (inbox.id,))
+
+
+async def _find(call: Call) -> Inbox:
+    inbox = await call.to.store.read(rows.get_inbox, path_id(call.path["id"]))
+    if inbox is None:
+        raise ZhikeError("not_found")
+    return inbox
+
+
+async def get_inbox(call: Call) -> InboxView:
+    """One inbox."""
+    return _view(call, await _find(call))
+
+
+async def create_inbox(call: Call) -> InboxView:
+    """Adds an inbox."""
+    body: NewInbox = call.body
+    _check(body.settings)
+    new = Inbox(
+        id=0,
+        key=body.key,
+        name=body.name,
+        channel=body.channel,
+        bot_id=body.bot_id,
+        settings=merged({}, body.settings),
+    )
+    inbox = await audited(
+        call,
+        "inbox.created",
+        lambda made: f"inbox:{made.id}",
+        {"key": body.key},
+        rows.create_inbox,
+        new,
+        call.now,
+    )
+    await call.to.desk.inboxes_changed()
+    return _view(call, inbox)
+
+
+async def change_inbox(call: Call) -> InboxView:
+    """Changes an inbox; key and channel stay."""
+    body: InboxChange = call.body
+    old = await _find(call)
+    if body.settings is not UNSET:
+        _check(body.settings)
+    new = msgspec.structs.replace(
+        old,
+        name=old.name if body.name is UNSET else body.name,
+        bot_id=old.bot_id if body.bot_id is UNSET else body.bot_id,
+        settings=old.settings if body.settings is UNSET else merged(old.settings, body.settings),
+    )
+    inbox = await audited(call, "inbox.updated", f"inbox:{old.id}", None, rows.update_inbox, new, call.now)
+    await call.to.desk.inboxes_changed()
+    return _view(call, inbox)
+
+
+async def delete_inbox(call: Call) -> None:
+    """Removes an inbox that nobody has written to."""
+    old = await _find(call)
+    await audited(call, "inbox.deleted", f"inbox:{old.id}", {"key": old.key}, rows.delete_inbox, old.id)
+    await call.to.desk.inboxes_changed()
+
+
+async def new_identity_secret(call: Call) -> IdentitySecret:
+    """Makes a new identity secret; claims signed with the old one end at once."""
+    old = await _find(call)
+    secret = secrets.token_hex(32)
+    new = msgspec.structs.replace(old, settings={**old.settings, "identity_secret": secret})
+    await audited(
+        call, "inbox.identity_secret_made", f"inbox:{old.id}", None, rows.update_inbox, new, call.now
+    )
+    await call.to.desk.inboxes_changed()
+    return IdentitySecret(secret)
+
+
+_PATH = "/api/v1/inboxes/{id}"
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/inboxes",
+        list_inboxes,
+        AGENT,
+        ("List inboxes", "收件箱列表"),
+        answer=Page[InboxView],
+        query=InboxQuery,
+    ),
+    Route(
+        "POST",
+        "/api/v1/inboxes",
+        create_inbox,
+        ADMIN,
+        ("Add an inbox", "新建收件箱"),
+        answer=InboxView,
+        status=201,
+        body=NewInbox,
+        errors=("conflict",),
+        example={
+            "key": "shop-web",
+            "name": "官网",
+            "bot_id": 1,
+            "settings": {"origins": ["https://shop.example"]},
+        },
+    ),
+    Route("GET", _PATH, get_inbox, AGENT, ("Get an inbox", "查看收件箱"), answer=InboxView),
+    Route(
+        "PATCH",
+        _PATH,
+        change_inbox,
+        ADMIN,
+        ("Change an inbox", "修改收件箱"),
+        answer=InboxView,
+        body=InboxChange,
+        example={"settings": {"origins": ["https://shop.example"]}},
+    ),
+    Route(
+        "DELETE",
+        _PATH,
+        delete_inbox,
+        ADMIN,
+        ("Remove an inbox", "删除收件箱"),
+        status=204,
+        errors=("conflict",),
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/identity-secret",
+        new_identity_secret,
+        ADMIN_ONLY,
+        ("Make a new identity secret", "生成新的身份密钥"),
+        answer=IdentitySecret,
+        status=201,
+    ),
+]

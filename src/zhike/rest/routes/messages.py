@@ -1,0 +1,237 @@
+"""Messages of a conversation: pages by seq, long polls, and sending."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from sqlalchemy import Connection
+
+from zhike.access.rights import AGENT, KEY
+from zhike.bus.base import Stored
+from zhike.clock import to_datetime
+from zhike.domain.message import MAX_TEXT_CHARS, Message
+from zhike.domain.wire import Ack, Messages, SendMessage
+from zhike.errors import ZhikeError
+from zhike.rest.answer import Answer, encoded
+from zhike.rest.decode import MAX_ID, FieldFault, path_id
+from zhike.rest.paging import Limit
+from zhike.rest.routes.conversations import find
+from zhike.rest.source import Bell, HttpSource
+from zhike.rest.table import Call, Route
+from zhike.rest.views import message_view
+from zhike.store import agents, contacts, listing
+from zhike.store import messages as rows
+
+MAX_WAIT_S = 25
+"""Most proxies close a connection that is silent for 30 s or 60 s."""
+Seq = Annotated[int, Meta(ge=0, le=MAX_ID)]
+WaitS = Annotated[
+    int, Meta(ge=0, le=MAX_WAIT_S, description="Wait up to this many seconds for something new.")
+]
+Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
+ClientMsgId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class MessageQuery(Struct, forbid_unknown_fields=True):
+    """``after``: those above this seq, waiting if there is none; or ``before``: those below it
+    (the newest without either). Always in seq order."""
+
+    after: Seq | None = None
+    before: Annotated[int, Meta(ge=1, le=MAX_ID)] | None = None
+    limit: Limit = 50
+    wait_s: WaitS = 0
+
+
+class NewMessage(Struct, forbid_unknown_fields=True):
+    """A session sends as its agent (``note``: a private note), a key on behalf of the contact.
+    ``client_msg_id`` makes a retry harmless."""
+
+    client_msg_id: ClientMsgId
+    text: Text
+    note: bool = False
+
+
+class ContactMessage(Struct, forbid_unknown_fields=True):
+    """``action`` "handoff" asks for a person; then ``text`` may be empty."""
+
+    client_msg_id: ClientMsgId
+    text: Text = ""
+    action: Annotated[str, Meta(pattern="^(handoff)?$")] = ""
+
+
+class MessagePage(Messages, frozen=True, tag="messages", omit_defaults=True):
+    """A page of messages in seq order. ``more``: another page exists in the direction that was asked for."""
+
+
+def read_after(
+    conn: Connection, conversation_id: int, after: int, limit: int
+) -> tuple[list[Message], dict[int, str]]:
+    """Messages above ``after`` and the names of the agents who wrote some."""
+    return _named(conn, rows.after(conn, conversation_id, after, limit))
+
+
+def read_before(
+    conn: Connection, conversation_id: int, before: int | None, limit: int
+) -> tuple[list[Message], dict[int, str]]:
+    """Messages below ``before`` and the names of the agents who wrote some."""
+    return _named(conn, rows.before(conn, conversation_id, before, limit))
+
+
+def _named(conn: Connection, found: list[Message]) -> tuple[list[Message], dict[int, str]]:
+    return found, agents.names(conn) if any(message.sender_type == "agent" for message in found) else {}
+
+
+def name_of(message: Message, names: dict[int, str], contact_name: str) -> str:
+    """Who wrote it, as it is shown."""
+    if message.sender_type == "agent":
+        return names.get(message.sender_id, "")
+    return contact_name if message.sender_type == "contact" else ""
+
+
+async def list_messages(call: Call) -> MessagePage:
+    """A page of messages; with ``after`` and ``wait_s`` a long poll."""
+    query: MessageQuery = call.query
+    if query.after is not None and query.before is not None:
+        raise FieldFault(
+            "before", "`after` and `before` exclude each other.", "`after` 和 `before` 只能用一个。"
+        )
+    if query.wait_s and query.after is None:
+        raise FieldFault("wait_s", "`wait_s` needs `after`.", "`wait_s` 要和 `after` 一起用。")
+    row = await find(call)
+    conversation_id = row.conversation.id
+    if query.after is None:
+        found, names = await call.to.store.read(read_before, conversation_id, query.before, query.limit + 1)
+        shown, more = found[-query.limit :], len(found) > query.limit
+    else:
+        found, names = await _wait_after(call, row, query)
+        shown, more = found[: query.limit], len(found) > query.limit
+    items = tuple(
+        message_view(message, name_of(message, names, row.contact_name), staff=True) for message in shown
+    )
+    last_seq = max(row.conversation.last_seq, items[-1].seq if items else 0)
+    return MessagePage(conversation_id, items, last_seq, "history" if query.after is None else "resume", more)
+
+
+async def _wait_after(
+    call: Call, row: listing.ConversationRow, query: MessageQuery
+) -> tuple[list[Message], dict[int, str]]:
+    conversation_id = row.conversation.id
+    after = query.after or 0
+    if not query.wait_s:
+        return await call.to.store.read(read_after, conversation_id, after, query.limit + 1)
+    until_s = asyncio.get_running_loop().time() + query.wait_s
+    bell = Bell()
+    call.to.rooms["poll"].enter()
+    call.to.rooms["call"].leave()  # who waits must not hold a place of those who work
+    call.to.hub.watch(conversation_id, bell)
+    try:
+        while True:
+            bell.reset()
+            found, names = await call.to.store.read(read_after, conversation_id, after, query.limit + 1)
+            if found or not await bell.wait(until_s, call.gone):
+                return found, names
+    finally:
+        call.to.hub.unwatch(conversation_id, bell)
+        call.to.rooms["call"].used += 1
+        call.to.rooms["poll"].leave()
+
+
+def acked(stored: Stored) -> Answer:
+    """The ack: 201, or 200 if it had been stored before."""
+    return encoded(
+        Ack(
+            stored.client_msg_id, stored.conversation_id, stored.seq, to_datetime(stored.at), stored.duplicate
+        ),
+        200 if stored.duplicate else 201,
+    )
+
+
+async def send_message(call: Call) -> Answer:
+    """Sends into a conversation: as the signed-in agent, or with a key on behalf of its contact."""
+    body: NewMessage = call.body
+    row = await find(call)
+    c = row.conversation
+    who = call.principal
+    if who.kind == "agent":
+        source = HttpSource(
+            c.inbox_id, f"a:{who.id}", call.lang, agent_id=who.id, agent_name=who.name, conversation_id=c.id
+        )
+        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, note=body.note)
+    else:
+        if body.note:
+            raise FieldFault("note", "A note is written by an agent.", "内部备注只能由客服写。")
+        if c.status == "resolved":
+            raise ZhikeError("conversation_resolved")
+        source = HttpSource(c.inbox_id, c.sender, c.lang or call.lang, conversation_id=c.id)
+        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id)
+    return acked(await source.send(call.to.desk, frame))
+
+
+async def send_as_contact(call: Call) -> Answer:
+    """Sends on behalf of a contact; begins a conversation if none is open. The answer comes by long poll
+    of ``/conversations/{id}/messages`` or the webhook."""
+    body: ContactMessage = call.body
+    contact = await call.to.store.read(contacts.get_contact, path_id(call.path["id"]))
+    if contact is None:
+        raise ZhikeError("not_found")
+    known = {
+        name: value
+        for name, value in (("name", contact.name), ("email", contact.email), ("phone", contact.phone))
+        if value
+    }
+    source = HttpSource(contact.inbox_id, contact.sender, call.lang, contact=known or None)
+    action = "handoff" if body.action else ""
+    return acked(await source.send(call.to.desk, SendMessage(body.client_msg_id, body.text, action=action)))  # type: ignore[arg-type]
+
+
+SEND_ERRORS = (
+    "id_conflict",
+    "conflict",
+    "not_holder",
+    "conversation_resolved",
+    "empty_message",
+    "invalid_text",
+    "too_long",
+    "out_of_order",
+    "going_away",
+)
+
+ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/conversations/{id}/messages",
+        list_messages,
+        AGENT,
+        ("List messages, or wait for new ones", "查看消息，或等待新消息"),
+        answer=MessagePage,
+        query=MessageQuery,
+    ),
+    Route(
+        "POST",
+        "/api/v1/conversations/{id}/messages",
+        send_message,
+        AGENT,
+        ("Send a message", "发送消息"),
+        answer=Ack,
+        status=201,
+        other=(200,),
+        body=NewMessage,
+        errors=SEND_ERRORS,
+        example={"client_msg_id": "order-4711-1", "text": "您好，请问什么时候发货？"},
+    ),
+    Route(
+        "POST",
+        "/api/v1/contacts/{id}/messages",
+        send_as_contact,
+        KEY,
+        ("Send on behalf of a contact", "代客户发送消息"),
+        answer=Ack,
+        status=201,
+        other=(200,),
+        body=ContactMessage,
+        errors=SEND_ERRORS,
+        example={"client_msg_id": "order-4711-1", "text": "Where is my parcel?"},
+    ),
+]

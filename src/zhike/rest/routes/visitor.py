@@ -1,0 +1,231 @@
+"""The widget where WebSocket is blocked, and short-lived clients: hello, send, long poll, read.
+
+The frames are those of the WebSocket protocol (``domain/wire.py``); resume works the same way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from msgspec import Struct
+from sqlalchemy import Connection
+
+from zhike.access import origins
+from zhike.access.rights import VISITOR, public
+from zhike.access.visitors import check_origin
+from zhike.clock import to_datetime
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import MAX_TEXT_CHARS, Message
+from zhike.domain.wire import Ack, ConversationState, Hello, Messages, Read, SendMessage, Welcome
+from zhike.errors import ZhikeError
+from zhike.rest.answer import Answer
+from zhike.rest.decode import MAX_ID, FieldFault, Id
+from zhike.rest.paging import Limit
+from zhike.rest.routes.messages import SEND_ERRORS, Seq, WaitS, acked, name_of, read_after
+from zhike.rest.source import Bell, HttpSource
+from zhike.rest.table import Call, Route
+from zhike.rest.views import conversation_state, message_view
+from zhike.store import agents, conversations
+
+HEARTBEAT_S = 25.0
+
+
+class HelloBody(Hello, frozen=True, tag="hello", forbid_unknown_fields=True):
+    """The ``hello`` of the WebSocket protocol, for role visitor."""
+
+
+class SendBody(SendMessage, frozen=True, tag="message", forbid_unknown_fields=True):
+    """The ``message`` of the WebSocket protocol."""
+
+
+class ReadBody(Read, frozen=True, tag="read", forbid_unknown_fields=True):
+    """The ``read`` of the WebSocket protocol."""
+
+
+class PollQuery(Struct, forbid_unknown_fields=True):
+    """``after``: the last seq the client has, in ``conversation`` (default: the present one). When another
+    conversation has begun meanwhile, its messages come from the first on."""
+
+    after: Seq = 0
+    conversation: Id | None = None
+    limit: Limit = 100
+    wait_s: WaitS = 0
+
+
+class VisitorMessages(Messages, frozen=True, tag="messages", omit_defaults=True):
+    """The ``messages`` of the WebSocket protocol, with the conversation as it stands now;
+    ``conversation`` 0: there is none yet."""
+
+    state: ConversationState | None = None
+
+
+def _check_origin(call: Call) -> None:
+    inbox = call.to.desk.inbox(call.principal.inbox_id)
+    if inbox is None:
+        raise ZhikeError("inbox_not_found")
+    check_origin(inbox, call.origin, origins.own_origins(call.host, call.to.settings.public_url()))
+
+
+async def visitor_hello(call: Call) -> Welcome:
+    """Says who the visitor is; the token in the answer is the credential of the other calls."""
+    body: HelloBody = call.body
+    if body.role != "visitor":
+        raise FieldFault("role", "Agents use a session.", "客服请登录后使用。")
+    joined = await call.to.desk.join_visitor(body, call.origin, call.address, call.host)
+    gateway = call.to.settings.gateway
+    return Welcome(
+        1,
+        "http",
+        "visitor",
+        to_datetime(call.now),
+        HEARTBEAT_S,
+        joined.token,
+        joined.conversation,
+        joined.name,
+        joined.greeting,
+        tuple(joined.suggestions),
+        MAX_TEXT_CHARS,
+        gateway.messages_per_s,
+    )
+
+
+async def visitor_send(call: Call) -> Answer:
+    """Sends a message; the ack comes when it is stored."""
+    body: SendBody = call.body
+    _check_origin(call)
+    if body.note:
+        raise FieldFault("note", "Visitors write no notes.", "访客不能写内部备注。")
+    who = call.principal
+    wait_s = call.to.visitor_messages.take((who.inbox_id, who.sender), call.now / 1000)
+    if wait_s:
+        raise ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1))
+    source = HttpSource(who.inbox_id, who.sender, call.lang, conversation_id=body.conversation or 0)
+    frame = SendMessage(body.client_msg_id, body.text, body.n, body.action, body.conversation)
+    return acked(await source.send(call.to.desk, frame))
+
+
+def _read(
+    conn: Connection, inbox_id: int, sender: str, known: int | None, after: int, limit: int
+) -> tuple[Conversation | None, str, list[Message], dict[int, str]]:
+    """The sender's conversation, its agent's name, and the messages above ``after`` (all of them,
+    if the client knows another conversation)."""
+    current = conversations.latest_of_sender(conn, inbox_id, sender)
+    if current is None:
+        return None, "", [], {}
+    at = after if known in (None, current.id) else 0
+    found: list[Message] = []
+    names: dict[int, str] = {}
+    while True:  # notes between agents are left out; a page full of them must not look like the end
+        some, names_here = read_after(conn, current.id, at, limit)
+        names |= names_here
+        found += [message for message in some if message.direction != "note"]
+        if len(found) >= limit or len(some) < limit:
+            break
+        at = some[-1].seq
+    if current.agent_id and current.agent_id not in names:
+        names = agents.names(conn)
+    return current, names.get(current.agent_id or 0, ""), found, names
+
+
+async def visitor_poll(call: Call) -> VisitorMessages:
+    """Messages after a seq; with ``wait_s`` waits for one."""
+    query: PollQuery = call.query
+    _check_origin(call)
+    who = call.principal
+    bell = Bell()
+    call.to.hub.subscribe_visitor(who.inbox_id, who.sender, bell)
+    try:
+        until_s = asyncio.get_running_loop().time() + query.wait_s
+        known = query.conversation
+        while True:
+            bell.reset()
+            current, agent_name, found, names = await call.to.store.read(
+                _read, who.inbox_id, who.sender, known, query.after, query.limit + 1
+            )
+            if found or not query.wait_s or not await bell.wait(until_s, call.gone):
+                break
+    finally:
+        call.to.hub.unsubscribe_visitor(who.inbox_id, who.sender, bell)
+    if current is None:
+        return VisitorMessages(0, (), 0)
+    items = tuple(
+        message_view(message, name_of(message, names, ""), staff=False) for message in found[: query.limit]
+    )
+    return VisitorMessages(
+        current.id,
+        items,
+        current.last_seq,
+        "resume",
+        len(found) > query.limit,
+        conversation_state(current, agent_name),
+    )
+
+
+async def visitor_read(call: Call) -> None:
+    """Notes up to where the visitor has read."""
+    body: ReadBody = call.body
+    _check_origin(call)
+    if not 0 <= body.seq <= MAX_ID:
+        raise FieldFault("seq", "`seq` is out of range.", "`seq` 超出范围。")
+    who = call.principal
+    current, *_ = await call.to.store.read(_read, who.inbox_id, who.sender, None, MAX_ID, 1)
+    if current is None or body.conversation not in (None, current.id):
+        raise ZhikeError("not_found")
+    await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), False)
+
+
+ROUTES = [
+    Route(
+        "POST",
+        "/api/v1/visitor/hello",
+        visitor_hello,
+        public(
+            "A visitor has no credential before the first hello; the inbox's origin list is checked, and a "
+            "shop's claim by its signature."
+        ),
+        ("Begin or resume as a visitor", "以访客身份开始或继续"),
+        answer=Welcome,
+        body=HelloBody,
+        cors=True,
+        errors=("inbox_not_found", "origin_not_allowed", "bad_identity", "unsupported_version"),
+        example={"inbox": "shop-web", "lang": "zh"},
+    ),
+    Route(
+        "POST",
+        "/api/v1/visitor/messages",
+        visitor_send,
+        VISITOR,
+        ("Send as a visitor", "访客发送消息"),
+        answer=Ack,
+        status=201,
+        other=(200,),
+        body=SendBody,
+        cors=True,
+        errors=(*SEND_ERRORS, "origin_not_allowed", "inbox_not_found"),
+        example={"client_msg_id": "a1b2c3", "text": "怎么退货？"},
+    ),
+    Route(
+        "GET",
+        "/api/v1/visitor/messages",
+        visitor_poll,
+        VISITOR,
+        ("Messages after a seq, or wait", "查看新消息，或等待"),
+        answer=VisitorMessages,
+        query=PollQuery,
+        budget="poll",
+        cors=True,
+        errors=("origin_not_allowed", "inbox_not_found"),
+    ),
+    Route(
+        "POST",
+        "/api/v1/visitor/read",
+        visitor_read,
+        VISITOR,
+        ("Mark as read", "标为已读"),
+        status=204,
+        body=ReadBody,
+        cors=True,
+        errors=("origin_not_allowed", "inbox_not_found", "not_found"),
+        example={"seq": 4},
+    ),
+]

@@ -1,0 +1,290 @@
+"""What the API shows of each thing. Times are RFC 3339 UTC; nothing secret is ever part of a view."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from zhike.clock import to_datetime
+from zhike.domain.agent import Agent, Role
+from zhike.domain.conversation import Conversation, Holder, Status
+from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
+from zhike.domain.message import Button, Message, Payload, TraceStep
+from zhike.domain.wire import ConversationState, MessageView
+
+T = TypeVar("T")
+_payload = msgspec.json.Decoder(Payload).decode
+_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
+
+
+class Page(Struct, Generic[T]):
+    """A page of a list. ``next``: the cursor of the next page; null on the last."""
+
+    items: list[T]
+    next: str | None
+
+
+class AgentView(Struct):
+    """A person at the desk."""
+
+    id: int
+    email: str
+    name: str
+    role: Role
+    enabled: bool
+    lang: str
+    created_at: datetime
+    last_seen_at: datetime | None
+
+
+def agent_view(agent: Agent) -> AgentView:
+    return AgentView(
+        agent.id,
+        agent.email,
+        agent.name,
+        agent.role,
+        agent.enabled,
+        agent.lang,
+        to_datetime(agent.created_at),
+        to_datetime(agent.last_seen_at) if agent.last_seen_at else None,
+    )
+
+
+class ConversationView(Struct):
+    """A conversation with the names a list shows. ``epoch``: rises with every change of holder."""
+
+    id: int
+    inbox_id: int
+    contact_id: int
+    contact_name: str
+    status: Status
+    holder: Holder
+    epoch: int
+    agent_id: int | None
+    agent_name: str
+    lang: str
+    last_text: str
+    last_seq: int
+    last_incoming_seq: int
+    answered_seq: int
+    read_by_contact_seq: int
+    read_by_agent_seq: int
+    waiting_since: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+def conversation_view(c: Conversation, contact_name: str, agent_name: str) -> ConversationView:
+    return ConversationView(
+        c.id,
+        c.inbox_id,
+        c.contact_id,
+        contact_name,
+        c.status,
+        c.holder,
+        c.holder_epoch,
+        c.agent_id,
+        agent_name,
+        c.lang,
+        c.last_text,
+        c.last_seq,
+        c.last_incoming_seq,
+        c.answered_seq,
+        c.read_by_contact_seq,
+        c.read_by_agent_seq,
+        to_datetime(c.waiting_since) if c.waiting_since else None,
+        to_datetime(c.created_at),
+        to_datetime(c.updated_at),
+    )
+
+
+def conversation_state(c: Conversation, agent_name: str = "") -> ConversationState:
+    """The same as a visitor sees it."""
+    return ConversationState(
+        c.id,
+        c.status,
+        c.holder,
+        c.holder_epoch,
+        c.last_seq,
+        agent_name,
+        c.read_by_contact_seq,
+        c.read_by_agent_seq,
+    )
+
+
+def message_view(message: Message, sender_name: str, *, staff: bool) -> MessageView:
+    """A message; the trace is for staff only."""
+    payload = _payload(message.payload) if message.payload else Payload()
+    return MessageView(
+        message.conversation_id,
+        message.seq,
+        message.direction,
+        message.sender_type,
+        message.text,
+        to_datetime(message.at),
+        sender_name,
+        message.client_msg_id,
+        message.answers,
+        payload.buttons,
+        payload.source,
+        _trace(message.trace) if staff and message.trace else (),
+    )
+
+
+class ContactView(Struct):
+    """Who asks. ``external_id``: the shop's own id of a known customer, "" for a visitor."""
+
+    id: int
+    inbox_id: int
+    external_id: str
+    name: str
+    email: str
+    phone: str
+    attributes: dict[str, Any]
+    created_at: datetime
+    last_seen_at: datetime
+
+
+def contact_view(c: Contact) -> ContactView:
+    return ContactView(
+        c.id,
+        c.inbox_id,
+        c.sender[2:] if c.sender.startswith("c:") else "",
+        c.name,
+        c.email,
+        c.phone,
+        c.attributes,
+        to_datetime(c.created_at),
+        to_datetime(c.last_seen_at),
+    )
+
+
+class ArticleView(Struct):
+    """One piece of knowledge."""
+
+    id: int
+    bot_id: int
+    key: str
+    lang: str
+    question: str
+    answer: str
+    variants: tuple[str, ...]
+    category: str
+    buttons: tuple[Button, ...]
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+def article_view(a: Article) -> ArticleView:
+    return ArticleView(
+        a.id,
+        a.bot_id,
+        a.key,
+        a.lang,
+        a.question,
+        a.answer,
+        a.variants,
+        a.category,
+        a.buttons,
+        a.enabled,
+        to_datetime(a.created_at),
+        to_datetime(a.updated_at),
+    )
+
+
+class RuleView(Struct):
+    """A fixed reply."""
+
+    id: int
+    bot_id: int
+    key: str
+    kind: RuleKind
+    match: tuple[str, ...]
+    reply: str
+    lang: str
+    buttons: tuple[Button, ...]
+    action: str
+    opener: bool
+    position: int
+    enabled: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+def rule_view(r: Rule) -> RuleView:
+    return RuleView(
+        r.id,
+        r.bot_id,
+        r.key,
+        r.kind,
+        r.match,
+        r.reply,
+        r.lang,
+        r.buttons,
+        r.action,
+        r.opener,
+        r.position,
+        r.enabled,
+        to_datetime(r.created_at),
+        to_datetime(r.updated_at),
+    )
+
+
+class BotView(Struct):
+    """A bot. ``knowledge_version`` rises with every edit of its articles and rules."""
+
+    id: int
+    key: str
+    name: str
+    settings: dict[str, Any]
+    knowledge_version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+def bot_view(b: Bot) -> BotView:
+    return BotView(
+        b.id,
+        b.key,
+        b.name,
+        b.settings,
+        b.knowledge_version,
+        to_datetime(b.created_at),
+        to_datetime(b.updated_at),
+    )
+
+
+class InboxView(Struct):
+    """An inbox. ``snippet``: what to paste into the shop's pages. The identity secret is never shown."""
+
+    id: int
+    key: str
+    name: str
+    channel: str
+    bot_id: int | None
+    settings: dict[str, Any]
+    has_identity_secret: bool
+    snippet: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def inbox_view(i: Inbox, public_url: str) -> InboxView:
+    settings = {name: value for name, value in i.settings.items() if name != "identity_secret"}
+    snippet = f'<script src="{public_url}/widget.js" data-inbox="{i.key}" async></script>'
+    return InboxView(
+        i.id,
+        i.key,
+        i.name,
+        i.channel,
+        i.bot_id,
+        settings,
+        bool(i.settings.get("identity_secret")),
+        snippet,
+        to_datetime(i.created_at),
+        to_datetime(i.updated_at),
+    )
