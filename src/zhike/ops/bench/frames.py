@@ -56,6 +56,11 @@ def hello_frame(inbox: str, token: str, conversation: int, after: int, lang: str
     return text_frame(json.dumps(hello, ensure_ascii=False, separators=(",", ":")).encode())
 
 
+def resume_frame(conversation: int, after: int) -> bytes:
+    """Asks for every message after ``after``."""
+    return text_frame(b'{"type":"resume","after":%d,"conversation":%d}' % (after, conversation))
+
+
 def upgrade_request(host: str, port: int, path: str, origin: str) -> bytes:
     """The HTTP request that asks for a WebSocket."""
     key = base64.b64encode(os.urandom(16)).decode()

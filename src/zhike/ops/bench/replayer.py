@@ -59,7 +59,7 @@ class Replay:
         self._hist.record(int((now_s - entry[0]) * 1e6))
         if source is not None and source.kind != "fallback":
             self._said["known"] += 1
-        if session.waiting:  # an earlier question that timed out was answered late
+        if session.n in session.waiting:  # it was an earlier one, given up before
             self._said["late"] += 1
             return b""
         return self._speak(session)

@@ -176,18 +176,15 @@ class Server:
 
 
 class Echo:
-    """A process that echoes frames: the bare baseline, or the server's own session code.
-
-    Args:
-        command: prints a JSON line with ``port`` (baseline), or listens on ``port`` itself.
-    """
+    """A process that echoes frames: the bare baseline, or (``own``) the server's own session code."""
 
     def __init__(self, own: bool) -> None:
         raise_file_limit()
         if own:
             self.port = free_port()
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "zhike", "bench", "echo", "--serve", str(self.port)],
+                [sys.executable, "-c", "import sys; from zhike.gateway.echo import serve_echo; "
+                                       "serve_echo(int(sys.argv[1]))", str(self.port)],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
             self._wait()
         else:

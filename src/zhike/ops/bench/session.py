@@ -294,8 +294,12 @@ class Session:
             self.state = READY
             if conversation is None or not conversation.last_seq:
                 self.client.on_readback(self)
-        elif conversation is not None and conversation.id == self.conversation \
-                and conversation.last_seq > self.last_seq:
+        elif conversation is not None and conversation.id != self.conversation and conversation.last_seq:
+            # Cut before the first ack: the conversation was not known when the hello was sent.
+            self.conversation, self.last_seq, self.last_ack = conversation.id, 0, 0
+            self.state, self.resume_to = RESUMING, conversation.last_seq
+            self.write(frames.resume_frame(conversation.id, 0))
+        elif conversation is not None and conversation.last_seq > self.last_seq:
             self.state, self.resume_to = RESUMING, conversation.last_seq
         else:
             self._ready()

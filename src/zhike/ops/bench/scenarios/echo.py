@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import importlib
-
 from zhike.ops.bench import BenchError
 from zhike.ops.bench.corpus import Corpus
 from zhike.ops.bench.measure import Measured, load_questions, run_phase
@@ -17,7 +15,9 @@ from zhike.ops.bench.server import Echo
 
 def serve(port: int) -> int:
     """Serve until a signal ends it."""
-    importlib.import_module("zhike.gateway.echo").serve_echo(port)
+    from zhike.gateway.echo import serve_echo
+
+    serve_echo(port, started=lambda bound: print(f"echo: ws://127.0.0.1:{bound}/", flush=True))
     return 0
 
 
