@@ -130,7 +130,8 @@ def run(tmp_path: Path, action: Callable[[Any, int], Any]) -> Any:
         await store.open()
         try:
             bot = await store.read(bots.get_bot_by_key, "b")
-            bot = bot or await store.write(bots.create_bot, Bot(0, "b", "b"), 1)
+            if bot is None:
+                bot = await store.write(bots.create_bot, Bot(0, "b", "b"), 1)
             return await action(store, bot.id)
         finally:
             await store.close()
