@@ -1,0 +1,1 @@
+"""The answer engine: rules, cached answers, knowledge; later models and tools."""

@@ -1,0 +1,154 @@
+"""The answer engine: one ladder, the first answer that is good enough wins.
+
+rules → cached answer → knowledge → (fallback). ``quick`` climbs the first two rungs on the event
+loop in microseconds; ``search`` the third, a whole batch at a time, in the search thread. Later
+rungs (flows, models, tools) answer through jobs and meet the same port. Every reply says in its
+trace what was tried.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from zhike.answer.cache import AnswerCache
+from zhike.answer.confidence import DEFAULT_THRESHOLD
+from zhike.answer.knowledge import Answered, Knowledge, Outcome
+from zhike.answer.rules import RuleSet
+from zhike.answer.words import DID_YOU_MEAN, FALLBACK, HANDOFF, HUMAN_BUTTON, setting
+from zhike.domain.knowledge import Article, Bot, Rule
+from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.text import Lang, Question, normalise
+
+_LANGS: tuple[Lang, ...] = ("zh", "en")
+_MAX_MISSES = 1_024
+"""Outcomes kept between ``search`` and ``fallback``, per bot: more than ever wait at once."""
+_TRIED = (TraceStep(step="rules", outcome="miss"), TraceStep(step="cache", outcome="miss"))
+
+
+class _Loaded:
+    """One bot, ready to answer. Everything but ``misses`` is immutable; a new load replaces it."""
+
+    def __init__(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], generation: int) -> None:
+        self.bot = bot
+        self.generation = generation
+        self.rules = RuleSet(rules)
+        self.knowledge = Knowledge(articles, answer_threshold(bot.settings), generation)
+        self.handoff = {(lang, normalise(HUMAN_BUTTON[lang].text)): _handoff(bot, lang) for lang in _LANGS}
+        self.misses: OrderedDict[tuple[str, bytes], Outcome] = OrderedDict()
+        self.lock = threading.Lock()  # search thread fills misses, the loop takes them out
+
+    def note_miss(self, question: Question, outcome: Outcome) -> None:
+        with self.lock:
+            self.misses[question.lang, question.fingerprint] = outcome
+            if len(self.misses) > _MAX_MISSES:
+                self.misses.popitem(last=False)
+
+    def take_miss(self, question: Question) -> Outcome | None:
+        with self.lock:
+            return self.misses.pop((question.lang, question.fingerprint), None)
+
+
+class Engine:
+    """The answers of all bots. See the module for the ladder; a bot not loaded answers nothing."""
+
+    def __init__(self, *, cache: AnswerCache | None = None) -> None:
+        self._bots: dict[int, _Loaded] = {}
+        self._cache = AnswerCache() if cache is None else cache
+        self._generations = itertools.count(1)
+
+    def load_bot(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule]) -> None:
+        """Compile and index ``bot``, then swap it in whole. Call it in a thread: 0.1 ms an article.
+
+        What the bot had cached is not used again. Rules that cannot work are left out and logged
+        (:func:`zhike.answer.rulecheck.check_rule` says why, before they are saved).
+        """
+        self._bots[bot.id] = _Loaded(bot, articles, rules, next(self._generations))
+
+    def drop_bot(self, bot_id: int) -> None:
+        """Forget a bot that was deleted."""
+        self._bots.pop(bot_id, None)
+
+    def quick(self, bot_id: int, q: Question) -> Reply | None:
+        """Rules, then the cached answer. Microseconds, never blocks; for the event loop."""
+        loaded = self._bots.get(bot_id)
+        if loaded is None:
+            return None
+        reply = loaded.rules.match(q)
+        if reply is None:
+            reply = self._cache.get((bot_id, loaded.generation, q.lang, q.fingerprint))
+            if reply is None:
+                return loaded.handoff.get((q.lang, q.norm))
+        return reply
+
+    def search(self, bot_id: int, questions: Sequence[Question]) -> list[Reply | None]:
+        """Knowledge, for a batch; None where it is not sure enough. For the search thread."""
+        loaded = self._bots.get(bot_id)
+        if loaded is None:
+            return [None] * len(questions)
+        replies: list[Reply | None] = []
+        for question in questions:
+            outcome = loaded.knowledge.answer(question)
+            if outcome.reply is None:
+                loaded.note_miss(question, outcome)
+            replies.append(outcome.reply)
+        return replies
+
+    def remember(self, bot_id: int, q: Question, reply: Reply) -> None:
+        """Cache ``reply`` for the next visitor who asks the same; on the event loop.
+
+        Only answers that depend on the text alone, and only while the knowledge that gave them is
+        the present one (an edit may have come between search and now).
+        """
+        loaded = self._bots.get(bot_id)
+        if loaded is None or not reply.cacheable or not isinstance(reply, Answered) \
+                or reply.generation != loaded.generation:
+            return
+        score = reply.source.score if reply.source else 0.0
+        step = TraceStep(step="cache", outcome="hit", detail=reply.source.key if reply.source else "",
+                         score=score)
+        kept = msgspec.structs.replace(reply, trace=(_TRIED[0], step))
+        self._cache.put((bot_id, loaded.generation, q.lang, q.fingerprint), kept)
+
+    def fallback(self, bot_id: int, q: Question, tried: tuple[TraceStep, ...]) -> Reply:
+        """The honest end of the ladder: not known; near misses to choose from; a person.
+
+        ``tried``: steps of later rungs (models, tools); the engine adds its own.
+        """
+        loaded = self._bots.get(bot_id)
+        outcome = None
+        settings: dict[str, Any] = {}
+        if loaded is not None:
+            settings = loaded.bot.settings
+            outcome = loaded.take_miss(q) or loaded.knowledge.answer(q)
+        text = setting(settings, "fallback", q.lang, FALLBACK[q.lang])
+        near = outcome.near if outcome is not None else ()
+        buttons = [Button(label=article.question, text=article.question) for article in near]
+        if buttons:
+            text += "\n" + DID_YOU_MEAN[q.lang]
+        steps = outcome.steps if outcome is not None else ()
+        done = TraceStep(step="fallback", outcome="hit", detail=", ".join([a.key for a in near]))
+        return Reply(text=text, buttons=(*buttons, HUMAN_BUTTON[q.lang]), source=Source(kind="fallback"),
+                     trace=(*_TRIED, *steps, *tried, done), sure=False)
+
+
+def answer_threshold(settings: dict[str, Any]) -> float:
+    """``answer_threshold`` of a bot's settings, 0..1; the default where it is absent or no number."""
+    value = settings.get("answer_threshold")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return DEFAULT_THRESHOLD
+    return min(max(float(value), 0.0), 1.0)
+
+
+def _handoff(bot: Bot, lang: Lang) -> Reply:
+    """What the button of the fallback gets when no rule answers it."""
+    reply = Reply(text=setting(bot.settings, "handoff", lang, HANDOFF[lang]), source=Source(kind="rule"),
+                  trace=(TraceStep(step="rules", outcome="hit", detail="built in: a person"),),
+                  action="handoff")
+    _ = reply.payload_json, reply.trace_json
+    return reply

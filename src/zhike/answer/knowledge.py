@@ -1,0 +1,158 @@
+"""Knowledge: the articles' own words, when it is sure enough which article is meant.
+
+Better silent than wrong: below the bot's threshold there is no answer, only near misses (for "did
+you mean"). A message with two questions gets both answers in one reply; if one of them is not
+known the reply says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from zhike.answer.confidence import DEFAULT_THRESHOLD, SUGGEST_FLOOR, confidence
+from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
+from zhike.domain.knowledge import Article
+from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.index import Document, Index
+from zhike.search.split import Clause, clauses
+from zhike.search.text import Question
+
+MAX_NEAR_MISSES = 3
+_ALONE = 0.9
+"""A question beside a sentence nobody understood ("我在澳洲。几天到？") is answered on its own only
+from this confidence: the rest may change what is asked."""
+
+
+class Answered(Reply, frozen=True, omit_defaults=True, dict=True):
+    """A reply of one :class:`Knowledge`; only that knowledge's cache may keep it."""
+
+    generation: int = 0
+
+
+class Outcome(NamedTuple):
+    """What the knowledge says to a question: a reply, or the near misses, best first."""
+
+    reply: Answered | None
+    near: tuple[Article, ...]
+    steps: tuple[TraceStep, ...]
+
+
+class _Hit(NamedTuple):
+    article: Article
+    score: float
+    phrasing: str
+
+
+class Knowledge:
+    """One bot's enabled articles, indexed; immutable, searched from any thread.
+
+    Args:
+        articles: of both languages; an article and its translation share their ``key``.
+        threshold: answers are given from this confidence (0..1) on.
+        generation: stamped on every reply.
+    """
+
+    def __init__(self, articles: Sequence[Article], threshold: float = DEFAULT_THRESHOLD,
+                 generation: int = 0) -> None:
+        self._articles = [a for a in articles if a.enabled]
+        self._threshold = threshold
+        self._generation = generation
+        self._index = Index([Document((a.question, *a.variants), a.answer) for a in self._articles])
+        self._by_key = {(a.key, a.lang): a for a in self._articles if a.key}
+
+    def __len__(self) -> int:
+        return len(self._articles)
+
+    def answer(self, question: Question) -> Outcome:
+        """Search for ``question``; tens of microseconds."""
+        started = perf_counter_ns()
+        parts = clauses(question.text)
+        if not parts:
+            hits = self._find(question.norm, question.lang)
+            return self._whole(question, hits, started)
+        return self._parts(question, parts, started)
+
+    def _find(self, norm: str, lang: str) -> list[_Hit]:
+        """The best articles in the visitor's language where there is one; the first with its
+        confidence, the others with what is left of it."""
+        found = self._index.find(norm, MAX_NEAR_MISSES)
+        sure = confidence(found)
+        hits: list[_Hit] = []
+        for match in found.matches:
+            article = self._articles[match.document]
+            phrasing = (article.question, *article.variants)[match.phrasing]
+            if article.lang != lang:
+                article = self._by_key.get((article.key, lang), article)
+            best = found.matches[0].score
+            hits.append(_Hit(article, sure if not hits else sure * match.score / best, phrasing))
+        return hits
+
+    def _whole(self, question: Question, hits: list[_Hit], started: int) -> Outcome:
+        if hits and hits[0].score >= self._threshold:
+            return Outcome(self._reply([hits[0]], [], question, started), (), ())
+        return self._miss(question, hits, started)
+
+    def _miss(self, question: Question, hits: list[_Hit], started: int) -> Outcome:
+        best = hits[0] if hits else None
+        step = TraceStep(step="knowledge", outcome="low" if best else "miss",
+                         detail=f"{best.article.key}: {best.phrasing}" if best else "",
+                         score=round(best.score, 3) if best else 0.0, took_us=_since(started))
+        near: dict[int, Article] = {}
+        for hit in hits:
+            if hit.score >= SUGGEST_FLOOR and hit.article.lang == question.lang:
+                near.setdefault(hit.article.id, hit.article)
+        return Outcome(None, tuple(near.values()), (step,))
+
+    def _parts(self, question: Question, parts: list[Clause], started: int) -> Outcome:
+        """Each clause by itself, and the message as a whole; the surer reading wins."""
+        whole = self._find(question.norm, question.lang)
+        if len(parts) == 1:  # the rest was politeness
+            alone = self._find(parts[0].norm, question.lang)
+            return self._whole(question, max(whole, alone, key=_top), started)
+        found = [self._find(part.norm, question.lang) for part in parts]
+        known = [hits[0] for hits in found if _top(hits) >= self._threshold]
+        asked = [part for part, hits in zip(parts, found, strict=True)
+                 if part.asks and _top(hits) < self._threshold]
+        told = [part for part, hits in zip(parts, found, strict=True)
+                if not part.asks and _top(hits) < self._threshold]
+        if _top(whole) >= self._threshold and (len(known) < 2 or asked):
+            return self._whole(question, whole, started)
+        if not known or (told and max(hit.score for hit in known) < _ALONE):
+            return self._miss(question, whole or max(found, key=_top), started)
+        return Outcome(self._reply(known, asked, question, started), (), ())
+
+    def _reply(self, hits: list[_Hit], unsure: list[Clause], question: Question, started: int) -> Answered:
+        """One reply with the answers of all ``hits``, saying which part was not understood."""
+        articles = list({hit.article.id: hit.article for hit in hits}.values())
+        first = articles[0]
+        text = "\n\n".join([a.answer.strip() for a in articles])
+        buttons: tuple[Button, ...] = first.buttons
+        if len(articles) > 1:
+            buttons = tuple(dict.fromkeys(button for a in articles for button in a.buttons))
+        if unsure:
+            said = "、".join([part.text for part in unsure]) if question.lang == "zh" else \
+                ", ".join([part.text for part in unsure])
+            text += "\n\n" + UNSURE_PART[question.lang].format(said)
+            buttons = tuple(dict.fromkeys((*buttons, HUMAN_BUTTON[question.lang])))
+        score = round(min([hit.score for hit in hits]), 3)
+        took_us = _since(started)
+        steps = [TraceStep(step="knowledge", outcome="hit", detail=f"{hit.article.key}: {hit.phrasing}",
+                           score=round(hit.score, 3), took_us=took_us if hit is hits[0] else 0)
+                 for hit in hits]
+        steps += [TraceStep(step="knowledge", outcome="low", detail=part.text) for part in unsure]
+        return Answered(
+            text=text, buttons=buttons, trace=tuple(steps), sure=not unsure, cacheable=True,
+            source=Source(kind="article", id=first.id, key="+".join([a.key for a in articles]),
+                          title=" · ".join([a.question for a in articles]), score=score),
+            generation=self._generation)
+
+
+def _top(hits: list[_Hit]) -> float:
+    return hits[0].score if hits else 0.0
+
+
+def _since(started_ns: int) -> int:
+    """Whole microseconds, at least 1: 0 would read as "not measured"."""
+    return max(1, (perf_counter_ns() - started_ns) // 1000)

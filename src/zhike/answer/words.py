@@ -1,0 +1,35 @@
+"""What the engine says of its own accord, in both languages; a bot's settings come first."""
+
+from __future__ import annotations
+
+from zhike.domain.message import Button
+from zhike.search.text import Lang
+
+FALLBACK: dict[Lang, str] = {
+    "zh": "这个问题我没有把握，不想乱说。您可以换个说法再问一次，或者转人工。",
+    "en": "I'm not sure about that and don't want to guess. Try asking it another way, or talk to a person.",
+}
+DID_YOU_MEAN: dict[Lang, str] = {
+    "zh": "您想问的是不是下面这些？",
+    "en": "Did you mean one of these?",
+}
+UNSURE_PART: dict[Lang, str] = {
+    "zh": "关于「{}」，我没有把握，不想乱说，可以转人工问一问。",
+    "en": "About “{}”: I'm not sure about that part and don't want to guess; a person can help.",
+}
+HANDOFF: dict[Lang, str] = {
+    "zh": "好的，正在为您转接人工客服。",
+    "en": "Sure, I'm passing you to a person now.",
+}
+HUMAN_BUTTON: dict[Lang, Button] = {
+    "zh": Button(label="转人工", text="转人工"),
+    "en": Button(label="Talk to a person", text="human agent"),
+}
+"""Their texts always work: the engine answers them itself when no rule does."""
+
+
+def setting(settings: dict[str, object], name: str, lang: Lang, default: str) -> str:
+    """``settings[name][lang]`` when it is a text with something in it, else ``default``."""
+    value = settings.get(name)
+    text = value.get(lang) if isinstance(value, dict) else None
+    return text if isinstance(text, str) and text.strip() else default

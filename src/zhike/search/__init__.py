@@ -1,0 +1,1 @@
+"""Finding what was meant: text normalisation and the index over articles."""
