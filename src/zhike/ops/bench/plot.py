@@ -40,11 +40,12 @@ def latencies(hists: Mapping[str, Histogram]) -> str:
         return ""
     top = max(h.max_us for h in used.values()) / 1000
     low = max(0.01, min(h.quantile_ms(0.01) for h in used.values()))
-    lowest, highest = math.floor(math.log10(low)), math.ceil(math.log10(max(top, low * 10)))
+    lowest = math.floor(math.log10(low))
+    highest = max(lowest + 1, math.ceil(math.log10(top))) if top > 0 else lowest + 1
     width, height = _W - _LEFT - _RIGHT, _H - _TOP - _BOTTOM
 
     def y_of(ms: float) -> float:
-        share = (math.log10(max(ms, low)) - lowest) / (highest - lowest)
+        share = (math.log10(max(ms, 10.0 ** lowest)) - lowest) / (highest - lowest)
         return _H - _BOTTOM - share * height
 
     nines = 5.0

@@ -1,12 +1,17 @@
 """``burst``: closed loop. Every session asks again as soon as it has its answer: the most there is.
 
 Three phases on one server: repeated texts, new texts, both mixed; and, in the same run with the
-same clients, frames, sessions and depth, the bare picows echo.
+same clients, frames, sessions and depth, the bare picows echo: half of it before, half after, so
+that a machine that changes its mind in between does not favour either.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+from statistics import mean
+
 from zhike.ops.bench.corpus import Corpus
+from zhike.ops.bench.hist import merged
 from zhike.ops.bench.load import Mix
 from zhike.ops.bench.measure import Measured, load_questions, run_phase
 from zhike.ops.bench.pool import Pool
@@ -28,10 +33,7 @@ def run(bench: Bench) -> None:
     bench.progress("writing questions …", force=True)
     length = args.seconds + args.warm
     made = corpus.write_questions(questions, args.new_texts or int(_NEW_PER_S * length * 1.5))
-    base = None
-    if not args.no_baseline:
-        base = measure_echo(bench, False, "bare echo", args.seconds, args.depth, args.sessions,
-                            str(questions))
+    base = [_bare(bench, "bare echo, before", questions)] if not args.no_baseline else []
     phases: dict[Mix, Measured] = {}
     with target(bench, corpus=corpus) as where, Pool(args.workers) as pool:
         pid = where.pid
@@ -47,12 +49,19 @@ def run(bench: Bench) -> None:
             where.server.stop()
         bench.result.update({"sessions": joined, "depth": args.depth, "new_texts": made})
         judge(bench, where, totals, back)
+    if base:
+        base.append(_bare(bench, "bare echo, after", questions))
     _report(bench, phases, base, bool(pid))
     if joined < args.sessions:
         bench.failed.append(f"only {joined} of {args.sessions} sessions joined")
 
 
-def _report(bench: Bench, phases: dict[Mix, Measured], base: Measured | None, own: bool) -> None:
+def _bare(bench: Bench, name: str, questions: Path) -> Measured:
+    args = bench.args
+    return measure_echo(bench, False, name, args.seconds / 2, args.depth, args.sessions, str(questions))
+
+
+def _report(bench: Bench, phases: dict[Mix, Measured], base: list[Measured], own: bool) -> None:
     result = bench.result
     mixed, repeated, new = phases["mixed"], phases["repeated"], phases["new"]
     hist = mixed.phase.hist()
@@ -69,14 +78,15 @@ def _report(bench: Bench, phases: dict[Mix, Measured], base: Measured | None, ow
         "rate_new_per_s": new.phase.rate_per_s(),
         "right_ratio": ratio(sum(sum(m.phase.right) for m in phases.values()), answered),
         "unknown_ratio": 1 - ratio(sum(sum(m.phase.known) for m in phases.values()), answered)})
-    if base is not None:
-        rate = base.phase.rate_per_s()
-        bench.hists["bare echo"] = base.phase.hist()
+    if base:
+        rate = mean(one.phase.rate_per_s() for one in base)
+        bench.hists["bare echo"] = merged(one.phase.hist() for one in base)
         result.update({"baseline_rate_per_s": rate,
                        "baseline_ratio": ratio(repeated.phase.rate_per_s(), rate),
                        "baseline_ratio_new": ratio(new.phase.rate_per_s(), rate),
                        "baseline_ratio_mixed": ratio(mixed.phase.rate_per_s(), rate),
-                       "baseline_cpu_ratio": base.cpu_ratio, "baseline_cpu_us_per_answer": base.cpu_us_each})
+                       "baseline_cpu_ratio": mean(one.cpu_ratio for one in base),
+                       "baseline_cpu_us_per_answer": mean(one.cpu_us_each for one in base)})
     if own:
         result.update({"server_cpu_ratio": mixed.cpu_ratio,
                        "server_rss_bytes": max(m.rss_bytes for m in phases.values()),
