@@ -1,0 +1,130 @@
+"""What the gateway needs of the rest of zhike, and what it offers to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+from zhike.bus.base import Event
+from zhike.domain.message import Message
+from zhike.domain.wire import ClientFrame, ConversationState, Hello
+from zhike.errors import ZhikeError
+
+
+class Joined:
+    """Who a hello turned out to be, and what the welcome tells them.
+
+    For visitors ``inbox_id`` and ``sender`` (the contact's sender key) say whose conversation
+    this is; ``token`` goes back to the client. For agents ``agent_id`` is theirs, ``agent`` what
+    their page shows, ``inbox_ids`` the inboxes whose conversation list they get. ``conversation``
+    is the state at the time of the look-up.
+    """
+
+    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
+                 "inbox_ids", "lang", "name", "role", "sender", "suggestions", "token")
+
+    def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
+                 token: str = "", lang: str = "", conversation: ConversationState | None = None,
+                 greeting: str = "", suggestions: tuple[str, ...] = (), name: str = "",
+                 agent: dict[str, Any] | None = None,
+                 agent_id: int = 0, agent_name: str = "", contact: dict[str, str] | None = None,
+                 inbox_ids: Sequence[int] = ()) -> None:
+        self.role = role
+        self.inbox_id = inbox_id
+        self.sender = sender
+        self.token = token
+        self.lang = lang
+        self.conversation = conversation
+        self.greeting = greeting
+        self.suggestions = suggestions
+        self.name = name
+        self.agent = agent
+        self.agent_id = agent_id
+        self.agent_name = agent_name
+        self.contact = contact or {}
+        self.inbox_ids = tuple(inbox_ids)
+
+
+class Source(Protocol):
+    """Whoever puts messages in, as the pipeline sees it. A session is one."""
+
+    inbox_id: int
+    sender: str
+    agent_id: int
+    agent_name: str
+    lang: str
+    conversation_id: int
+    contact: dict[str, str]
+
+    def on_control(self, frame: ClientFrame) -> None:
+        """A decoded frame that is not a message, in the order in which it came."""
+
+    def on_stored(self, event: Event) -> None:
+        """One message of this source is stored; ``event.ack`` says as what."""
+
+    def on_refused(self, client_msg_id: str, error: ZhikeError) -> None:
+        """One message (or an unreadable frame: "") is not taken."""
+
+
+class Subscriber(Protocol):
+    """Follows conversations."""
+
+    def deliver(self, event: Event) -> None:
+        """Called for each event, in order."""
+
+
+class ListSubscriber(Protocol):
+    """Follows the list of conversations of an inbox."""
+
+    def deliver_list(self, event: Event) -> None:
+        """Called for each event with a ``list_frame``, in order."""
+
+
+class Backend(Protocol):
+    """The desk behind the gateway; joined in app.py."""
+
+    @property
+    def ready(self) -> bool:
+        """True once the store is open."""
+
+    def when_ready(self, callback: Callable[[], None]) -> None:
+        """Calls back on the event loop once ``ready`` is true (at once if it is)."""
+
+    def put(self, source: Source, payload: bytes, arrived_s: float) -> ZhikeError | None:
+        """Takes a frame (the answer comes through ``source``) or refuses it at once."""
+
+    async def join_visitor(self, hello: Hello, origin: str, address: str) -> Joined:
+        """Checks inbox, origin and identity.
+
+        Raises:
+            ZhikeError: inbox_not_found, origin_not_allowed, bad_identity …
+        """
+
+    async def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Joined:
+        """Checks cookie and same origin; header names are in lower case.
+
+        Raises:
+            ZhikeError: unauthenticated, forbidden …
+        """
+
+    async def current(self, inbox_id: int, sender: str) -> ConversationState | None:
+        """The sender's open conversation *now*; asked after subscribing, when the join saw none."""
+
+    async def after(self, conversation_id: int, after: int, limit: int) -> Sequence[Message]:
+        """The first ``limit`` messages with a seq above ``after``, in order."""
+
+    async def before(self, conversation_id: int, before: int | None, limit: int) -> Sequence[Message]:
+        """The last ``limit`` messages below ``before`` (None: the newest), oldest first."""
+
+    def control(self, session: Source, frame: ClientFrame) -> None:
+        """Typing and read marks: fire and forget."""
+
+    async def may_watch(self, session: Source, conversation_id: int) -> ConversationState:
+        """An agent wants to follow a conversation.
+
+        Raises:
+            ZhikeError: not_found, forbidden.
+        """
+
+    async def settle(self) -> None:
+        """Returns when all that was put in has been answered; used while draining."""

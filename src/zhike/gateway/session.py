@@ -1,0 +1,283 @@
+"""One client on a WebSocket: hello, joined, gone. Also the pipeline's Source and the hub's Subscriber.
+
+A session is passive: it has no task and no timer. Frames of a joined session go to the pipeline as
+they came, undecoded; what comes back (acks, events, decoded control frames) is sent at once and
+leaves with everything else of the same batch.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from zhike.bus.base import Event
+from zhike.clock import to_datetime
+from zhike.domain import wire
+from zhike.domain.wire import MAX_FRAME_BYTES, MAX_HELLO_BYTES, ClientFrame, SendMessage
+from zhike.errors import Lang, ZhikeError
+from zhike.gateway import closecodes
+from zhike.gateway.adapter import Connection
+from zhike.gateway.follow import Follow, catch_up
+from zhike.gateway.ports import Joined
+
+if TYPE_CHECKING:
+    from zhike.gateway.gateway import Gateway
+
+log = logging.getLogger(__name__)
+
+NEW, HELD, JOINED, GONE = range(4)
+"""No hello yet · the hello is being looked up or waits for the store · in · closing or closed."""
+
+_MAX_REFUSALS: Final = 200
+"""Refused frames a session may cause before it is closed: whoever ignores retry_after_s that often
+is not going to heed it."""
+
+_NO_HEADERS: Final[Mapping[str, str]] = {}
+
+
+class Session:
+    """See the module. Small on purpose: tens of thousands of these are idle at a time."""
+
+    __slots__ = ("_refusals", "agent_id", "agent_name", "busy", "conn", "contact", "conversation_id",
+                 "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang", "sender", "state",
+                 "watches")
+
+    def __init__(self, gateway: Gateway, conn: Connection, headers: Mapping[str, str]) -> None:
+        self.gateway = gateway
+        self.conn = conn
+        self.state = NEW
+        self.headers = headers
+        """Of the upgrade request; dropped once joined."""
+        self.inbox_id = 0
+        self.sender = ""
+        self.key: tuple[int, str] = (0, "")
+        self.agent_id = 0
+        self.agent_name = ""
+        self.lang = "zh" if headers.get("accept-language", "").lower().startswith("zh") else ""
+        self.conversation_id = 0
+        self.contact: dict[str, str] = {}
+        self.follow: Follow | None = None
+        """A visitor's place in its current conversation."""
+        self.watches: dict[int, Follow] | None = None
+        """An agent's places, by conversation."""
+        self.inbox_ids: tuple[int, ...] = ()
+        self.busy = 0
+        """Reads this session has caused and that still run."""
+        self._refusals = 0
+
+    # ---- Handler: what the connection says ---------------------------------------------------
+
+    def on_text(self, payload: bytes) -> None:
+        """A whole message from the client."""
+        if self.state == JOINED:
+            gateway = self.gateway
+            now_s = gateway.loop.time()
+            wait_s = gateway.admission.message(self.key, now_s, agent=self.agent_id > 0)
+            if wait_s:
+                self.refuse(payload, ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1)))
+            elif gateway.draining:
+                self.refuse(payload, ZhikeError("going_away", retry_after_s=1.0))
+            else:
+                gateway.counters.messages_in += 1
+                error = gateway.backend.put(self, payload, now_s)
+                if error is not None:
+                    self.refuse(payload, error)
+        elif self.state == NEW:
+            self._hello(payload)
+        else:
+            self.refuse(payload, ZhikeError("starting", "Wait for welcome.", retry_after_s=0.5))
+
+    def on_binary(self, _payload: bytes) -> None:
+        """Frames are JSON text."""
+        self.conn.close(closecodes.UNSUPPORTED_DATA, "frames are JSON text")
+
+    def on_deadline(self) -> None:
+        """No hello in time."""
+        if self.state == NEW:
+            self.fail(ZhikeError("hello_timeout"))
+
+    def on_closed(self, _code: int) -> None:
+        """The connection closes, whoever began: let go of everything."""
+        state, self.state = self.state, GONE
+        self.gateway.left(self, joined=state == JOINED)
+        self.follow = self.watches = None
+        self.headers = _NO_HEADERS
+
+    def _hello(self, payload: bytes) -> None:
+        conn = self.conn
+        if len(payload) > MAX_HELLO_BYTES:
+            self.fail(ZhikeError("too_long", f"hello is larger than {MAX_HELLO_BYTES} bytes."),
+                      closecodes.TOO_BIG)
+            return
+        try:
+            hello = wire.decode_hello(payload)
+        except msgspec.MsgspecError as error:
+            self.fail(ZhikeError("protocol_error", f"The first frame must be hello: {error}"))
+            return
+        except RecursionError:
+            self.fail(ZhikeError("protocol_error", "The first frame must be hello."))
+            return
+        if hello.lang:
+            self.lang = "zh" if hello.lang.lower().startswith("zh") else "en"
+        if hello.v != wire.PROTOCOL_VERSION:
+            self.fail(ZhikeError("unsupported_version", f"v={hello.v}; this server speaks "
+                                                        f"{wire.PROTOCOL_VERSION}."))
+            return
+        conn.deadline = 0
+        self.state = HELD
+        self.gateway.joins.put(self, hello)
+
+    # ---- joining: called by joining.py -------------------------------------------------------
+
+    def join(self, joined: Joined, hello: wire.Hello) -> None:
+        """The hello is good: subscribe, welcome, then catch up."""
+        gateway = self.gateway
+        self.inbox_id = joined.inbox_id
+        self.sender = joined.sender
+        self.agent_id = joined.agent_id
+        self.agent_name = joined.agent_name
+        agent = joined.agent_id
+        self.key = (0, f"agent:{agent}") if agent else (joined.inbox_id, joined.sender)
+        self.lang = joined.lang or self.lang
+        self.contact = joined.contact or gateway.no_contact
+        self.inbox_ids = joined.inbox_ids
+        self.headers = _NO_HEADERS
+        self.conn.max_bytes = MAX_FRAME_BYTES
+        self.state = JOINED
+        gateway.entered(self)
+        self.send(gateway.welcome(self, joined))
+        if not self.agent_id:
+            self._resume_visitor(joined.conversation, hello)
+
+    def _resume_visitor(self, conversation: wire.ConversationState | None, hello: wire.Hello) -> None:
+        if conversation is None:
+            # one may have begun between the look-up and the subscription
+            self.gateway.spawn(self._look_again(), self)
+            return
+        after = conversation.last_seq
+        if hello.after is not None:
+            # another conversation than the client remembers: it has nothing of this one yet
+            after = max(0, hello.after) if hello.conversation in (None, conversation.id) else 0
+            self.gateway.counters.resumed_total += 1
+        self._follow(conversation.id, min(after, conversation.last_seq))
+
+    async def _look_again(self) -> None:
+        state = await self.gateway.backend.current(self.inbox_id, self.sender)
+        if state is not None and self.state == JOINED and self.follow is None:
+            self._follow(state.id, 0)
+
+    def _follow(self, conversation_id: int, delivered: int) -> Follow:
+        self.conversation_id = conversation_id
+        self.follow = follow = Follow(conversation_id, delivered)
+        self.read(follow)
+        return follow
+
+    def read(self, follow: Follow, *, answer_always: bool = False) -> None:
+        """Starts reading from the store what this place lacks."""
+        follow.reading = True  # before the task runs: events of this batch must not overtake it
+        self.gateway.spawn(catch_up(self, follow, answer_always=answer_always), self)
+
+    def follows(self, follow: Follow) -> bool:
+        """True while this place is one the session still cares for."""
+        if self.agent_id:
+            return self.watches is not None and self.watches.get(follow.conversation_id) is follow
+        return self.follow is follow
+
+    # ---- Subscriber: what the hub says -------------------------------------------------------
+
+    def deliver(self, event: Event) -> None:
+        """An event of a conversation this session follows."""
+        agent = self.agent_id
+        frame = event.agent_frame if agent else event.frame
+        if not event.seq:
+            if frame:
+                self.send(frame)
+            return
+        follow = self._place(event)
+        if follow is None:
+            return
+        if follow.step(event.seq):
+            if frame:
+                self.send(frame)
+        elif follow.behind():
+            self.read(follow)
+
+    def deliver_list(self, event: Event) -> None:
+        """A conversation of one of this agent's inboxes changed."""
+        self.send(event.list_frame)
+
+    def _place(self, event: Event) -> Follow | None:
+        if self.agent_id:
+            return self.watches.get(event.conversation_id) if self.watches else None
+        follow = self.follow
+        if follow is None or follow.conversation_id != event.conversation_id:
+            # the visitor's next conversation; it starts at 0
+            self.conversation_id = event.conversation_id
+            self.follow = follow = Follow(event.conversation_id, 0)
+        return follow
+
+    # ---- Source: what the pipeline says ------------------------------------------------------
+
+    def on_stored(self, event: Event) -> None:
+        """Acknowledges one message of this session. Called after the commit, never before."""
+        ack = event.ack
+        if ack is None or self.state != JOINED:
+            return
+        self.send(wire.encode(wire.Ack(ack.client_msg_id, ack.conversation_id, ack.seq, to_datetime(ack.at),
+                                       ack.duplicate)))
+        if not ack.duplicate and event.seq:
+            follow = self._place(event)
+            if follow is not None and not follow.step(event.seq) and follow.behind():
+                self.read(follow)
+
+    def on_refused(self, client_msg_id: str, error: ZhikeError) -> None:
+        """The pipeline did not take one message."""
+        self.gateway.counters.refused[error.code] += 1
+        self.send_error(error, client_msg_id)
+
+    def on_control(self, frame: ClientFrame) -> None:
+        """Everything a client sends but messages."""
+        if self.state == JOINED:
+            self.gateway.control(self, frame)
+
+    # ---- sending -----------------------------------------------------------------------------
+
+    def send(self, payload: bytes) -> None:
+        """Queues one text frame."""
+        if self.conn.send_text(payload):
+            self.gateway.counters.messages_out += 1
+
+    def send_error(self, error: ZhikeError, client_msg_id: str = "") -> None:
+        """Tells the client that a frame was refused; the connection goes on."""
+        self.send(wire.encode(wire.ErrorFrame(error.body(self.words), client_msg_id)))
+
+    def fail(self, error: ZhikeError, code: int = 0) -> None:
+        """Tells the client why, and closes with the error's code."""
+        self.gateway.counters.refused[error.code] += 1
+        self.send_error(error)
+        self.conn.close(code or closecodes.of_error(error.code), error.code)
+
+    def refuse(self, payload: bytes, error: ZhikeError) -> None:
+        """Answers a frame that was not put in; decoded only now, to name the message."""
+        self._refusals += 1
+        if error.code != "rate_limited":  # counted by admission
+            self.gateway.counters.refused[error.code] += 1
+        if self._refusals > _MAX_REFUSALS:
+            self.conn.close(closecodes.OVERLOADED, "too many refused frames")
+            return
+        client_msg_id = ""
+        try:
+            frame: Any = wire.decode_client(payload)
+            if isinstance(frame, SendMessage):
+                client_msg_id = frame.client_msg_id
+        except (msgspec.MsgspecError, RecursionError):
+            pass  # it is refused anyway; what is wrong with it is told when it is sent again
+        self.send_error(error, client_msg_id)
+
+    @property
+    def words(self) -> Lang:
+        """The language errors are told in."""
+        return "zh" if self.lang.lower().startswith("zh") else "en"
