@@ -10,13 +10,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from sqlalchemy.exc import IntegrityError
 
 from zhike.bus.base import BusNode
 from zhike.clock import NowMs
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Message
 from zhike.domain.unit import Change, Entry, Incoming
 from zhike.domain.wire import SendMessage
 from zhike.errors import ZhikeError
@@ -29,6 +31,7 @@ from zhike.pipeline.receive import Receive
 from zhike.pipeline.route import Route
 from zhike.pipeline.send import Send
 from zhike.pipeline.understand import understand
+from zhike.search.text import understand as read
 from zhike.store.engine import Store
 from zhike.store.unit import Result, commit_unit
 
@@ -59,14 +62,17 @@ class Line:
     Args:
         bots: inbox id → bot id (0 = none); read at every batch, kept by the desk.
         channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
+        agent_name: an agent's name as visitors see it.
     """
 
     def __init__(self, store: Store, bus: BusNode, answerer: Answerer, executor: Executor, now_ms: NowMs,
                  bots: Mapping[int, int], channels: Mapping[int, str],
-                 settings: LineSettings | None = None) -> None:
+                 settings: LineSettings | None = None,
+                 agent_name: Callable[[int | None], str] = lambda _: "") -> None:
         settings = settings or LineSettings()
         self.settings = settings
         self._store = store
+        self._answerer = answerer
         self._now_ms = now_ms
         self._channels = channels
         self._loop = asyncio.get_running_loop()
@@ -77,7 +83,7 @@ class Line:
                            fragment_wait_s=settings.fragment_wait_s,
                            out_of_order_wait_s=settings.out_of_order_wait_s,
                            search_batch=settings.search_batch, put_back=self.receive.put_back)
-        self.send = Send(bus, self.dedup, self.queue)
+        self.send = Send(bus, self.dedup, self.queue, agent_name)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.batches_count = 0
         self.commit_s_total = 0.0
@@ -95,6 +101,12 @@ class Line:
     def change(self, change: Change) -> asyncio.Future[Change]:
         """A change of holder or status; the future ends after the commit."""
         return self.queue.change(change)
+
+    def owe(self, conversation: Conversation, message: Message, bot_id: int) -> None:
+        """Begins a turn for a stored question that nobody answered (recovery)."""
+        question = read(message.text, conversation.lang)
+        known = self._answerer.quick(bot_id, question) if question.text else None
+        self.queue.owed(conversation, message.seq, question, bot_id, known, self._loop.time())
 
     def start(self) -> None:
         """Begins to work."""

@@ -30,6 +30,8 @@ MAX_TURNS = 50_000
 """Conversations owed an answer at once; beyond it a question is answered without waiting."""
 MAX_WAITING = 10_000
 """Messages that wait for an earlier one, over all clients."""
+SLACK_S = 0.001
+"""A timer may fire a rounding error early; what is due within a millisecond is due."""
 MISSED = (TraceStep("knowledge", "miss"),)
 
 
@@ -170,7 +172,7 @@ class Queue:
             self._decide(turn)
 
     def _decide(self, turn: Turn) -> None:
-        over = turn.due_s <= self._loop.time()
+        over = turn.due_s <= self._loop.time() + SLACK_S
         for seqs, reply in turn.decide(over):
             if reply is None:
                 question = turn.combined or turn.pieces[-1].question
@@ -189,7 +191,7 @@ class Queue:
 
     def _over(self) -> None:
         self._wake = None
-        now = self._loop.time()
+        now = self._loop.time() + SLACK_S
         while self._waits and self._waits[0][0] <= now:
             _, turn, generation = self._waits.popleft()
             if (turn.generation == generation and turn.pieces and not turn.in_search
@@ -220,7 +222,7 @@ class Queue:
             self._put_back(items)
 
     def _give_up(self) -> None:
-        now = self._loop.time()
+        now = self._loop.time() + SLACK_S
         while self._held_until and self._held_until[0][0] <= now:
             _, key = self._held_until.popleft()
             for item in self.held.pop(key, ()):

@@ -11,6 +11,7 @@ Pitfall: an ack that overtakes an older message makes the client believe it has 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from zhike.bus.base import BusNode, Event, Stored
@@ -27,9 +28,11 @@ _REFUSALS = {"conflict": "id_conflict", "not_holder": "not_holder", "not_found":
 
 
 class Send:
-    """Turns what was stored into what people see."""
+    """Turns what was stored into what people see. ``agent_name``: a holder's name for visitors."""
 
-    def __init__(self, bus: BusNode, dedup: Dedup, queue: Queue) -> None:
+    def __init__(self, bus: BusNode, dedup: Dedup, queue: Queue,
+                 agent_name: Callable[[int | None], str]) -> None:
+        self._agent_name = agent_name
         self._bus = bus
         self._dedup = dedup
         self._queue = queue
@@ -62,10 +65,10 @@ class Send:
                 agent_frame=partial(row_frame, row, for_agent=True),
                 list_frame=partial(list_frame, conversation), source=source, ack=ack))
         for conversation in result.changed:
+            state = partial(state_frame, conversation, self._agent_name(conversation.agent_id))
             events.append(Event(
                 conversation.id, conversation.inbox_id, conversation.sender,
-                epoch=conversation.holder_epoch, frame=partial(state_frame, conversation),
-                agent_frame=partial(state_frame, conversation),
+                epoch=conversation.holder_epoch, frame=state, agent_frame=state,
                 list_frame=partial(list_frame, conversation)))
         if events:
             self._bus.publish(events)

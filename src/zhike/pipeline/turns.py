@@ -35,7 +35,7 @@ class Turn:
     """What one conversation is owed. ``generation`` rises with every new piece: a search that
     started before is then only part of the story."""
 
-    __slots__ = ("bot_id", "combined", "combined_known", "conversation_id", "due_s", "epoch",
+    __slots__ = ("bot_id", "combined", "combined_known", "combined_searched", "conversation_id", "due_s", "epoch",
                  "generation", "in_search", "pieces", "replying")
 
     def __init__(self, conversation_id: int, bot_id: int, epoch: int) -> None:
@@ -49,13 +49,19 @@ class Turn:
         self.due_s = 0.0
         self.combined: Question | None = None
         self.combined_known: Reply | None = None
+        self.combined_searched = False
 
     def add(self, piece: Piece, due_s: float) -> None:
         """Another piece came: everything is considered again, together."""
         self.pieces.append(piece)
         self.generation += 1
         self.due_s = due_s
+        self._part()
+
+    def _part(self) -> None:
+        """The pieces changed: what was known of all of them together no longer counts."""
         self.combined = self.combined_known = None
+        self.combined_searched = False
 
     def to_search(self) -> list[Question]:
         """What has to be looked up now: pieces not searched yet, and all of them as one text."""
@@ -65,7 +71,7 @@ class Turn:
             separator = "" if lang == "zh" else " "
             text = separator.join(piece.question.text for piece in self.pieces if piece.opener is None)
             self.combined = understand(text, lang) if text else self.pieces[-1].question
-        if self.combined is not None and self.combined_known is None:
+        if self.combined is not None and not self.combined_searched:
             questions.append(self.combined)
         return questions
 
@@ -78,6 +84,7 @@ class Turn:
                 piece.searched = True
         if self.combined is not None and id(self.combined) in by_question:
             self.combined_known = by_question[id(self.combined)]
+            self.combined_searched = True
 
     def decide(self, over: bool) -> list[tuple[tuple[int, ...], Reply | None]]:
         """What can be said now: (seqs, reply) in order; a None reply asks for the fallback.
@@ -108,4 +115,4 @@ class Turn:
     def answered(self, upto: int) -> None:
         """Drops the pieces up to this seq; the rest is a thought of its own."""
         self.pieces = [piece for piece in self.pieces if piece.seq > upto]
-        self.combined = self.combined_known = None
+        self._part()

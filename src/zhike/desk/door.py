@@ -1,0 +1,146 @@
+"""Who comes in: visitors by hello, agents by cookie. Reads of many hellos are done together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from zhike.access import origins
+from zhike.access.sessions import Sessions, cookie_of
+from zhike.access.visitors import Visitors
+from zhike.clock import NowMs
+from zhike.desk.registry import Registry
+from zhike.domain.conversation import Conversation
+from zhike.domain.knowledge import Inbox
+from zhike.domain.unit import open_key
+from zhike.domain.views import state_of
+from zhike.domain.wire import ConversationState, Hello
+from zhike.domain.words import pick
+from zhike.errors import ZhikeError
+from zhike.store import conversations as conversation_rows
+from zhike.store.dialect import select_in
+from zhike.store.engine import Store
+
+
+class Joined:
+    """What a hello came to; the fields a session needs. ``inbox_ids``: an agent's lists."""
+
+    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
+                 "inbox_ids", "lang", "name", "role", "sender", "suggestions", "token")
+
+    def __init__(self, role: str, inbox_id: int, sender: str, lang: str) -> None:
+        self.role = role
+        self.inbox_id = inbox_id
+        self.sender = sender
+        self.lang = lang
+        self.token = ""
+        self.conversation: ConversationState | None = None
+        self.greeting = ""
+        self.suggestions: tuple[str, ...] = ()
+        self.name = ""
+        self.agent: dict[str, object] | None = None
+        self.agent_id = 0
+        self.agent_name = ""
+        self.contact: dict[str, str] | None = None
+        self.inbox_ids: tuple[int, ...] = ()
+
+
+class Door:
+    """Admits visitors and agents.
+
+    Args:
+        public_url: our own pages may always use an inbox.
+    """
+
+    def __init__(self, store: Store, registry: Registry, visitors: Visitors, sessions: Sessions,
+                 now_ms: NowMs, public_url: str) -> None:
+        self._store = store
+        self._registry = registry
+        self._visitors = visitors
+        self._sessions = sessions
+        self._now_ms = now_ms
+        self._public_url = public_url
+        self._asked: list[tuple[tuple[int, str], asyncio.Future[Conversation | None]]] = []
+
+    async def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Joined:
+        """Admits a visitor and finds the conversation they are in.
+
+        Raises:
+            ZhikeError: inbox_not_found, origin_not_allowed, bad_identity.
+        """
+        inbox = self._registry.by_key.get(hello.inbox)
+        if inbox is None:
+            raise ZhikeError("inbox_not_found", hello.inbox[:64], field="inbox")
+        admitted = self._visitors.admit(hello, inbox, origin, origins.own_origins(host, self._public_url),
+                                        self._now_ms() // 1000)
+        joined = Joined("visitor", inbox.id, admitted.visitor.sender, hello.lang[:16])
+        joined.token = admitted.token
+        joined.contact = admitted.contact or None
+        self._greet(joined, inbox)
+        if hello.token or hello.customer is not None:  # a new visitor has no past to look up
+            conversation = await self._conversation_of((inbox.id, joined.sender))
+            if conversation is not None:
+                joined.conversation = state_of(conversation,
+                                               self._registry.agent_name(conversation.agent_id))
+        return joined
+
+    def _greet(self, joined: Joined, inbox: Inbox) -> None:
+        joined.name = inbox.name
+        settings = inbox.settings
+        joined.greeting = pick(settings.get("greeting") or {}, joined.lang[:2] or "zh")
+        suggestions = settings.get("suggestions") or {}
+        joined.suggestions = tuple(suggestions.get(joined.lang[:2]) or suggestions.get("zh") or ())[:6]
+
+    async def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Joined:
+        """Admits an agent's console page: cookie, and the page must be our own.
+
+        Raises:
+            ZhikeError: unauthenticated, session_revoked, origin_not_allowed.
+        """
+        if not origins.same_origin(headers.get("origin", ""), headers.get("host", ""), self._public_url):
+            raise ZhikeError("origin_not_allowed", headers.get("origin", "")[:200])
+        session = await self._sessions.find(cookie_of(headers.get("cookie", "")))
+        agent = session.agent
+        joined = Joined("agent", 0, f"a:{agent.id}", hello.lang[:16] or agent.lang)
+        joined.agent_id, joined.agent_name = agent.id, agent.name
+        joined.agent = {"id": agent.id, "name": agent.name, "email": agent.email, "role": agent.role}
+        joined.inbox_ids = tuple(self._registry.inboxes)
+        return joined
+
+    # ---- one read for all hellos of a tick -----------------------------------------------------
+
+    def _conversation_of(self, who: tuple[int, str]) -> asyncio.Future[Conversation | None]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Conversation | None] = loop.create_future()
+        self._asked.append((who, future))
+        if len(self._asked) == 1:
+            loop.call_soon(lambda: setattr(self, "_reading", loop.create_task(self._read())))
+        return future
+
+    async def _read(self) -> None:
+        asked, self._asked = self._asked, []
+        try:
+            found = await self._store.read(_latest, list(dict.fromkeys(who for who, _ in asked)))
+        except BaseException as error:
+            for _, future in asked:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for who, future in asked:
+            if not future.done():
+                future.set_result(found.get(who))
+
+
+def _latest(conn: Connection, who: list[tuple[int, str]]) -> dict[tuple[int, str], Conversation]:
+    """The open conversation of each, else the last resolved one."""
+    keys = {open_key(inbox_id, sender): (inbox_id, sender) for inbox_id, sender in who}
+    rows = select_in(conn, "conversations", conversation_rows.COLUMNS, "open_key", list(keys))
+    found = {(c.inbox_id, c.sender): c for c in (Conversation(*row) for row in rows)}
+    for inbox_id, sender in who:
+        if (inbox_id, sender) not in found:
+            last = conversation_rows.latest_of_sender(conn, inbox_id, sender)
+            if last is not None:
+                found[(inbox_id, sender)] = last
+    return found

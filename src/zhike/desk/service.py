@@ -1,0 +1,166 @@
+"""The desk: what gateway and REST ask for, in one place.
+
+Thin: it joins the registry, the door, the line and the store. Everything that writes a message or
+moves a holder goes through the line, so that it stands in one order with everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+from zhike.clock import NowMs
+from zhike.desk.door import Door, Joined
+from zhike.desk.reads import Reads
+from zhike.desk.registry import Registry
+from zhike.domain.conversation import Conversation
+from zhike.domain.knowledge import Inbox
+from zhike.domain.message import Message, Reply
+from zhike.domain.unit import Change, ChangeKind
+from zhike.domain.views import state_of
+from zhike.domain.wire import ConversationState, Hello, Read, SendMessage, Typing
+from zhike.errors import ZhikeError
+from zhike.store import conversations as conversation_rows
+from zhike.store import messages as message_rows
+from zhike.store.engine import Store
+
+ROUTES_KEPT = 10_000
+
+
+class Line(Protocol):
+    """The pipeline as the desk uses it."""
+
+    def put(self, source: Any, payload: bytes | SendMessage, arrived_s: float) -> ZhikeError | None:
+        """Takes a message or says at once why not."""
+
+    def change(self, change: Change) -> asyncio.Future[Change]:
+        """A change of holder, in order with the messages."""
+
+
+class Desk:
+    """See the module. ``try_reply``: what the bot would say, without storing anything."""
+
+    ready = True
+
+    def __init__(self, store: Store, registry: Registry, door: Door, reads: Reads, line: Line, now_ms: NowMs,
+                 try_reply: Callable[[int, str, str], Reply]) -> None:
+        self._store = store
+        self.registry = registry
+        self._door = door
+        self._reads = reads
+        self._line = line
+        self._now_ms = now_ms
+        self._try_reply = try_reply
+        self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
+
+    # ---- coming in -----------------------------------------------------------------------------
+
+    def put(self, source: Any, payload: bytes | SendMessage, arrived_s: float) -> ZhikeError | None:
+        """Hands a message to the pipeline."""
+        return self._line.put(source, payload, arrived_s)
+
+    def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Awaitable[Joined]:
+        """See :meth:`Door.join_visitor`."""
+        return self._door.join_visitor(hello, origin, address, host)
+
+    def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Awaitable[Joined]:
+        """See :meth:`Door.join_agent`."""
+        return self._door.join_agent(hello, headers, address)
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    async def after(self, conversation_id: int, after: int, limit: int) -> list[Message]:
+        """Messages above ``after``, in order."""
+        return await self._store.read(message_rows.after, conversation_id, after, limit)
+
+    async def before(self, conversation_id: int, before: int | None, limit: int) -> list[Message]:
+        """The newest messages below ``before``, in order."""
+        return await self._store.read(message_rows.before, conversation_id, before, limit)
+
+    async def may_watch(self, session: Any, conversation_id: int) -> ConversationState:
+        """The state of a conversation that an agent wants to follow.
+
+        Raises:
+            ZhikeError: not_found.
+        """
+        conversation = await self.conversation(conversation_id)
+        return state_of(conversation, self.registry.agent_name(conversation.agent_id))
+
+    async def conversation(self, conversation_id: int) -> Conversation:
+        """One conversation.
+
+        Raises:
+            ZhikeError: not_found.
+        """
+        found = None
+        if 0 < conversation_id < 2**53:
+            found = await self._store.read(conversation_rows.get_conversation, conversation_id)
+        if found is None:
+            raise ZhikeError("not_found", f"conversation {conversation_id}")
+        self._routes[conversation_id] = (found.inbox_id, found.sender)
+        if len(self._routes) > ROUTES_KEPT:
+            self._routes.popitem(last=False)
+        return found
+
+    # ---- small signals -------------------------------------------------------------------------
+
+    def control(self, session: Any, frame: Typing | Read) -> None:
+        """Typing and read marks of a session: fire and forget."""
+        by_agent = bool(session.agent_id)
+        conversation_id = frame.conversation if by_agent else session.conversation_id
+        if not conversation_id:
+            return
+        route = (self._routes.get(conversation_id) if by_agent
+                 else (session.inbox_id, session.sender))
+        if route is None:
+            return  # an agent signals only where they look
+        inbox_id, sender = route
+        if isinstance(frame, Typing):
+            self._reads.typing(conversation_id, inbox_id, sender, "agent" if by_agent else "contact",
+                               on=frame.on)
+        else:
+            self._reads.mark(conversation_id, inbox_id, sender, frame.seq, by_agent=by_agent)
+
+    async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
+        """A read mark over REST."""
+        conversation = await self.conversation(conversation_id)
+        self._reads.mark(conversation_id, conversation.inbox_id, conversation.sender, seq, by_agent=by_agent)
+
+    # ---- changing ------------------------------------------------------------------------------
+
+    async def change(self, kind: ChangeKind, conversation_id: int, agent_id: int,
+                     agent_name: str) -> Conversation:
+        """Takes, returns, queues or resolves; stored when it returns.
+
+        Raises:
+            ZhikeError: not_found, conversation_resolved.
+        """
+        if not 0 < conversation_id < 2**53:
+            raise ZhikeError("not_found", f"conversation {conversation_id}")
+        change = await self._line.change(Change(conversation_id, kind, self._now_ms(), agent_id=agent_id,
+                                                agent_name=agent_name))
+        if change.outcome == "not_found" or change.conversation is None:
+            raise ZhikeError("not_found", f"conversation {conversation_id}")
+        if change.outcome == "resolved":
+            raise ZhikeError("conversation_resolved")
+        return change.conversation
+
+    # ---- knowledge -----------------------------------------------------------------------------
+
+    def inbox(self, inbox_id: int) -> Inbox | None:
+        """An inbox as it is in memory."""
+        return self.registry.inboxes.get(inbox_id)
+
+    async def try_answer(self, bot_id: int, text: str, lang: str) -> Reply:
+        """What the bot would say; nothing is stored, cached or counted."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._try_reply, bot_id, text, lang)
+
+    async def knowledge_changed(self, bot_id: int) -> None:
+        """Loads what was edited; the bot answers by it when this returns."""
+        await self.registry.refresh()
+
+    async def inboxes_changed(self) -> None:
+        """Reads the inboxes again."""
+        await self.registry.refresh()
