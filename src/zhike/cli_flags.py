@@ -1,0 +1,208 @@
+"""The commands' flags and their help, in both languages; argparse and nothing else."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from zhike.errors import Lang
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "about": ("知客：自己掌握的客服台。", "zhike: a customer-service desk that its owner keeps."),
+    "codes": ("退出码：0 完成 · 1 失败 · 2 用法不对 · 3 设置或文件有误 · 4 连不上数据库 ·\n"
+              "5 doctor 发现问题，或 config diff --exit-code 有差别 · 130 被中断",
+              "Exit codes: 0 done · 1 failed · 2 wrong usage · 3 a setting or file is not valid\n"
+              "4 no database · 5 doctor found a problem, or config diff --exit-code a difference ·\n"
+              "130 interrupted"),
+    "serve": ("启动知客", "run the desk"),
+    "demo": ("启动示例商店，带两周的演示会话", "run the sample shop with two weeks of demo conversations"),
+    "admin": ("管理员链接", "admin link"),
+    "admin link": ("打印一个一次性链接，用它建立或找回管理员",
+                   "print a one-time link that makes or restores an admin"),
+    "config": ("导出、比较、应用、检查配置", "export, diff, apply, check the configuration"),
+    "config export": ("把机器人、收件箱、知识和规则导出为 YAML",
+                      "write bots, inboxes, articles and rules as YAML"),
+    "config diff": ("看看应用这些文件会改变什么", "show what applying the files would change"),
+    "config apply": ("把文件里写的写进数据库（重复执行不会再改）",
+                     "make the database say what the files say (again: changes nothing)"),
+    "config check": ("检查设置和文件，不连接数据库", "check the settings and files without a database"),
+    "config reference": ("打印所有设置的说明（Markdown）", "print the manual of all settings (Markdown)"),
+    "kb": ("导入知识", "import knowledge"),
+    "kb import": ("从 CSV、JSON Lines 或 YAML 导入知识条目", "import articles from CSV, JSON lines or YAML"),
+    "kb columns": ("列：question answer，可选 key lang variants category enabled；\n"
+                   "也可以用中文列名：问题 答案 编号 语言 相似问 分类 启用。",
+                   "Columns: question answer, and if wanted key lang variants category enabled."),
+    "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
+    "migrate": ("把数据库升级到当前版本", "bring the database to the present version"),
+    "doctor": ("检查这台机器和数据库", "check this machine and the database"),
+    "version": ("显示版本", "show the version"),
+    "commands": ("命令", "commands"),
+    "arguments": ("参数", "arguments"),
+    "options": ("选项", "options"),
+    "settings": ("设置", "settings"),
+    "--help": ("显示帮助", "show this help"),
+    "--config": ("设置文件（默认 ./zhike.toml 或 ./config/zhike.toml）",
+                 "settings file (default ./zhike.toml or ./config/zhike.toml)"),
+    "--data": ("数据目录（默认 ./data）", "data folder (default ./data)"),
+    "--set": ("任意一项设置，可重复", "any setting; may be repeated"),
+    "--host": ("监听地址", "address to listen on"),
+    "--port": ("监听端口（默认 8080）", "port to listen on (default 8080)"),
+    "--public-url": ("访客看到的网址", "the address visitors see"),
+    "--remove": ("只把演示会话从数据库里拿掉，不启动",
+                 "only take the demo conversations out of the database again"),
+    "--output": ("写到文件（默认标准输出）", "to a file (default: standard output)"),
+    "--exit-code": ("有差别时以 5 退出", "end with 5 if there is a difference"),
+    "--prune": ("同时删除文件里没有的条目", "also delete what the files do not mention"),
+    "--reference-lang": ("语言", "language"),
+    "--bot": ("导入到哪个机器人（只有一个时可省略）", "into which bot (not needed if there is one)"),
+    "--lang": ("没写语言的行按什么语言（默认看有没有汉字）",
+               "language of rows that do not say (default: do they hold Chinese)"),
+    "--format": ("文件格式（默认看文件名）", "format (default: by the name)"),
+    "--dry-run": ("只检查，不写入", "only check"),
+    "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
+    "wrong": ("用法不对：", ""),
+}
+
+
+class Words:
+    """``say(zh, en)`` picks the reader's language; ``say.text(name)`` a text of the table."""
+
+    def __init__(self, lang: Lang) -> None:
+        self.lang = lang
+
+    def __call__(self, zh: str, en: str) -> str:
+        return zh if self.lang == "zh" else en
+
+    def text(self, name: str) -> str:
+        """The help of a command or flag."""
+        return self(*TEXTS[name])
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with headings and errors in the reader's language."""
+
+    say = Words("en")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs |= {"add_help": False, "allow_abbrev": False,
+                   "formatter_class": argparse.RawDescriptionHelpFormatter}
+        super().__init__(*args, **kwargs)
+        self._positionals.title = self.say.text("arguments")
+        self._optionals.title = self.say.text("options")
+        self.flag("-h", "--help", action="help")
+
+    def flag(self, *names: str, text: str = "", **options: Any) -> None:
+        """A flag with its help from the table."""
+        self.add_argument(*names, help=self.say.text(text or names[-1]), **options)
+
+    def parts(self, dest: str) -> Any:
+        """A place for sub-commands."""
+        return self.add_subparsers(dest=dest, required=dest == "part", metavar="COMMAND",
+                                   title=self.say.text("commands"))
+
+    def part(self, parts: Any, name: str, text: str = "") -> Parser:
+        """One sub-command with its help from the table."""
+        said = self.say.text(text or name)
+        made: Parser = parts.add_parser(name, help=said, description=said)
+        return made
+
+    def error(self, message: str) -> NoReturn:
+        """Ends with code 2."""
+        import sys
+
+        self.print_usage(sys.stderr)
+        self.exit(2, f"zhike: {self.say.text('wrong')}{message}\n")
+
+
+def settings_flags(parser: Parser) -> None:
+    """What every command with settings takes."""
+    say = parser.say
+    group = parser.add_argument_group(say.text("settings"))
+    group.add_argument("--config", metavar="FILE", default="", help=say.text("--config"))
+    group.add_argument("--data", metavar="DIR", help=say.text("--data"))
+    group.add_argument("--set", metavar="SECTION.KEY=VALUE", action="append", default=[], dest="assign",
+                       help=say.text("--set"))
+
+
+def serve_flags(parser: Parser) -> None:
+    """``serve`` and ``doctor``."""
+    parser.flag("--host", metavar="H")
+    parser.flag("--port", metavar="N")
+    parser.flag("--public-url", metavar="URL")
+    settings_flags(parser)
+
+
+def demo_flags(parser: Parser) -> None:
+    """``demo``."""
+    parser.flag("--remove", action="store_true")
+    serve_flags(parser)
+
+
+def admin_flags(parser: Parser) -> None:
+    """``admin link``."""
+    link = parser.part(parser.parts("part"), "link", "admin link")
+    link.flag("--public-url", metavar="URL")
+    link.flag("--port", metavar="N")
+    settings_flags(link)
+
+
+def config_flags(parser: Parser) -> None:
+    """``config export | diff | apply | check | reference``."""
+    parts = parser.parts("part")
+    export = parser.part(parts, "export", "config export")
+    export.flag("-o", "--output", metavar="FILE", default="-")
+    diff = parser.part(parts, "diff", "config diff")
+    diff.flag("--exit-code", action="store_true")
+    apply = parser.part(parts, "apply", "config apply")
+    check = parser.part(parts, "check", "config check")
+    for part in (diff, apply, check):
+        part.add_argument("files", nargs="*" if part is check else "+", metavar="FILE", help=".yaml")
+    for part in (diff, apply):
+        part.flag("--prune", action="store_true")
+    for part in (export, diff, apply, check):
+        settings_flags(part)
+    reference = parser.part(parts, "reference", "config reference")
+    reference.flag("--lang", choices=("zh", "en"), default=parser.say.lang, text="--reference-lang")
+
+
+def kb_flags(parser: Parser) -> None:
+    """``kb import``."""
+    part = parser.part(parser.parts("part"), "import", "kb import")
+    part.epilog = parser.say.text("kb columns")
+    part.add_argument("files", nargs="+", metavar="FILE", help=".csv .tsv .jsonl .yaml (.gz)")
+    part.flag("--bot", metavar="KEY", default="")
+    part.flag("--lang", choices=("zh", "en"), default="")
+    part.flag("--format", choices=("csv", "jsonl", "yaml"), default="")
+    part.flag("--dry-run", action="store_true")
+    part.flag("--skipped", metavar="FILE", default="")
+    settings_flags(part)
+
+
+def no_flags(parser: Parser) -> None:
+    """``version``."""
+
+
+COMMANDS: dict[str, Callable[[Parser], None]] = {
+    "serve": serve_flags, "demo": demo_flags, "admin": admin_flags, "config": config_flags,
+    "kb": kb_flags, "bench": no_flags, "migrate": settings_flags, "doctor": serve_flags,
+    "version": no_flags,
+}
+
+
+def build_parser(chosen: str, lang: Lang) -> Parser:
+    """The parser, with the flags of the ``chosen`` command only: building all of them takes time."""
+    Parser.say = say = Words(lang)
+    parser = Parser(prog="zhike", description=say.text("about"), epilog=say.text("codes"))
+    parser.flag("--version", action="store_true", text="version")
+    commands = parser.parts("command")
+    for name, build in COMMANDS.items():
+        if name == chosen == "bench":  # it brings its own flags, and their help in both languages
+            from zhike.ops.bench.cli import add_parser
+
+            add_parser(commands)
+        else:
+            part = parser.part(commands, name)
+            if name == chosen:
+                build(part)
+    return parser

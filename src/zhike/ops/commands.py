@@ -1,0 +1,191 @@
+"""What the commands do that are no server: each takes settings, arguments and the reader's words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+from zhike.clock import now_ms
+from zhike.config import ConfigError, Problem, Settings, stray_environment
+from zhike.config.problems import unknown
+from zhike.domain.knowledge import Bot
+from zhike.errors import Lang, ZhikeError
+from zhike.store.engine import Store, open_store
+
+T = TypeVar("T")
+
+
+class Say(Protocol):
+    """``say(zh, en)``: the reader's language."""
+
+    lang: Lang
+
+    def __call__(self, zh: str, en: str) -> str:
+        """The text to show."""
+
+
+def with_store(settings: Settings, action: Callable[[Store], Awaitable[T]]) -> T:
+    """Opens the database of ``settings``, runs ``action`` on it and closes it again."""
+    async def run() -> T:
+        url = settings.database_url() if settings.database.url else ""
+        store = open_store(url, Path(settings.server.data))
+        try:
+            try:
+                await store.open()
+            except DBAPIError as error:  # asyncpg: no such database, wrong password …
+                raise ZhikeError("store_unavailable") from error
+            return await action(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(run())
+
+
+def admin_link(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike admin link``."""
+    from zhike.access.setup import admin_link as make
+
+    link = with_store(settings, lambda store: make(store, settings.public_url(), now_ms()))
+    print(link)
+    print(say("24 小时内有效，只能用一次。", "Good for 24 hours, once."), file=sys.stderr)
+    return 0
+
+
+def config_export(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike config export``: a file is replaced in one step, or not at all."""
+    from zhike.ops.configfile import export
+
+    text = with_store(settings, lambda store: store.read(lambda conn: "".join(export(conn))))
+    if args.output == "-":
+        sys.stdout.write(text)
+        return 0
+    target = Path(args.output)
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, "utf-8")
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise ConfigError([Problem(str(target), f"写不了：{error.strerror}",
+                                   f"cannot be written: {error.strerror}")]) from None
+    return 0
+
+
+def config_diff(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike config diff``."""
+    from zhike.ops.configfile import read_files
+    from zhike.ops.configplan import describe, make_plan
+
+    wanted = read_files(args.files)
+    plan = with_store(settings, lambda store: store.read(make_plan, wanted, prune=args.prune))
+    print("\n".join(describe(plan, say.lang)))
+    return 5 if args.exit_code and plan.changes else 0
+
+
+def config_apply(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike config apply``: everything or nothing."""
+    from zhike.ops.configfile import read_files
+    from zhike.ops.configplan import apply, describe
+
+    wanted = read_files(args.files)
+    plan = with_store(settings, lambda store: store.write(apply, wanted, now_ms(), prune=args.prune))
+    print("\n".join(describe(plan, say.lang)))
+    return 0
+
+
+def config_check(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike config check``: settings were read already, so only the files are left."""
+    from zhike.ops.configfile import read_files
+
+    for name in stray_environment():
+        print(say(f"提示：环境变量 {name} 不是设置项（设置项要写成 ZHIKE_小节__名字）",
+                  f"note: {name} in the environment is no setting (those are ZHIKE_SECTION__KEY)"),
+              file=sys.stderr)
+    document = read_files(args.files)
+    source = settings.file or say("没有设置文件，用默认值", "no settings file, defaults")
+    print(say(f"设置正确（{source}）", f"settings are valid ({source})"))
+    if args.files:
+        found = ", ".join(f"{noun} {len(entries)}" for noun, entries in document.entries.items())
+        print(say(f"文件正确（{found}）", f"files are valid ({found})"))
+        own = {identity[0] for identity in document.entries["bots"]}
+        for key in document.bot_keys():
+            if key not in own:
+                print(say(f"提示：机器人 {key!r} 不在这些文件里，应用时要在数据库里",
+                          f"note: bot {key!r} is not in these files; apply needs it in the database"))
+    return 0
+
+
+def kb_import(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike kb import``."""
+    from zhike.ops.kbimport import Report, import_file
+    from zhike.ops.kbrows import format_of
+
+    paths = [Path(name) for name in args.files]
+    for path in paths:  # before anything is stored
+        args.format or format_of(path)
+        if not path.is_file():
+            raise ConfigError([Problem(str(path), "没有这个文件", "there is no such file")])
+
+    async def bring(store: Store) -> list[Report]:
+        bot = await _bot(store, args.bot)
+        target = None if args.dry_run else store
+        return [await import_file(target, bot.id, path, now_ms, format=args.format, lang=args.lang)
+                for path in paths]
+
+    reports = with_store(settings, bring)
+    for path, report in zip(paths, reports, strict=True):
+        print(f"{path}:")
+        print("\n".join(f"  {line}" for line in report.lines(say.lang)))
+    if args.skipped:
+        rows = [{"file": str(path), "line": row.line, "zh": row.zh, "en": row.en}
+                for path, report in zip(paths, reports, strict=True) for row in report.skipped]
+        lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
+        Path(args.skipped).write_text("".join(lines), "utf-8")
+    return 0
+
+
+async def _bot(store: Store, key: str) -> Bot:
+    from zhike.store.bots import list_bots
+
+    found = {bot.key: bot for bot in await store.read(list_bots)}
+    if not key and len(found) == 1:
+        return next(iter(found.values()))
+    if key in found:
+        return found[key]
+    if not found:
+        raise ConfigError([Problem(
+            "--bot", "数据库里还没有机器人；先启动一次，或用 zhike config apply 建一个",
+            "there is no bot yet; start the desk once or make one by zhike config apply")])
+    raise ConfigError([unknown("--bot", "机器人", "bot", key, list(found))])
+
+
+def migrate(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike migrate``: an empty database gets its tables; the schema's version is told."""
+    from zhike.store.schema import get_meta
+
+    version = with_store(settings, lambda store: store.read(get_meta, "schema_version"))
+    print(say(f"数据库是最新的（结构版本 {version}）。", f"The database is up to date (schema {version})."))
+    return 0
+
+
+def doctor(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike doctor``."""
+    from zhike.ops.doctor import examine
+
+    signs: dict[str, Any] = {"ok": "✓", "warn": "!", "bad": "✗"}
+    worst = 0
+    for finding in asyncio.run(examine(settings)):
+        print(f"{signs[finding.state]} {say(finding.zh, finding.en)}")
+        cure = say(finding.cure_zh, finding.cure_en)
+        if cure and finding.state != "ok":
+            print("    → " + cure.replace("\n", "\n      "))
+        worst = 5 if finding.state == "bad" else worst
+    return worst
