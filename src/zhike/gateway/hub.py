@@ -97,7 +97,7 @@ class Hub:
         source = event.source
         if source is not None:
             source.on_stored(event)
-        if event.frame or event.seq:
+        if event.seq or event.frame:  # frames are encoded when asked for: ask last
             subs = self._visitors.get((event.inbox_id, event.sender))
             if isinstance(subs, list):
                 for sub in subs:
@@ -105,10 +105,10 @@ class Hub:
                         sub.deliver(event)
             elif subs is not None and subs is not source:
                 subs.deliver(event)
-        if self._watchers and (event.agent_frame or event.seq):
+        if self._watchers and (event.seq or event.agent_frame):
             for sub in self._watchers.get(event.conversation_id, ()):
                 if sub is not source:
                     sub.deliver(event)
-        if event.list_frame and self._lists:
-            for lister in self._lists.get(event.inbox_id, ()):
+        if self._lists and (listers := self._lists.get(event.inbox_id)) and event.list_frame:
+            for lister in listers:
                 lister.deliver_list(event)

@@ -154,8 +154,10 @@ class Session:
 
     def _resume_visitor(self, conversation: wire.ConversationState | None, hello: wire.Hello) -> None:
         if conversation is None:
-            # one may have begun between the look-up and the subscription
-            self.gateway.spawn(self._look_again(), self)
+            if hello.token or hello.customer is not None:
+                # one may have begun between the look-up and the subscription; a visitor who is
+                # new with this very hello cannot have one
+                self.gateway.spawn(self._look_again(), self)
             return
         after = conversation.last_seq
         if hello.after is not None:
