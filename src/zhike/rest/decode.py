@@ -159,11 +159,12 @@ class QueryDecoder:
         for field in msgspec.structs.fields(kind):
             info = inspect.type_info(field.type)
             parts = info.types if isinstance(info, inspect.UnionType) else (info,)
+            plain = [part.type if isinstance(part, inspect.Metadata) else part for part in parts]
             self._kinds[field.encode_name] = (
                 "int"
-                if any(isinstance(part, inspect.IntType) for part in parts)
+                if any(isinstance(part, inspect.IntType) for part in plain)
                 else "bool"
-                if any(isinstance(part, inspect.BoolType) for part in parts)
+                if any(isinstance(part, inspect.BoolType) for part in plain)
                 else "text"
             )
 

@@ -5,19 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from zhike.clock import to_datetime
 from zhike.domain.agent import Agent, Role
 from zhike.domain.conversation import Conversation, Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
-from zhike.domain.message import Button, Message, Payload, TraceStep
-from zhike.domain.wire import ConversationState, MessageView
+from zhike.domain.message import Button
 
 T = TypeVar("T")
-_payload = msgspec.json.Decoder(Payload).decode
-_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
 
 
 class Page(Struct, Generic[T]):
@@ -98,39 +94,6 @@ def conversation_view(c: Conversation, contact_name: str, agent_name: str) -> Co
         to_datetime(c.waiting_since) if c.waiting_since else None,
         to_datetime(c.created_at),
         to_datetime(c.updated_at),
-    )
-
-
-def conversation_state(c: Conversation, agent_name: str = "") -> ConversationState:
-    """The same as a visitor sees it."""
-    return ConversationState(
-        c.id,
-        c.status,
-        c.holder,
-        c.holder_epoch,
-        c.last_seq,
-        agent_name,
-        c.read_by_contact_seq,
-        c.read_by_agent_seq,
-    )
-
-
-def message_view(message: Message, sender_name: str, *, staff: bool) -> MessageView:
-    """A message; the trace is for staff only."""
-    payload = _payload(message.payload) if message.payload else Payload()
-    return MessageView(
-        message.conversation_id,
-        message.seq,
-        message.direction,
-        message.sender_type,
-        message.text,
-        to_datetime(message.at),
-        sender_name,
-        message.client_msg_id,
-        message.answers,
-        payload.buttons,
-        payload.source,
-        _trace(message.trace) if staff and message.trace else (),
     )
 
 

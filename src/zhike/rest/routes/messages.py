@@ -6,12 +6,12 @@ import asyncio
 from typing import Annotated
 
 from msgspec import Meta, Struct
-from sqlalchemy import Connection
 
 from zhike.access.rights import AGENT, KEY
 from zhike.bus.base import Stored
 from zhike.clock import to_datetime
 from zhike.domain.message import MAX_TEXT_CHARS, Message
+from zhike.domain.views import view_of
 from zhike.domain.wire import Ack, Messages, SendMessage
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
@@ -20,8 +20,7 @@ from zhike.rest.paging import Limit
 from zhike.rest.routes.conversations import find
 from zhike.rest.source import Bell, HttpSource
 from zhike.rest.table import Call, Route
-from zhike.rest.views import message_view
-from zhike.store import agents, contacts, listing
+from zhike.store import contacts
 from zhike.store import messages as rows
 
 MAX_WAIT_S = 25
@@ -65,31 +64,6 @@ class MessagePage(Messages, frozen=True, tag="messages", omit_defaults=True):
     """A page of messages in seq order. ``more``: another page exists in the direction that was asked for."""
 
 
-def read_after(
-    conn: Connection, conversation_id: int, after: int, limit: int
-) -> tuple[list[Message], dict[int, str]]:
-    """Messages above ``after`` and the names of the agents who wrote some."""
-    return _named(conn, rows.after(conn, conversation_id, after, limit))
-
-
-def read_before(
-    conn: Connection, conversation_id: int, before: int | None, limit: int
-) -> tuple[list[Message], dict[int, str]]:
-    """Messages below ``before`` and the names of the agents who wrote some."""
-    return _named(conn, rows.before(conn, conversation_id, before, limit))
-
-
-def _named(conn: Connection, found: list[Message]) -> tuple[list[Message], dict[int, str]]:
-    return found, agents.names(conn) if any(message.sender_type == "agent" for message in found) else {}
-
-
-def name_of(message: Message, names: dict[int, str], contact_name: str) -> str:
-    """Who wrote it, as it is shown."""
-    if message.sender_type == "agent":
-        return names.get(message.sender_id, "")
-    return contact_name if message.sender_type == "contact" else ""
-
-
 async def list_messages(call: Call) -> MessagePage:
     """A page of messages; with ``after`` and ``wait_s`` a long poll."""
     query: MessageQuery = call.query
@@ -102,25 +76,19 @@ async def list_messages(call: Call) -> MessagePage:
     row = await find(call)
     conversation_id = row.conversation.id
     if query.after is None:
-        found, names = await call.to.store.read(read_before, conversation_id, query.before, query.limit + 1)
+        found = await call.to.store.read(rows.before, conversation_id, query.before, query.limit + 1)
         shown, more = found[-query.limit :], len(found) > query.limit
     else:
-        found, names = await _wait_after(call, row, query)
+        found = await _wait_after(call, conversation_id, query.after, query)
         shown, more = found[: query.limit], len(found) > query.limit
-    items = tuple(
-        message_view(message, name_of(message, names, row.contact_name), staff=True) for message in shown
-    )
+    items = tuple(view_of(message, for_agent=True) for message in shown)
     last_seq = max(row.conversation.last_seq, items[-1].seq if items else 0)
     return MessagePage(conversation_id, items, last_seq, "history" if query.after is None else "resume", more)
 
 
-async def _wait_after(
-    call: Call, row: listing.ConversationRow, query: MessageQuery
-) -> tuple[list[Message], dict[int, str]]:
-    conversation_id = row.conversation.id
-    after = query.after or 0
+async def _wait_after(call: Call, conversation_id: int, after: int, query: MessageQuery) -> list[Message]:
     if not query.wait_s:
-        return await call.to.store.read(read_after, conversation_id, after, query.limit + 1)
+        return await call.to.store.read(rows.after, conversation_id, after, query.limit + 1)
     until_s = asyncio.get_running_loop().time() + query.wait_s
     bell = Bell()
     call.to.rooms["poll"].enter()
@@ -129,9 +97,9 @@ async def _wait_after(
     try:
         while True:
             bell.reset()
-            found, names = await call.to.store.read(read_after, conversation_id, after, query.limit + 1)
+            found = await call.to.store.read(rows.after, conversation_id, after, query.limit + 1)
             if found or not await bell.wait(until_s, call.gone):
-                return found, names
+                return found
     finally:
         call.to.hub.unwatch(conversation_id, bell)
         call.to.rooms["call"].used += 1

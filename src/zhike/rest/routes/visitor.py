@@ -16,16 +16,16 @@ from zhike.access.visitors import check_origin
 from zhike.clock import to_datetime
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import MAX_TEXT_CHARS, Message
+from zhike.domain.views import state_of, view_of
 from zhike.domain.wire import Ack, ConversationState, Hello, Messages, Read, SendMessage, Welcome
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer
 from zhike.rest.decode import MAX_ID, FieldFault, Id
 from zhike.rest.paging import Limit
-from zhike.rest.routes.messages import SEND_ERRORS, Seq, WaitS, acked, name_of, read_after
+from zhike.rest.routes.messages import SEND_ERRORS, Seq, WaitS, acked
 from zhike.rest.source import Bell, HttpSource
 from zhike.rest.table import Call, Route
-from zhike.rest.views import conversation_state, message_view
-from zhike.store import agents, conversations
+from zhike.store import agents, conversations, messages
 
 HEARTBEAT_S = 25.0
 
@@ -106,25 +106,22 @@ async def visitor_send(call: Call) -> Answer:
 
 def _read(
     conn: Connection, inbox_id: int, sender: str, known: int | None, after: int, limit: int
-) -> tuple[Conversation | None, str, list[Message], dict[int, str]]:
+) -> tuple[Conversation | None, str, list[Message]]:
     """The sender's conversation, its agent's name, and the messages above ``after`` (all of them,
     if the client knows another conversation)."""
     current = conversations.latest_of_sender(conn, inbox_id, sender)
     if current is None:
-        return None, "", [], {}
+        return None, "", []
     at = after if known in (None, current.id) else 0
     found: list[Message] = []
-    names: dict[int, str] = {}
     while True:  # notes between agents are left out; a page full of them must not look like the end
-        some, names_here = read_after(conn, current.id, at, limit)
-        names |= names_here
+        some = messages.after(conn, current.id, at, limit)
         found += [message for message in some if message.direction != "note"]
         if len(found) >= limit or len(some) < limit:
             break
         at = some[-1].seq
-    if current.agent_id and current.agent_id not in names:
-        names = agents.names(conn)
-    return current, names.get(current.agent_id or 0, ""), found, names
+    agent_name = agents.names(conn).get(current.agent_id, "") if current.agent_id else ""
+    return current, agent_name, found
 
 
 async def visitor_poll(call: Call) -> VisitorMessages:
@@ -136,11 +133,10 @@ async def visitor_poll(call: Call) -> VisitorMessages:
     call.to.hub.subscribe_visitor(who.inbox_id, who.sender, bell)
     try:
         until_s = asyncio.get_running_loop().time() + query.wait_s
-        known = query.conversation
         while True:
             bell.reset()
-            current, agent_name, found, names = await call.to.store.read(
-                _read, who.inbox_id, who.sender, known, query.after, query.limit + 1
+            current, agent_name, found = await call.to.store.read(
+                _read, who.inbox_id, who.sender, query.conversation, query.after, query.limit + 1
             )
             if found or not query.wait_s or not await bell.wait(until_s, call.gone):
                 break
@@ -148,17 +144,10 @@ async def visitor_poll(call: Call) -> VisitorMessages:
         call.to.hub.unsubscribe_visitor(who.inbox_id, who.sender, bell)
     if current is None:
         return VisitorMessages(0, (), 0)
-    items = tuple(
-        message_view(message, name_of(message, names, ""), staff=False) for message in found[: query.limit]
-    )
-    return VisitorMessages(
-        current.id,
-        items,
-        current.last_seq,
-        "resume",
-        len(found) > query.limit,
-        conversation_state(current, agent_name),
-    )
+    items = tuple(view_of(message, for_agent=False) for message in found[: query.limit])
+    more = len(found) > query.limit
+    state = state_of(current, agent_name)
+    return VisitorMessages(current.id, items, current.last_seq, "resume", more, state)
 
 
 async def visitor_read(call: Call) -> None:
