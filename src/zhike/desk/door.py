@@ -13,38 +13,16 @@ from zhike.access.visitors import Visitors
 from zhike.clock import NowMs
 from zhike.desk.registry import Registry
 from zhike.domain.conversation import Conversation
+from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
 from zhike.domain.unit import open_key
 from zhike.domain.views import state_of
-from zhike.domain.wire import ConversationState, Hello
+from zhike.domain.wire import Hello
 from zhike.domain.words import pick
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
 from zhike.store.dialect import select_in
 from zhike.store.engine import Store
-
-
-class Joined:
-    """What a hello came to; the fields a session needs. ``inbox_ids``: an agent's lists."""
-
-    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
-                 "inbox_ids", "lang", "name", "role", "sender", "suggestions", "token")
-
-    def __init__(self, role: str, inbox_id: int, sender: str, lang: str) -> None:
-        self.role = role
-        self.inbox_id = inbox_id
-        self.sender = sender
-        self.lang = lang
-        self.token = ""
-        self.conversation: ConversationState | None = None
-        self.greeting = ""
-        self.suggestions: tuple[str, ...] = ()
-        self.name = ""
-        self.agent: dict[str, object] | None = None
-        self.agent_id = 0
-        self.agent_name = ""
-        self.contact: dict[str, str] | None = None
-        self.inbox_ids: tuple[int, ...] = ()
 
 
 class Door:
@@ -75,9 +53,9 @@ class Door:
             raise ZhikeError("inbox_not_found", hello.inbox[:64], field="inbox")
         admitted = self._visitors.admit(hello, inbox, origin, origins.own_origins(host, self._public_url),
                                         self._now_ms() // 1000)
-        joined = Joined("visitor", inbox.id, admitted.visitor.sender, hello.lang[:16])
+        joined = Joined("visitor", inbox_id=inbox.id, sender=admitted.visitor.sender, lang=hello.lang[:16])
         joined.token = admitted.token
-        joined.contact = admitted.contact or None
+        joined.contact = admitted.contact
         self._greet(joined, inbox)
         if hello.token or hello.customer is not None:  # a new visitor has no past to look up
             conversation = await self._conversation_of((inbox.id, joined.sender))
@@ -103,7 +81,7 @@ class Door:
             raise ZhikeError("origin_not_allowed", headers.get("origin", "")[:200])
         session = await self._sessions.find(cookie_of(headers.get("cookie", "")))
         agent = session.agent
-        joined = Joined("agent", 0, f"a:{agent.id}", hello.lang[:16] or agent.lang)
+        joined = Joined("agent", sender=f"a:{agent.id}", lang=hello.lang[:16] or agent.lang)
         joined.agent_id, joined.agent_name = agent.id, agent.name
         joined.agent = {"id": agent.id, "name": agent.name, "email": agent.email, "role": agent.role}
         joined.inbox_ids = tuple(self._registry.inboxes)

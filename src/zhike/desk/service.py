@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from zhike.clock import NowMs
-from zhike.desk.door import Door, Joined
+from zhike.desk.door import Door
 from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
 from zhike.domain.conversation import Conversation
+from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message, Reply
 from zhike.domain.unit import Change, ChangeKind
@@ -38,11 +39,15 @@ class Line(Protocol):
     def change(self, change: Change) -> asyncio.Future[Change]:
         """A change of holder, in order with the messages."""
 
+    async def settle(self) -> None:
+        """Returns when everything taken is stored and answered."""
+
 
 class Desk:
     """See the module. ``try_reply``: what the bot would say, without storing anything."""
 
     ready = True
+    """It exists once the store is open."""
 
     def __init__(self, store: Store, registry: Registry, door: Door, reads: Reads, line: Line, now_ms: NowMs,
                  try_reply: Callable[[int, str, str], Reply]) -> None:
@@ -61,13 +66,21 @@ class Desk:
         """Hands a message to the pipeline."""
         return self._line.put(source, payload, arrived_s)
 
-    def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Awaitable[Joined]:
+    async def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Joined:
         """See :meth:`Door.join_visitor`."""
-        return self._door.join_visitor(hello, origin, address, host)
+        return await self._door.join_visitor(hello, origin, address, host)
 
-    def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Awaitable[Joined]:
+    async def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Joined:
         """See :meth:`Door.join_agent`."""
-        return self._door.join_agent(hello, headers, address)
+        return await self._door.join_agent(hello, headers, address)
+
+    def when_ready(self, callback: Callable[[], None]) -> None:
+        """Calls back at once: see :attr:`ready`."""
+        callback()
+
+    async def settle(self) -> None:
+        """Returns when everything taken is stored and answered; used while draining."""
+        await self._line.settle()
 
     # ---- reading -------------------------------------------------------------------------------
 
@@ -78,6 +91,13 @@ class Desk:
     async def before(self, conversation_id: int, before: int | None, limit: int) -> list[Message]:
         """The newest messages below ``before``, in order."""
         return await self._store.read(message_rows.before, conversation_id, before, limit)
+
+    async def current(self, inbox_id: int, sender: str) -> ConversationState | None:
+        """The sender's open conversation at this moment."""
+        found = await self._store.read(conversation_rows.latest_of_sender, inbox_id, sender)
+        if found is None or found.holder == "none":
+            return None
+        return state_of(found, self.registry.agent_name(found.agent_id))
 
     async def may_watch(self, session: Any, conversation_id: int) -> ConversationState:
         """The state of a conversation that an agent wants to follow.
@@ -106,8 +126,10 @@ class Desk:
 
     # ---- small signals -------------------------------------------------------------------------
 
-    def control(self, session: Any, frame: Typing | Read) -> None:
+    def control(self, session: Any, frame: Any) -> None:
         """Typing and read marks of a session: fire and forget."""
+        if not isinstance(frame, Typing | Read):
+            return  # the gateway answers the others itself
         by_agent = bool(session.agent_id)
         conversation_id = frame.conversation if by_agent else session.conversation_id
         if not conversation_id:

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import Protocol
 
 from zhike.bus.base import Event
+from zhike.domain.joined import Joined
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello
 from zhike.errors import ZhikeError
 
-
-class Joined:
-    """Who a hello turned out to be, and what the welcome tells them.
-
-    For visitors ``inbox_id`` and ``sender`` (the contact's sender key) say whose conversation
-    this is; ``token`` goes back to the client. For agents ``agent_id`` is theirs, ``agent`` what
-    their page shows, ``inbox_ids`` the inboxes whose conversation list they get. ``conversation``
-    is the state at the time of the look-up.
-    """
-
-    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
-                 "inbox_ids", "lang", "name", "role", "sender", "suggestions", "token")
-
-    def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
-                 token: str = "", lang: str = "", conversation: ConversationState | None = None,
-                 greeting: str = "", suggestions: tuple[str, ...] = (), name: str = "",
-                 agent: dict[str, Any] | None = None,
-                 agent_id: int = 0, agent_name: str = "", contact: dict[str, str] | None = None,
-                 inbox_ids: Sequence[int] = ()) -> None:
-        self.role = role
-        self.inbox_id = inbox_id
-        self.sender = sender
-        self.token = token
-        self.lang = lang
-        self.conversation = conversation
-        self.greeting = greeting
-        self.suggestions = suggestions
-        self.name = name
-        self.agent = agent
-        self.agent_id = agent_id
-        self.agent_name = agent_name
-        self.contact = contact or {}
-        self.inbox_ids = tuple(inbox_ids)
+__all__ = ["Backend", "Joined", "ListSubscriber", "Source", "Subscriber"]
 
 
 class Source(Protocol):

@@ -112,20 +112,29 @@ class Line:
         """Begins to work."""
         self._task = self._loop.create_task(self._run(), name="line")
 
-    async def drain(self, timeout_s: float) -> bool:
-        """Takes no more and finishes what it has, answers that are owed included.
+    async def settle(self) -> None:
+        """Returns when everything taken is stored, and every answer that is owed is given."""
+        while self.busy or self.queue.turns:
+            self._batch_done.clear()
+            await self._batch_done.wait()
 
-        Returns True if all was done in time. What was not is answered after the next start.
+    async def drain(self, timeout_s: float) -> bool:
+        """Takes no more and settles; True if that was done in time.
+
+        What was not is stored all the same, and answered after the next start.
         """
         self.receive.closed = True
         try:
             async with asyncio.timeout(timeout_s):
-                while self.busy or self.queue.turns:
-                    self._batch_done.clear()
-                    await self._batch_done.wait()
+                await self.settle()
         except TimeoutError:
             return False
         return True
+
+    @property
+    def running(self) -> bool:
+        """True while the loop works."""
+        return self._task is not None and not self._task.done()
 
     @property
     def busy(self) -> bool:

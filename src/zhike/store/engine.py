@@ -43,8 +43,12 @@ class Store(Protocol):
 
     url: URL
 
-    async def open(self) -> None:
-        """Connects; creates what is missing. Raises ZhikeError("store_unavailable")."""
+    async def open(self) -> str:
+        """Connects; creates what is missing; returns the instance secret (hex).
+
+        Raises:
+            ZhikeError: store_unavailable, config_error (another version's database).
+        """
 
     async def close(self) -> None:
         """Finishes what was taken, then closes every connection."""
@@ -202,7 +206,7 @@ class ThreadStore:
         self._reads: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[_Worker] = []
 
-    async def open(self) -> None:
+    async def open(self) -> str:
         from zhike.store.schema import prepare
 
         if self.url.get_backend_name() == "sqlite" and self.url.database:
@@ -212,7 +216,7 @@ class ThreadStore:
                           for n in range(READERS)]
         for thread in self._threads:
             thread.start()
-        await self.write(prepare)
+        return await self.write(prepare)
 
     async def close(self) -> None:
         self._writes.put(None)
@@ -246,14 +250,14 @@ class AsyncStore:
         self.url = url
         self._engine: Any = None
 
-    async def open(self) -> None:
+    async def open(self) -> str:
         from sqlalchemy.ext.asyncio import create_async_engine
 
         from zhike.store.schema import prepare
 
         self._engine = create_async_engine(self.url, pool_size=READERS + 2, max_overflow=4,
                                            pool_pre_ping=True, isolation_level="READ COMMITTED")
-        await self.write(prepare)
+        return await self.write(prepare)
 
     async def close(self) -> None:
         if self._engine is not None:

@@ -36,8 +36,8 @@ class InlineStore:
         def on_begin(conn: Connection) -> None:
             conn.exec_driver_sql("BEGIN")
 
-    async def open(self) -> None:
-        self.run(prepare)
+    async def open(self) -> str:
+        return self.run(prepare)
 
     async def close(self) -> None:
         self._engine.dispose()

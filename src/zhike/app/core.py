@@ -1,0 +1,149 @@
+"""Store, bus, engine, line and desk of one app instance: everything but sockets and HTTP.
+
+Part of ``app`` (same rank, imported by it in the warm-up thread). Two of these on one database and
+one bus are two app instances; tests run them so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from zhike.access.bundle import Access
+from zhike.access.setup import first_link
+from zhike.answer.cache import AnswerCache
+from zhike.answer.engine import Engine
+from zhike.bus.base import BusNode, Event
+from zhike.bus.memory import MemoryBus
+from zhike.clock import NowMs, now_ms
+from zhike.config import Settings
+from zhike.desk.door import Door
+from zhike.desk.reads import Reads
+from zhike.desk.recovery import Recovery
+from zhike.desk.registry import Registry
+from zhike.desk.service import Desk
+from zhike.domain.message import Reply
+from zhike.pipeline.line import Line, LineSettings
+from zhike.search.text import understand
+from zhike.store.engine import open_store
+
+log = logging.getLogger("zhike")
+
+SAMPLE_MARK = "sample_shop"
+"""Remembers in ``meta`` that the sample shop was offered once (see ``ops.configplan.apply_once``)."""
+REFRESH_S = 0.5
+"""How often other instances' (and the command line's) edits are looked for: an edit is in the
+answers within a second."""
+
+
+def line_settings(settings: Settings) -> LineSettings:
+    """The line's part of the settings."""
+    p = settings.pipeline
+    return LineSettings(gather_window_s=p.gather_window_s, batch_max=p.batch_max,
+                        receive_max_messages=p.receive_max_messages,
+                        receive_max_bytes=p.receive_max_bytes, fragment_wait_s=p.fragment_wait_s,
+                        out_of_order_wait_s=p.out_of_order_wait_s,
+                        search_batch=settings.answer.search_batch)
+
+
+class Core:
+    """One app instance without its connections.
+
+    Args:
+        handle: gets every event of the bus (the hub's).
+        bus: the node to use (default: a bus of its own).
+        public_url: our own address, for links and for pages of our own origin.
+    """
+
+    def __init__(self, settings: Settings, handle: Callable[[Sequence[Event]], None], *,
+                 bus: BusNode | None = None, now: NowMs = now_ms, public_url: str = "") -> None:
+        self.settings = settings
+        self.now = now
+        self.public_url = public_url
+        self.bus = bus if bus is not None else MemoryBus().node()
+        self.bus.attach(handle)
+        self.store = open_store(settings.database_url(), Path(settings.server.data))
+        self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
+        self.registry = Registry(self.store, self.engine)
+        self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
+        self.access: Access
+        self.line: Line
+        self.desk: Desk
+        self.reads = Reads(self.store, self.bus)
+        self.recovery: Recovery
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Opens the store, loads knowledge, starts the line, answers what is owed.
+
+        Raises:
+            ZhikeError: config_error, store_unavailable.
+        """
+        secret = await self.store.open()
+        self.access = Access(self.store, secret, self.now)
+        if self.settings.sample.shop:
+            await self._sample()
+        await self.registry.refresh()
+        registry = self.registry
+        self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
+                         registry.channels, line_settings(self.settings), registry.agent_name)
+        door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
+                    self.public_url)
+        self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply)
+        self.line.start()
+        self.recovery = Recovery(self.store, registry.bots, self.line.owe, self.now)
+        await self.recovery.sweep()
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self.recovery.run(), name="recovery"),
+                       loop.create_task(self._follow_edits(), name="edits")]
+
+    async def _sample(self) -> None:
+        """Puts the sample shop into a database that never had it; an edited one is never touched."""
+        from zhike.store.schema import get_meta
+
+        if await self.store.read(get_meta, f"once.{SAMPLE_MARK}") is None:
+            from zhike.ops.sample import apply_sample
+
+            await apply_sample(self.store, self.now(), SAMPLE_MARK)
+
+    async def load_demo(self) -> None:
+        """Two weeks of past conversations, once."""
+        from zhike.ops import demo
+
+        await demo.load(self.store, self.now())
+
+    async def first_link(self) -> str | None:
+        """A one-time link, if there is no admin yet."""
+        return await first_link(self.store, self.public_url, self.now())
+
+    def _try_reply(self, bot_id: int, text: str, lang: str) -> Reply:
+        question = understand(text, lang)
+        reply = self.engine.quick(bot_id, question)
+        if reply is None:
+            reply = self.engine.search(bot_id, [question])[0]
+        return reply if reply is not None else self.engine.fallback(bot_id, question, ())
+
+    async def _follow_edits(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH_S)
+            try:
+                await self.registry.refresh()
+            except Exception:
+                log.warning("the look for edits failed; it runs again", exc_info=True)
+
+    async def stop(self) -> None:
+        """Finishes what was taken and closes the store. Drain first."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.reads.flush()
+        if hasattr(self, "line"):
+            await self.line.drain(self.settings.server.drain_timeout_s)
+            await self.line.stop()
+            self.access.close()
+        self.search_thread.shutdown(wait=True)
+        self.bus.close()
+        await self.store.close()
