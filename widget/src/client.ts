@@ -266,8 +266,8 @@ export class Client {
       this.loading = false;
       if (this.timeline.gap) this.connection.send({ type: "resume", after: this.timeline.contiguous });
     } else {
-      this.timeline.resumed(frame.items);
-      if (this.timeline.oldest === 1) this.loading = false;
+      this.timeline.resumed(frame.items, frame.last_seq, frame.more === true);
+      this.loading = false;
     }
   }
 

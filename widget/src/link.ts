@@ -116,15 +116,15 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
       const current = round;
       stop.signal.addEventListener("abort", () => current.abort(), { once: true });
       try {
-        const page = await call<Messages>(`messages?after=${after}&wait_s=${WAIT_S}`, undefined, round.signal);
+        const known = conversation ? `&conversation=${conversation}` : "";
+        const page = await call<Messages>(`messages?after=${after}&wait_s=${WAIT_S}${known}`, undefined, round.signal);
         if (over) return;
-        if (page.conversation && page.conversation !== conversation) {
-          conversation = page.conversation;
-          after = 0;
-        }
-        const last = page.items[page.items.length - 1];
-        if (last) after = Math.max(after, last.seq);
-        on.frame({ ...page, type: "messages" });
+        // When another conversation has begun, the server sends it from its first message on.
+        if (page.conversation !== conversation) after = 0;
+        conversation = page.conversation;
+        after = Math.max(after, page.items[page.items.length - 1]?.seq ?? 0);
+        if (page.state) on.frame({ type: "conversation", conversation: page.state });
+        if (page.items.length) on.frame({ ...page, type: "messages" });
       } catch (reason) {
         if (current.signal.aborted && !over) continue; // asked to start over from another seq
         throw reason;

@@ -157,7 +157,7 @@ export class Log {
     const { client } = this;
     const { welcome } = client;
     const empty = this.rows.size === 0 && !client.loading;
-    const beginning = empty || client.timeline.oldest === 1;
+    const beginning = empty || (!client.more && !client.loading);
     if (welcome?.greeting && beginning && !this.greeted) {
       this.greeted = welcome.greeting;
       const greeting = storedRow({ conversation: 0, seq: 0, direction: "outgoing", sender: "bot",

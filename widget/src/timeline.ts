@@ -1,14 +1,16 @@
 /** The messages of one conversation as this client holds them: no gap, no double.
  *
- * `contiguous` is the highest seq up to which nothing is missing (above `oldest`). A live message
- * beyond it is kept but the gap is reported, so that the caller asks for what lies between. */
+ * Everything the client may see between `oldest` and `contiguous` is here. Numbers may be missing in
+ * between: agents' private notes are numbered like messages and never sent to visitors, so a page
+ * from the server says what is complete, not the numbers. A live message beyond `contiguous` + 1 is
+ * kept but reported, so that the caller asks for what lies between. */
 
 import type { MessageView } from "./wire";
 
 export class Timeline {
   conversation = 0;
   contiguous = 0;
-  /** The lowest seq held, or 0 when nothing is. 1 means: the beginning is here. */
+  /** The lowest seq held, or 0 when nothing is. */
   oldest = 0;
   private readonly bySeq = new Map<number, MessageView>();
 
@@ -26,54 +28,46 @@ export class Timeline {
     return [...this.bySeq.values()].sort((a, b) => a.seq - b.seq);
   }
 
-  /** Something was received that lies beyond a gap. */
+  /** Something was received that may lie beyond a gap. */
   get gap(): boolean {
     for (const seq of this.bySeq.keys()) if (seq > this.contiguous) return true;
     return false;
   }
 
-  has(seq: number): boolean {
-    return this.bySeq.has(seq);
-  }
-
-  /** A live message. Returns false when messages before it are missing: resume after `contiguous`. */
+  /** A live message. Returns false when messages before it may be missing: resume after `contiguous`. */
   live(message: MessageView): boolean {
-    this.keep(message);
+    this.bySeq.set(message.seq, message);
     this.advance();
     return message.seq <= this.contiguous;
   }
 
-  /** Messages after `contiguous`, as asked for by resume. */
-  resumed(items: readonly MessageView[]): void {
-    for (const item of items) this.keep(item);
+  /** A page of what stands after `contiguous`; without `more` it reaches to `lastSeq`. */
+  resumed(items: readonly MessageView[], lastSeq: number, more: boolean): void {
+    for (const item of items) this.bySeq.set(item.seq, item);
+    const last = items[items.length - 1]?.seq ?? 0;
+    this.contiguous = Math.max(this.contiguous, last, more ? 0 : lastSeq);
+    this.lower(items);
     this.advance();
   }
 
-  /** A page of older (or the newest) messages: contiguous in itself. */
+  /** A page of the past: the newest (nothing was held) or what stands right before `oldest`. */
   page(items: readonly MessageView[]): void {
-    const first = items[0];
-    const last = items[items.length - 1];
-    if (!first || !last) return;
-    for (const item of items) this.keep(item);
-    // The newest page lies ahead of everything held so far: what is known without gap begins here.
-    if (this.contiguous === 0 || first.seq > this.contiguous + 1) {
-      for (const seq of [...this.bySeq.keys()]) if (seq < first.seq) this.bySeq.delete(seq);
-      this.oldest = first.seq;
-      this.contiguous = last.seq;
-    }
+    for (const item of items) this.bySeq.set(item.seq, item);
+    const last = items[items.length - 1]?.seq ?? 0;
+    if (this.contiguous === 0) this.contiguous = last;
+    this.lower(items);
     this.advance();
   }
 
-  private keep(message: MessageView): void {
-    this.bySeq.set(message.seq, message);
+  private lower(items: readonly MessageView[]): void {
+    const first = items[0]?.seq;
+    if (first !== undefined) this.oldest = this.oldest ? Math.min(this.oldest, first) : first;
   }
 
   private advance(): void {
-    while (this.bySeq.has(this.contiguous + 1)) this.contiguous++;
-    if (this.contiguous > 0) {
-      let low = this.oldest || this.contiguous;
-      while (this.bySeq.has(low - 1)) low--;
-      this.oldest = low;
+    while (this.bySeq.has(this.contiguous + 1)) {
+      this.contiguous++;
+      this.oldest ||= this.contiguous;
     }
   }
 }

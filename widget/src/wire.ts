@@ -142,6 +142,8 @@ export interface Messages {
   last_seq: number;
   reason?: "resume" | "history";
   more?: boolean;
+  /** Long polling only: the conversation as it stands. */
+  state?: ConversationState;
 }
 
 export interface ConversationEvent {

@@ -1,0 +1,72 @@
+/** Calls to the REST API: same origin, session cookie, CSRF token, one shape of error. */
+
+import type { ErrorBody } from "@widget/wire";
+import { lang } from "@/i18n";
+
+/** A refusal by the server, or (`offline`) no answer at all. */
+export class ApiError extends Error {
+  constructor(
+    readonly body: ErrorBody,
+    readonly status: number,
+  ) {
+    super(body.message);
+  }
+
+  get code(): string {
+    return this.body.code;
+  }
+}
+
+let csrf = "";
+let onSignedOut: () => void = () => undefined;
+
+export function setCsrf(token: string): void {
+  csrf = token;
+}
+
+/** Called when the server says that nobody is signed in any more. */
+export function whenSignedOut(callback: () => void): void {
+  onSignedOut = callback;
+}
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+export interface CallOptions {
+  query?: Query;
+  body?: unknown;
+  signal?: AbortSignal;
+  /** The request outlives the page (an undo window that ends because the page is left). */
+  keepalive?: boolean;
+}
+
+export async function call<T>(method: "GET" | "POST" | "PATCH" | "DELETE", path: string, options: CallOptions = {}): Promise<T> {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(options.query ?? {})) {
+    if (value !== undefined && value !== null && value !== "") parameters.set(name, String(value));
+  }
+  const query = parameters.size ? `?${parameters.toString()}` : "";
+  const headers: Record<string, string> = { "Accept-Language": lang.value };
+  if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
+  if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  let answer: Response;
+  try {
+    answer = await fetch(`/api/v1/${path}${query}`, {
+      method,
+      headers,
+      credentials: "same-origin",
+      cache: "no-store",
+      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.keepalive ? { keepalive: true } : {}),
+    });
+  } catch (cause) {
+    if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
+    throw new ApiError({ code: "offline", message: "", retry: "later" }, 0);
+  }
+  if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
+  const envelope = (await answer.json().catch(() => null)) as { error?: ErrorBody } | null;
+  const body = envelope?.error ?? { code: "internal", message: `HTTP ${answer.status}`, retry: "later" as const };
+  const error = new ApiError(body, answer.status);
+  if (error.code === "unauthenticated" || error.code === "session_revoked") onSignedOut();
+  throw error;
+}

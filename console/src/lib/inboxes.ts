@@ -1,0 +1,25 @@
+/** The inboxes' names, loaded once for whoever shows them. */
+
+import { ref } from "vue";
+import { api } from "@/api";
+import type { Inbox } from "@/api/types";
+import { complain } from "@/lib/toasts";
+
+export const inboxes = ref<Inbox[]>([]);
+let loading: Promise<void> | null = null;
+
+export function loadInboxes(again = false): Promise<void> {
+  if (again) loading = null;
+  loading ??= api.inboxes().then(
+    (page) => void (inboxes.value = page.items),
+    (error: unknown) => {
+      loading = null;
+      complain(error);
+    },
+  );
+  return loading;
+}
+
+export function inboxName(id: number): string {
+  return inboxes.value.find((inbox) => inbox.id === id)?.name ?? "";
+}

@@ -1,0 +1,214 @@
+/** One conversation as it stands on the screen: its messages without gap, what is being sent, who
+ * writes. Watches it over the socket; the past comes over REST. */
+
+import { randomId } from "@widget/storage";
+import { Timeline } from "@widget/timeline";
+import type { ErrorBody, MessageView, ServerFrame } from "@widget/wire";
+import { shallowReactive, shallowRef, ref, triggerRef } from "vue";
+import { api } from "@/api";
+import { listen, send, whenOnline } from "./socket";
+
+export interface Outgoing {
+  id: string;
+  text: string;
+  note: boolean;
+  at: number;
+  failed: ErrorBody | null;
+}
+
+const PAGE = 50;
+const TYPING_GONE_MS = 8_000;
+const TYPING_EVERY_MS = 3_000;
+
+export class Thread {
+  readonly messages = shallowRef<MessageView[]>([]);
+  readonly outgoing = shallowReactive<Outgoing[]>([]);
+  readonly drafts = shallowReactive(new Map<string, string>());
+  readonly typing = ref(false);
+  readonly loaded = ref(false);
+  readonly loading = ref(false);
+  readonly more = ref(false);
+  readonly error = shallowRef<unknown>(null);
+  /** Up to where the visitor has read. */
+  readonly readByContact = ref(0);
+
+  private readonly line = new Timeline();
+  private readonly offs: (() => void)[] = [];
+  private epoch = 0;
+  private closed = false;
+  private readUpTo = 0;
+  private typedAt = 0;
+  private typingTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(readonly id: number) {
+    this.line.follow(id);
+    this.offs.push(listen((frame) => this.take(frame)));
+    void this.first();
+  }
+
+  /** Loads the newest page, then follows. */
+  async first(): Promise<void> {
+    this.error.value = null;
+    this.loading.value = true;
+    try {
+      const page = await api.messages(this.id, { limit: PAGE });
+      if (this.closed) return;
+      this.line.page(page.items);
+      this.more.value = page.more === true;
+      this.loaded.value = true;
+      this.shown();
+      this.offs.push(whenOnline(() => this.follow()));
+    } catch (error) {
+      this.error.value = error;
+    } finally {
+      this.loading.value = false;
+    }
+  }
+
+  async older(): Promise<void> {
+    if (!this.more.value || this.loading.value) return;
+    this.loading.value = true;
+    try {
+      const page = await api.messages(this.id, { before: this.line.oldest, limit: PAGE });
+      this.line.page(page.items);
+      this.more.value = page.more === true;
+      this.shown();
+    } finally {
+      this.loading.value = false;
+    }
+  }
+
+  say(text: string, note: boolean): void {
+    this.outgoing.push({ id: randomId(), text, note, at: Date.now(), failed: null });
+    this.typedAt = 0;
+    this.flush();
+  }
+
+  retry(id: string): void {
+    const found = this.drop(id);
+    if (found) this.say(found.text, found.note);
+  }
+
+  drop(id: string): Outgoing | undefined {
+    const at = this.outgoing.findIndex((each) => each.id === id);
+    return at < 0 ? undefined : this.outgoing.splice(at, 1)[0];
+  }
+
+  typed(on: boolean): void {
+    const now = Date.now();
+    if (on ? now - this.typedAt < TYPING_EVERY_MS : this.typedAt === 0) return;
+    this.typedAt = on ? now : 0;
+    send({ type: "typing", on, conversation: this.id });
+  }
+
+  /** The agent has seen all that is shown. */
+  seen(): void {
+    const seq = this.line.contiguous;
+    if (seq > this.readUpTo && send({ type: "read", seq, conversation: this.id })) this.readUpTo = seq;
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.typingTimer);
+    for (const off of this.offs) off();
+    send({ type: "watch", conversation: this.id, on: false });
+  }
+
+  private follow(): void {
+    send({ type: "watch", conversation: this.id, after: this.line.contiguous });
+    this.drafts.clear();
+    this.sent.clear();
+    this.flush();
+  }
+
+  /** Ids under way on this connection. */
+  private readonly sent = new Set<string>();
+
+  /** One at a time, so that what was written first stands first. */
+  private flush(): void {
+    const head = this.outgoing.find((each) => !each.failed);
+    if (!head || this.sent.has(head.id)) return;
+    const frame = { type: "message" as const, client_msg_id: head.id, text: head.text, conversation: this.id, note: head.note };
+    if (send(frame)) this.sent.add(head.id);
+  }
+
+  private take(frame: ServerFrame): void {
+    if (frame.type === "error") {
+      this.refused(frame.client_msg_id ?? "", frame.error);
+      return;
+    }
+    if (frame.type === "conversation") {
+      if (frame.conversation.id !== this.id) return;
+      if (frame.conversation.epoch > this.epoch) this.drafts.clear();
+      this.epoch = frame.conversation.epoch;
+      this.readByContact.value = Math.max(this.readByContact.value, frame.conversation.read_by_contact_seq ?? 0);
+      return;
+    }
+    if (!("conversation" in frame) || frame.conversation !== this.id) return;
+    switch (frame.type) {
+      case "ack": {
+        const mine = this.outgoing.find((each) => each.id === frame.client_msg_id);
+        this.stored(frame.client_msg_id);
+        if (mine) {
+          this.live({
+            conversation: this.id, seq: frame.seq, direction: mine.note ? "note" : "outgoing", sender: "agent",
+            text: mine.text, at: frame.at, client_msg_id: mine.id,
+          });
+        }
+        break;
+      }
+      case "message":
+        this.stored(frame.client_msg_id ?? "");
+        this.live(frame);
+        break;
+      case "messages":
+        for (const item of frame.items) this.stored(item.client_msg_id ?? "");
+        this.line.resumed(frame.items, frame.last_seq, frame.more === true);
+        this.shown();
+        break;
+      case "delta":
+        if (frame.epoch < this.epoch) break;
+        this.drafts.set(frame.answer_id, (this.drafts.get(frame.answer_id) ?? "").slice(0, frame.offset) + frame.text);
+        break;
+      case "withdrawn":
+        this.drafts.delete(frame.answer_id);
+        break;
+      case "typing":
+        clearTimeout(this.typingTimer);
+        this.typing.value = frame.sender === "contact" && frame.on !== false;
+        if (this.typing.value) this.typingTimer = setTimeout(() => (this.typing.value = false), TYPING_GONE_MS);
+        break;
+      case "read":
+        if (frame.by === "contact") this.readByContact.value = Math.max(this.readByContact.value, frame.seq);
+    }
+  }
+
+  private live(message: MessageView): void {
+    if (message.direction === "incoming") this.typing.value = false;
+    if (message.sender === "bot") this.drafts.clear();
+    const complete = this.line.live(message);
+    this.shown();
+    if (!complete) send({ type: "resume", after: this.line.contiguous, conversation: this.id });
+  }
+
+  private stored(id: string): void {
+    if (!id) return;
+    this.sent.delete(id);
+    if (this.drop(id)) this.flush();
+  }
+
+  private refused(id: string, error: ErrorBody): void {
+    const at = this.outgoing.findIndex((each) => each.id === id);
+    const found = this.outgoing[at];
+    if (!found) return;
+    this.sent.delete(id);
+    if (error.retry === "never") this.outgoing.splice(at, 1, { ...found, failed: error });
+    else setTimeout(() => this.flush(), (error.retry_after_s ?? 1) * 1000);
+    if (error.retry === "never") this.flush();
+  }
+
+  private shown(): void {
+    this.messages.value = this.line.messages.filter((message) => message.seq <= this.line.contiguous);
+    triggerRef(this.messages);
+  }
+}

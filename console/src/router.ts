@@ -1,0 +1,58 @@
+/** Where pages are. Everything but set-up and sign-in needs somebody signed in, some a role. */
+
+import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import type { Role } from "@/api/types";
+import type { Key } from "@/i18n";
+import { leave, may, me, signedIn } from "@/lib/session";
+import { connection, onSignedOut } from "@/live/socket";
+import { forgetLists } from "@/live/list";
+
+declare module "vue-router" {
+  interface RouteMeta {
+    open?: boolean;
+    role?: Role;
+    title?: Key;
+  }
+}
+
+const routes: RouteRecordRaw[] = [
+  { path: "/setup", component: () => import("@/views/Setup.vue"), meta: { open: true, title: "setup.title" } },
+  { path: "/sign-in", component: () => import("@/views/SignIn.vue"), meta: { open: true, title: "signin.title" } },
+  {
+    path: "/",
+    component: () => import("@/views/Shell.vue"),
+    children: [
+      { path: "", redirect: "/conversations" },
+      { path: "conversations/:id(\\d+)?", component: () => import("@/views/Desk.vue"), meta: { title: "nav.conversations" } },
+      { path: "knowledge/:id(\\d+|new)?", component: () => import("@/views/Knowledge.vue"), meta: { title: "nav.knowledge" } },
+      { path: "rules", component: () => import("@/views/Rules.vue"), meta: { title: "nav.rules" } },
+      { path: "inboxes", component: () => import("@/views/Inboxes.vue"), meta: { title: "nav.inboxes", role: "admin" } },
+      { path: "agents", component: () => import("@/views/Agents.vue"), meta: { title: "nav.agents", role: "admin" } },
+      { path: "api-keys", component: () => import("@/views/ApiKeys.vue"), meta: { title: "nav.apiKeys", role: "admin" } },
+      { path: "account", component: () => import("@/views/Account.vue"), meta: { title: "nav.account" } },
+      { path: ":rest(.*)*", component: () => import("@/views/NotFound.vue"), meta: { title: "notFound.title" } },
+    ],
+  },
+];
+
+export const router = createRouter({ history: createWebHistory("/console/"), routes });
+
+router.beforeEach(async (to) => {
+  if (to.meta.open) return true;
+  try {
+    if (!(await signedIn())) return { path: "/sign-in", query: to.fullPath === "/" ? {} : { to: to.fullPath } };
+  } catch {
+    // The server cannot be reached: the pages themselves say so, with a way to try again.
+    return { path: "/sign-in", query: { to: to.fullPath } };
+  }
+  if (to.meta.role && !may(to.meta.role)) return { path: "/conversations" };
+  return true;
+});
+
+onSignedOut(() => {
+  if (!me.value) return;
+  leave();
+  forgetLists();
+  connection.stop();
+  void router.push({ path: "/sign-in", query: { to: router.currentRoute.value.fullPath } });
+});
