@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -13,14 +13,13 @@ from hatch_build import BuildError, npm_command  # noqa: E402
 
 
 def main() -> int:
-    """Replaces this process by npm."""
+    """Runs npm; returns its exit code."""
     try:
         command, env = npm_command()
     except BuildError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    os.chdir(ROOT)
-    os.execvpe(command[0], [*command, *sys.argv[1:]], env)
+    return subprocess.run([*command, *sys.argv[1:]], cwd=ROOT, env=env, check=False).returncode
 
 
 if __name__ == "__main__":
