@@ -85,7 +85,8 @@ async def _serve(settings: Settings, sock: Any, demo: bool) -> int:
         stopping.cancel()
         if not isinstance(error, ZhikeError):
             raise error
-        print(f"zhike: {error.body('en').message} {error.body('en').help}", file=sys.stderr)
+        body = error.body("en")
+        sys.stderr.write(f"zhike: {body.message} {body.help}\n")
         code = 4 if error.code == "store_unavailable" else 3
     else:
         await stopping
@@ -102,8 +103,8 @@ class Process:
     """
 
     def __init__(self, settings: Settings, gateway: Gateway, front: FrontDoor, port: int, *,
-                 bus: BusNode | None = None, now: NowMs = now_ms, announce: Callable[[str], None] | None = None,
-                 ) -> None:
+                 bus: BusNode | None = None, now: NowMs = now_ms,
+                 announce: Callable[[str], None] | None = None) -> None:
         self.settings = settings
         self.gateway = gateway
         self.front = front

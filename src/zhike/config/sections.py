@@ -85,7 +85,7 @@ class Gateway(Section, frozen=True):
     """zh: 长连接（WebSocket）。 en: Long connections (WebSocket)."""
 
     max_connections: Annotated[int, Doc("同时在线的连接数上限。", "Most connections at a time.",
-                                        "int", 1, 1_000_000)] = 20_000
+                                        "int", 1, 1_000_000)] = 19_000
     max_connections_per_address: Annotated[int, Doc(
         "同一网络地址的连接数上限，0 表示不限。公司、学校常有很多人共用一个地址。",
         "Most connections from one network address, 0 = no limit. Offices and schools share one address "

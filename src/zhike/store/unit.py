@@ -143,7 +143,6 @@ class _Unit:
             self.by_key[key] = self.by_id[conversation_id] = conversation
             made.append((conversation, key))
         conversation_rows.insert_conversations(self.conn, made)
-        self.result.changed += [conversation for conversation, _ in made]
 
     def _is_new(self, entry: Incoming) -> bool:
         """True if it will be stored: not known yet, and its predecessor (if it has one) is."""
