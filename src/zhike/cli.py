@@ -103,13 +103,17 @@ def _run(args: argparse.Namespace, say: Words) -> int:
         return 0
     from zhike.config import load
 
-    settings = load(args.config or None, flags=flags_of(args))
-    if args.command == "serve":
+    flags = flags_of(args)
+    demo = args.command == "demo" and not args.remove
+    if demo:
+        flags["sample.shop"] = "true"
+    settings = load(args.config or None, flags=flags)
+    if demo or args.command == "serve":
         from zhike.app import serve
         from zhike.log import setup
 
         setup(settings.log.format, settings.log.level)
-        return serve(settings) or 0
+        return serve(settings, demo=demo)
     from zhike.ops import commands
 
     run: Callable[..., int] = getattr(commands, f"{args.command}_{getattr(args, 'part', '')}".rstrip("_"))

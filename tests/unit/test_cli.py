@@ -54,7 +54,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 
 
 def test_every_command_has_a_body() -> None:
-    for name in set(COMMANDS) - {"serve", "bench", "version", "demo"}:
+    for name in set(COMMANDS) - {"serve", "bench", "version"}:
         parser = build_parser(name, "en")
         parts = {"admin": ["link"], "config": ["export", "diff", "apply", "check"], "kb": ["import"]}
         for part in parts.get(name, [""]):

@@ -167,6 +167,15 @@ async def _bot(store: Store, key: str) -> Bot:
     raise ConfigError([unknown("--bot", "机器人", "bot", key, list(found))])
 
 
+def demo(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike demo --remove``. (Without ``--remove`` it is a server: see ``cli``.)"""
+    from zhike.ops.demo import remove
+
+    count = with_store(settings, remove)
+    print(say(f"拿掉了 {count} 个演示会话。", f"{count} demo conversations taken out."))
+    return 0
+
+
 def migrate(settings: Settings, args: Namespace, say: Say) -> int:
     """``zhike migrate``: an empty database gets its tables; the schema's version is told."""
     from zhike.store.schema import get_meta
