@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-Frame = bytes | Callable[[], bytes] | None
+from zhike.domain.unit import Row
+from zhike.domain.views import list_frame, row_frame
 
 
 class Stored:
@@ -34,8 +35,6 @@ class Event:
     ``seq``: 0 = not numbered (typing, read, state). ``epoch``: the holder epoch it belongs to.
     ``frame``: encoded for the visitor, b"" = not for visitors. ``agent_frame``: for agents who
     watch the conversation. ``list_frame``: for agents' conversation lists of the inbox.
-    A frame may be given as a function: it is encoded when the first reader wants it, and once
-    (most messages have one reader; nobody watches most bot conversations).
     ``source`` and ``ack`` exist only in the process that stored the message: who sent it, and
     what it is told instead of the event.
     """
@@ -44,8 +43,8 @@ class Event:
                  "sender", "seq", "source")
 
     def __init__(self, conversation_id: int, inbox_id: int, sender: str, *, seq: int = 0, epoch: int = 0,
-                 frame: Frame = None, agent_frame: Frame = None, list_frame: Frame = None,
-                 source: Any = None, ack: Stored | None = None) -> None:
+                 frame: bytes | None = b"", agent_frame: bytes | None = b"",
+                 list_frame: bytes | None = b"", source: Any = None, ack: Stored | None = None) -> None:
         self.conversation_id = conversation_id
         self.inbox_id = inbox_id
         self.sender = sender
@@ -60,31 +59,66 @@ class Event:
     @property
     def frame(self) -> bytes:
         """For the visitor."""
-        value = self._frame
-        if not isinstance(value, bytes):
-            value = self._frame = value() if value is not None else b""
-        return value
+        return self._frame or b""
 
     @property
     def agent_frame(self) -> bytes:
         """For agents who watch."""
+        return self._agent_frame or b""
+
+    @property
+    def list_frame(self) -> bytes:
+        """For agents' lists."""
+        return self._list_frame or b""
+
+    def detached(self) -> Event:
+        """The event as another process sees it: encoded, without source and ack."""
+        return Event(self.conversation_id, self.inbox_id, self.sender, seq=self.seq, epoch=self.epoch,
+                     frame=self.frame, agent_frame=self.agent_frame, list_frame=self.list_frame)
+
+
+class StoredEvent(Event):
+    """A message was stored. Frames are encoded when the first reader wants them, and once: most
+    messages have one reader, and nobody watches most bot conversations."""
+
+    __slots__ = ("row",)
+
+    def __init__(self, row: Row, source: Any, ack: Stored | None) -> None:
+        conversation = row.conversation
+        self.conversation_id = conversation.id
+        self.inbox_id = conversation.inbox_id
+        self.sender = conversation.sender
+        self.seq = row.seq
+        self.epoch = conversation.holder_epoch
+        self.row = row
+        self.source = source
+        self.ack = ack
+        self._frame = b"" if row.direction == "note" else None
+        self._agent_frame = self._list_frame = None
+
+    @property
+    def frame(self) -> bytes:
+        """For the visitor."""
+        value = self._frame
+        if value is None:
+            value = self._frame = row_frame(self.row, for_agent=False)
+        return value
+
+    @property
+    def agent_frame(self) -> bytes:
+        """For agents who watch: with the trace."""
         value = self._agent_frame
-        if not isinstance(value, bytes):
-            value = self._agent_frame = value() if value is not None else b""
+        if value is None:
+            value = self._agent_frame = row_frame(self.row, for_agent=True)
         return value
 
     @property
     def list_frame(self) -> bytes:
         """For agents' lists."""
         value = self._list_frame
-        if not isinstance(value, bytes):
-            value = self._list_frame = value() if value is not None else b""
+        if value is None:
+            value = self._list_frame = list_frame(self.row.conversation)
         return value
-
-    def detached(self) -> Event:
-        """The event as another process sees it: encoded, without source and ack."""
-        return Event(self.conversation_id, self.inbox_id, self.sender, seq=self.seq, epoch=self.epoch,
-                     frame=self.frame, agent_frame=self.agent_frame, list_frame=self.list_frame)
 
 
 Handler = Callable[[Sequence[Event]], None]

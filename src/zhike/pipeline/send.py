@@ -12,11 +12,10 @@ Pitfall: an ack that overtakes an older message makes the client believe it has 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-from zhike.bus.base import BusNode, Event, Stored
+from zhike.bus.base import BusNode, Event, Stored, StoredEvent
 from zhike.domain.unit import BotReply, Incoming
-from zhike.domain.views import list_frame, row_frame, state_frame
+from zhike.domain.views import list_frame, state_frame
 from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch, Item
 from zhike.pipeline.dedup import Dedup, duplicate_event
@@ -53,23 +52,17 @@ class Send:
     def _publish(self, result: Result, sources: dict[int, Item]) -> None:
         events: list[Event] = []
         for row in result.rows:
-            conversation = row.conversation
             source = ack = None
             if row.entry is not None and (item := sources.get(id(row.entry))) is not None:
                 source = item.source
-                ack = Stored(row.client_msg_id, conversation.id, row.seq, row.at)
-            events.append(Event(
-                conversation.id, conversation.inbox_id, conversation.sender, seq=row.seq,
-                epoch=conversation.holder_epoch,
-                frame=None if row.direction == "note" else partial(row_frame, row, for_agent=False),
-                agent_frame=partial(row_frame, row, for_agent=True),
-                list_frame=partial(list_frame, conversation), source=source, ack=ack))
+                ack = Stored(row.client_msg_id, row.conversation.id, row.seq, row.at)
+            events.append(StoredEvent(row, source, ack))
         for conversation in result.changed:
-            state = partial(state_frame, conversation, self._agent_name(conversation.agent_id))
+            state = state_frame(conversation, self._agent_name(conversation.agent_id))
             events.append(Event(
                 conversation.id, conversation.inbox_id, conversation.sender,
                 epoch=conversation.holder_epoch, frame=state, agent_frame=state,
-                list_frame=partial(list_frame, conversation)))
+                list_frame=list_frame(conversation)))
         if events:
             self._bus.publish(events)
 

@@ -35,8 +35,8 @@ class Turn:
     """What one conversation is owed. ``generation`` rises with every new piece: a search that
     started before is then only part of the story."""
 
-    __slots__ = ("bot_id", "combined", "combined_known", "combined_searched", "conversation_id", "due_s", "epoch",
-                 "generation", "in_search", "pieces", "replying")
+    __slots__ = ("bot_id", "combined", "combined_known", "combined_searched", "conversation_id", "due_s",
+                 "epoch", "generation", "in_search", "pieces", "replying")
 
     def __init__(self, conversation_id: int, bot_id: int, epoch: int) -> None:
         self.conversation_id = conversation_id

@@ -50,6 +50,16 @@ def _style(sql: str, paramstyle: str) -> str:
     return parts[0] + "".join(f"${i}{part}" for i, part in enumerate(parts[1:], start=1))
 
 
+def _cursor(conn: Connection) -> Any:
+    """A driver cursor. SQLite's is kept: its results are always read before the next statement."""
+    if conn.dialect.name != "sqlite":
+        return conn.connection.cursor()
+    kept = conn.info.get("zhike_cursor")
+    if kept is None:
+        kept = conn.info["zhike_cursor"] = conn.connection.cursor()
+    return kept
+
+
 def run(conn: Connection, sql: str, params: Params = ()) -> Any:
     """Executes ``sql`` (with ``?`` marks) on the driver's own cursor; returns the cursor.
 
@@ -57,7 +67,7 @@ def run(conn: Connection, sql: str, params: Params = ()) -> Any:
         sqlalchemy.exc.DBAPIError: as Core would (``IntegrityError`` and so on).
     """
     dialect = conn.dialect
-    cursor = conn.connection.cursor()
+    cursor = _cursor(conn)
     try:
         cursor.execute(_style(sql, dialect.paramstyle), tuple(params))
     except Exception as error:
