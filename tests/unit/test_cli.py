@@ -210,7 +210,7 @@ def test_nothing_heavy_before_the_server(place: Path) -> None:
             "a = build_parser('serve', 'en').parse_args(['serve', '--port', '1']); "
             "from zhike.config import load; load(flags=zhike.cli.flags_of(a)); "
             "print(*sorted(m for m in sys.modules if m.partition('.')[0] in "
-            "{'sqlalchemy', 'litestar', 'yaml', 'asyncio', 'pathlib', 'logging', 'tomllib', "
+            "{'sqlalchemy', 'litestar', 'yaml', 'asyncio', 'pathlib', 'shutil', 'logging', 'tomllib', "
             "'uvloop'} or m.startswith('zhike.ops')))")
     ran = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
                          capture_output=True, text=True, check=True)
