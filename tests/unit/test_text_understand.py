@@ -30,9 +30,11 @@ def test_what_differs_stays_apart(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(("text", "hint", "lang"), [
     ("多久发货", "", "zh"), ("多久发货", "en", "zh"), ("how long", "", "en"), ("how long", "zh-CN", "en"),
-    ("iPhone 15 手机壳有货吗", "", "zh"), ("I want to buy a 旗袍", "", "en"), ("where is 我的 order now", "", "en"),
+    ("iPhone 15 手机壳有货吗", "", "zh"), ("I want to buy a 旗袍", "", "en"), ("where is 我的 order now",
+                                                                               "", "en"),
     ("CH326", "zh-CN", "zh"), ("CH326", "en-US", "en"), ("12345", "", "zh"), ("12345", "en", "en"),
-    ("👍", "en", "en"), ("👍", "", "zh"), ("ok", "", "en"), ("Où est ma commande", "", "en"), ("請問幾天到", "", "zh"),
+    ("👍", "en", "en"), ("👍", "", "zh"), ("ok", "", "en"), ("Où est ma commande", "", "en"), ("請問幾天到",
+                                                                                               "", "zh"),
 ])
 def test_language(text: str, hint: str, lang: str) -> None:
     assert understand(text, hint).lang == lang

@@ -14,7 +14,7 @@ from math import exp, log
 
 from zhike.search.index import Found
 
-DEFAULT_THRESHOLD = 0.7
+DEFAULT_THRESHOLD = 0.75
 """Above: answer. Held-out phrasings of the sample shop: about one in ten answers given is wrong,
 perturbed known phrasings: none of 2,850 (decision 0004)."""
 SUGGEST_FLOOR = 0.15
@@ -23,7 +23,7 @@ EXACT = 0.99
 SLIP_FACTOR = 0.98
 """Per question in which slips of typing were put right."""
 
-_BIAS, _NEARNESS, _SPOKEN, _HEFT = -5.2, 9.0, 3.2, 1.0
+_BIAS, _NEARNESS, _SPOKEN, _HEFT = -4.9, 8.0, 3.2, 1.0
 _MARGIN_CAP = 0.6
 
 

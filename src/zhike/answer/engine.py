@@ -74,16 +74,16 @@ class Engine:
         """Forget a bot that was deleted."""
         self._bots.pop(bot_id, None)
 
-    def quick(self, bot_id: int, q: Question) -> Reply | None:
+    def quick(self, bot_id: int, question: Question) -> Reply | None:
         """Rules, then the cached answer. Microseconds, never blocks; for the event loop."""
         loaded = self._bots.get(bot_id)
         if loaded is None:
             return None
-        reply = loaded.rules.match(q)
+        reply = loaded.rules.match(question)
         if reply is None:
-            reply = self._cache.get((bot_id, loaded.generation, q.lang, q.fingerprint))
+            reply = self._cache.get((bot_id, loaded.generation, question.lang, question.fingerprint))
             if reply is None:
-                return loaded.handoff.get((q.lang, q.norm))
+                return loaded.handoff.get((question.lang, question.norm))
         return reply
 
     def search(self, bot_id: int, questions: Sequence[Question]) -> list[Reply | None]:
@@ -99,7 +99,7 @@ class Engine:
             replies.append(outcome.reply)
         return replies
 
-    def remember(self, bot_id: int, q: Question, reply: Reply) -> None:
+    def remember(self, bot_id: int, question: Question, reply: Reply) -> None:
         """Cache ``reply`` for the next visitor who asks the same; on the event loop.
 
         Only answers that depend on the text alone, and only while the knowledge that gave them is
@@ -113,28 +113,32 @@ class Engine:
         step = TraceStep(step="cache", outcome="hit", detail=reply.source.key if reply.source else "",
                          score=score)
         kept = msgspec.structs.replace(reply, trace=(_TRIED[0], step))
-        self._cache.put((bot_id, loaded.generation, q.lang, q.fingerprint), kept)
+        self._cache.put((bot_id, loaded.generation, question.lang, question.fingerprint), kept)
 
-    def fallback(self, bot_id: int, q: Question, tried: tuple[TraceStep, ...]) -> Reply:
+    def fallback(self, bot_id: int, question: Question, tried: tuple[TraceStep, ...]) -> Reply:
         """The honest end of the ladder: not known; near misses to choose from; a person.
 
-        ``tried``: steps of later rungs (models, tools); the engine adds its own.
+        ``tried``: steps of other rungs (models, tools); the engine's own, known more exactly here,
+        replace steps of the same name.
         """
         loaded = self._bots.get(bot_id)
         outcome = None
         settings: dict[str, Any] = {}
         if loaded is not None:
             settings = loaded.bot.settings
-            outcome = loaded.take_miss(q) or loaded.knowledge.answer(q)
-        text = setting(settings, "fallback", q.lang, FALLBACK[q.lang])
+            outcome = loaded.take_miss(question) or loaded.knowledge.answer(question)
+        lang = question.lang
+        text = setting(settings, "fallback", lang, FALLBACK[lang])
         near = outcome.near if outcome is not None else ()
         buttons = [Button(label=article.question, text=article.question) for article in near]
         if buttons:
-            text += "\n" + DID_YOU_MEAN[q.lang]
-        steps = outcome.steps if outcome is not None else ()
+            text += "\n" + DID_YOU_MEAN[lang]
+        steps = (*_TRIED, *(outcome.steps if outcome is not None else ()))
+        own = {step.step for step in steps}
+        steps += tuple([step for step in tried if step.step not in own])
         done = TraceStep(step="fallback", outcome="hit", detail=", ".join([a.key for a in near]))
-        return Reply(text=text, buttons=(*buttons, HUMAN_BUTTON[q.lang]), source=Source(kind="fallback"),
-                     trace=(*_TRIED, *steps, *tried, done), sure=False)
+        return Reply(text=text, buttons=(*buttons, HUMAN_BUTTON[lang]), source=Source(kind="fallback"),
+                     trace=(*steps, done), sure=False)
 
 
 def answer_threshold(settings: dict[str, Any]) -> float:

@@ -111,13 +111,15 @@ class Knowledge:
         if len(parts) == 1:  # the rest was politeness
             alone = self._find(parts[0].norm, question.lang)
             return self._whole(question, max(whole, alone, key=_top), started)
-        found = [self._find(part.norm, question.lang) for part in parts]
+        found = [[] if part.leans else self._find(part.norm, question.lang) for part in parts]
         known = [hits[0] for hits in found if _top(hits) >= self._threshold]
-        asked = [part for part, hits in zip(parts, found, strict=True)
-                 if part.asks and _top(hits) < self._threshold]
-        told = [part for part, hits in zip(parts, found, strict=True)
-                if not part.asks and _top(hits) < self._threshold]
-        if _top(whole) >= self._threshold and (len(known) < 2 or asked):
+        unknown = [part for part, hits in zip(parts, found, strict=True)
+                   if _top(hits) < self._threshold and not part.leans]
+        asked = [part for part in unknown if part.asks]
+        told = [part for part in unknown if not part.asks]
+        ids = {hit.article.id for hit in known}
+        if _top(whole) >= self._threshold and (len(ids) < 2 or asked) \
+                and not (asked and whole[0].article.id in ids):
             return self._whole(question, whole, started)
         if not known or (told and max(hit.score for hit in known) < _ALONE):
             return self._miss(question, whole or max(found, key=_top), started)

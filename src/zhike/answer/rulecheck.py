@@ -75,7 +75,7 @@ def check_rule(rule: Rule, lang: Lang = "en") -> list[str]:
     for number, button in enumerate(rule.buttons, 1):
         if not button.label.strip():
             problems.append(_say(lang, "button", number))
-        if button.url and not button.url.startswith(_URL_STARTS):
+        if button.url and (not button.url.lower().startswith(_URL_STARTS) or button.url.startswith("//")):
             problems.append(_say(lang, "url", button.label))
     return problems
 

@@ -21,15 +21,16 @@ from typing import NamedTuple
 import msgspec
 
 from zhike.search.spell import PairSpeller, Speller
-from zhike.search.terms import is_single, runs, stem, strip_politeness, terms
+from zhike.search.terms import POLITE_WORDS, prior, runs, stem, strip_politeness, terms
 from zhike.search.text import normalise
 
-SINGLE_WEIGHT = 0.8
-"""A lone character beside a pair or word at 1: measured best of 0, .2, .4, .7, .8, 1."""
 UNKNOWN_WEIGHT = 0.7
 """A term the knowledge has never seen, beside its rarest term at 1."""
 ANSWER_WEIGHT = 0.4
 """A term in an article's answer, beside one in all its phrasings at 1 (measured: .2 to .7 alike)."""
+UNKNOWN_NAME = 2.0
+"""A Latin word or number nobody knows in a Chinese question, beside an unknown pair at 1: it stands
+for a whole word, and mostly for the subject ("1+1等于几")."""
 _CHANGES = 2
 """Characters that may be put right in a question of up to 16 (a swap changes two, a word counts
 two), and one more for each further 16."""
@@ -90,7 +91,7 @@ class Index:
     def __init__(self, documents: Sequence[Document]) -> None:
         self.size = len(documents)
         bags, words = self._read(documents)
-        self._words = Speller(words)
+        self._words = Speller(words | POLITE_WORDS)
         self._weights = self._weigh_terms(bags)
         pairs = [(w, t) for w, t in zip(self._weights, self._ids, strict=True)
                  if len(t) == 2 and not t.isascii()]
@@ -121,13 +122,13 @@ class Index:
         return bags, words
 
     def _weigh_terms(self, bags: list[list[_Bag]]) -> list[float]:
-        """Inverse document frequency by article."""
+        """Inverse document frequency, by article, times what the term says by itself."""
         seen = [0] * len(self._ids)
         for rows in bags:
             for number in set().union(*rows):
                 seen[number] += 1
         size = max(self.size, 1)
-        return [log(1 + size / n) * (SINGLE_WEIGHT if is_single(term) else 1.0)
+        return [log(1 + size / n) * prior(term)
                 for term, n in zip(self._ids, seen, strict=True)]
 
     def _file(self, bags: list[list[_Bag]], answers: list[str]) -> None:
@@ -200,8 +201,10 @@ class Index:
             number = ids.get(term)
             if number is not None:
                 asked[number] = weights[number]
+            elif bare.isascii() or not term.isascii():
+                unknown += prior(term)
             else:
-                unknown += SINGLE_WEIGHT if is_single(term) else 1.0
+                unknown += UNKNOWN_NAME
         return asked, unknown
 
     def _correct(self, bare: str) -> str:
@@ -214,12 +217,12 @@ class Index:
             if not run.isascii():
                 meant = self._pairs.correct(run, ids)
                 changes += sum(map(ne, run, meant)) if len(run) == len(meant) else 1
-            elif stem(run) in ids or not (meant := self._words.correct(run)):
+            elif stem(run) in ids or run in POLITE_WORDS or not (meant := self._words.correct(run)):
                 continue
             else:
                 changes += 2
             corrected = corrected.replace(run, meant)
-        return corrected if changes <= _CHANGES + len(bare) // 16 else bare
+        return strip_politeness(corrected) if changes <= _CHANGES + len(bare) // 16 else bare
 
     def _candidates(self, asked: dict[int, float], known: float,
                     without: tuple[int, int] | None) -> list[tuple[float, int]]:

@@ -11,7 +11,7 @@ characters, is that pair (the pinyin keyboard's slip: 发或 → 发货).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 
 from zhike.search.sound import sounds
 
@@ -19,6 +19,8 @@ MIN_WORD_CHARS = 5
 _MAX_WORD_CHARS = 24
 _EMPTY = frozenset("的一了是在个这那啊吧么就也都呢嘛嗯")
 """Characters that may slip in without changing what is asked. No 不 没 别: they turn it around."""
+_MOST_STRANGE = 6
+"""Two slips leave six strange pairs at most; more means that something else is spoken of."""
 
 
 def _shortened(word: str) -> list[str]:
@@ -84,46 +86,46 @@ class PairSpeller:
     def correct(self, run: str, known: Container[str]) -> str:
         """The run with its slips put right; the same run if nothing is to be done.
 
-        ``known``: every term the knowledge has seen.
+        A slip leaves one to three neighbouring pairs that nobody knows. It is put right only by a
+        single change after which every pair there is known.
+
+        Args:
+            known: every term the knowledge has seen.
         """
-        chars = list(run)
-        i = 0
-        while i < len(chars) - 1:
-            pair = chars[i] + chars[i + 1]
-            if pair not in known and not self._swap(chars, i, known):
-                if self._slipped_in(chars, i, known):
-                    continue  # look at this place again
-                self._sounds_like(chars, i, known)
-            i += 1
-        return "".join(chars)
+        strange = [i for i in range(len(run) - 1) if run[i:i + 2] not in known]
+        if not strange or len(strange) > _MOST_STRANGE:
+            return run
+        for first, last in reversed(_neighbours(strange)):
+            if last - first < 3:
+                low, high = max(first - 1, 0), min(last + 3, len(run))
+                for meant in self._ways(run[low:high], run[first:last + 2], first - low):
+                    around = run[max(low - 1, 0):low] + meant + run[high:high + 1]
+                    if all(around[i:i + 2] in known for i in range(len(around) - 1)):
+                        run = run[:low] + meant + run[high:]
+                        break
+        return run
 
-    def _swap(self, chars: list[str], i: int, known: Container[str]) -> bool:
-        """少多 → 多少."""
-        if chars[i + 1] + chars[i] not in known or chars[i] == chars[i + 1]:
-            return False
-        chars[i], chars[i + 1] = chars[i + 1], chars[i]
-        return True
+    def _ways(self, part: str, strange: str, offset: int) -> Iterator[str]:
+        """What may have been meant by ``part``, in which ``strange`` stands at ``offset``."""
+        for i in range(len(part) - 1):  # 少多 → 多少
+            if part[i] != part[i + 1]:
+                yield part[:i] + part[i + 1] + part[i] + part[i + 2:]
+        for i, char in enumerate(part):  # 发发货 → 发货, 耳的机 → 耳机
+            if char in _EMPTY or part[i - 1:i] == char:
+                yield part[:i] + part[i + 1:]
+        for i in range(len(strange) - 1):  # 发或 → 发货
+            pair = strange[i:i + 2]
+            for meant in self._by_sound.get(self._sound(pair), ()):
+                if (meant[0] == pair[0]) != (meant[1] == pair[1]):
+                    yield part[:offset + i] + meant + part[offset + i + 2:]
 
-    def _slipped_in(self, chars: list[str], i: int, known: Container[str]) -> bool:
-        """发发货 → 发货, 耳的机 → 耳机; only for characters that carry no meaning of their own."""
-        for place in (i, i + 1):
-            around = chars[max(place - 1, 0)] + chars[place + 1] if place + 1 < len(chars) else ""
-            twice = place > 0 and chars[place] == chars[place - 1]
-            if (twice or chars[place] in _EMPTY) and (around in known or (twice and not around)):
-                del chars[place]
-                return True
-        return False
 
-    def _sounds_like(self, chars: list[str], i: int, known: Container[str]) -> None:
-        """发或 → 发货, unless the wrong character fits its other neighbour as typed."""
-        first, second = chars[i], chars[i + 1]
-        for meant in self._by_sound.get(self._sound(first + second), ()):
-            if meant[1] == second and meant[0] != first:
-                typed = chars[i - 1] + first if i else ""
-            elif meant[0] == first and meant[1] != second:
-                typed = second + chars[i + 2] if i + 2 < len(chars) else ""
-            else:
-                continue
-            if typed not in known:
-                chars[i:i + 2] = meant
-                return
+def _neighbours(places: list[int]) -> list[tuple[int, int]]:
+    """[2, 3, 7] → [(2, 3), (7, 7)]."""
+    groups: list[tuple[int, int]] = []
+    for place in places:
+        if groups and groups[-1][1] == place - 1:
+            groups[-1] = (groups[-1][0], place)
+        else:
+            groups.append((place, place))
+    return groups
