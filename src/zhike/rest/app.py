@@ -13,7 +13,9 @@ from typing import Any, cast
 
 from litestar import Litestar, Request
 from litestar.config.app import AppConfig
+from litestar.exceptions import HTTPException
 from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.utils import normalize_path
 
 from zhike.access.bundle import Access
 from zhike.access.rights import Right
@@ -33,6 +35,9 @@ def _ignore(route: str, method: str, status: int, took_s: float) -> None:
     """Nobody counts."""
 
 
+METHODS: tuple[Any, ...] = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+
+
 class RestApp(Litestar):
     """Litestar with our edge around every answer, 404 included."""
 
@@ -44,7 +49,18 @@ class RestApp(Litestar):
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
             return
-        await edge.serve(super().__call__, scope, receive, send, self.context.observe)
+        await edge.serve(super().__call__, scope, receive, send, self.context.observe, self.allowed)
+
+    def allowed(self, path: str) -> str:
+        """The methods of a path, as the Allow header names them; "" if there is no such path."""
+        found = []
+        for method in METHODS:
+            try:
+                self.asgi_router.handle_routing(path=normalize_path(path), method=method)
+            except HTTPException:
+                continue
+            found.append(method)
+        return ", ".join([*found, "OPTIONS"]) if found else ""
 
 
 def _on_error(request: Request[Any, Any, Any], error: Exception) -> Any:

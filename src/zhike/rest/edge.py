@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
-from zhike.rest.answer import Headers
+from zhike.rest.answer import Headers, empty
 from zhike.rest.ports import Observe
 
 _BASE: Headers = [
@@ -69,12 +70,17 @@ PREFLIGHT: Headers = [
     (b"access-control-allow-methods", b"GET, POST"),
     (b"access-control-allow-headers", b"authorization, content-type, accept-language"),
     (b"access-control-max-age", b"600"),
-    (b"content-length", b"0"),
 ]
 
 
-async def serve(app: Any, scope: Any, receive: Any, send: Any, observe: Observe) -> None:
-    """Runs ``app`` for one HTTP request and adds to its answer."""
+async def serve(
+    app: Any, scope: Any, receive: Any, send: Any, observe: Observe, allowed: Callable[[str], str]
+) -> None:
+    """Runs ``app`` for one HTTP request and adds to its answer; OPTIONS is answered here.
+
+    Args:
+        allowed: the methods of a path, for the Allow header; "" if there is no such path.
+    """
     started = perf_counter()
     path = scope["path"]
     origin = next((value for name, value in scope["headers"] if name == b"origin"), b"")[:300]
@@ -89,10 +95,11 @@ async def serve(app: Any, scope: Any, receive: Any, send: Any, observe: Observe)
         await send(message)
 
     try:
-        if scope["method"] == "OPTIONS" and origin and path.startswith(VISITOR_PREFIX):
-            await outgoing({"type": "http.response.start", "status": 204, "headers": PREFLIGHT[:-1]})
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-            return
-        await app(scope, receive, outgoing)
+        methods = allowed(path) if scope["method"] == "OPTIONS" else ""
+        if methods:
+            preflight = PREFLIGHT if origin and path.startswith(VISITOR_PREFIX) else []
+            await empty([(b"allow", methods.encode()), *preflight])(scope, receive, outgoing)
+        else:
+            await app(scope, receive, outgoing)
     finally:
         observe(scope.get("path_template") or "", scope["method"], status, perf_counter() - started)

@@ -151,6 +151,11 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
     listed = [route for route in routes if route.listed]
     kinds = _types(listed)
     described, components = msgspec.json.schema_components(kinds, ref_template=_REF)
+    for route in listed:  # a body of one known kind need not say its type
+        config = getattr(route.body, "__struct_config__", None)
+        if config is not None and config.tag_field:
+            required = components[route.body.__name__].get("required", [])
+            components[route.body.__name__]["required"] = [n for n in required if n != config.tag_field]
     schemas = {id(kind): schema for kind, schema in zip(kinds, described, strict=True)}
     paths: dict[str, Any] = {}
     for route in listed:

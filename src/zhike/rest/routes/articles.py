@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import ADMIN, AGENT
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.domain.message import MAX_TEXT_CHARS, Button, Reply, Source, TraceStep
 from zhike.errors import ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
 from zhike.rest.paging import Paged, page, position
@@ -18,9 +18,15 @@ from zhike.rest.views import ArticleView, Page, article_view
 from zhike.rest.write import audited
 from zhike.store import articles as rows
 from zhike.store.bots import get_bot
+from zhike.store.checks import MAX_BUTTONS, MAX_QUESTION_CHARS, MAX_VARIANTS
 
 Lang = Literal["zh", "en"]
-Key = Annotated[str, Meta(min_length=1, max_length=128)]
+Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^\S(.*\S)?$")]
+Question = Annotated[str, Meta(min_length=1, max_length=MAX_QUESTION_CHARS, pattern=r"\S")]
+AnswerText = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS, pattern=r"\S")]
+Variants = Annotated[tuple[Question, ...], Meta(max_length=MAX_VARIANTS)]
+Category = Annotated[str, Meta(max_length=200)]
+Buttons = Annotated[tuple[Button, ...], Meta(max_length=MAX_BUTTONS)]
 MAX_IMPORT_ARTICLES = 20_000
 
 
@@ -39,11 +45,11 @@ class ArticleText(Struct, forbid_unknown_fields=True, kw_only=True):
 
     key: Key
     lang: Lang
-    question: str
-    answer: str
-    variants: tuple[str, ...] = ()
-    category: str = ""
-    buttons: tuple[Button, ...] = ()
+    question: Question
+    answer: AnswerText
+    variants: Variants = ()
+    category: Category = ""
+    buttons: Buttons = ()
     enabled: bool = True
 
 
@@ -56,11 +62,11 @@ class NewArticle(ArticleText, forbid_unknown_fields=True, kw_only=True):
 class ArticleChange(Struct, forbid_unknown_fields=True):
     """Fields that are not given stay; bot, key and language always do."""
 
-    question: str | UnsetType = UNSET
-    answer: str | UnsetType = UNSET
-    variants: tuple[str, ...] | UnsetType = UNSET
-    category: str | UnsetType = UNSET
-    buttons: tuple[Button, ...] | UnsetType = UNSET
+    question: Question | UnsetType = UNSET
+    answer: AnswerText | UnsetType = UNSET
+    variants: Variants | UnsetType = UNSET
+    category: Category | UnsetType = UNSET
+    buttons: Buttons | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
 

@@ -9,18 +9,22 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import ADMIN, AGENT
 from zhike.domain.knowledge import Rule, RuleKind
-from zhike.domain.message import Button
+from zhike.domain.message import MAX_TEXT_CHARS
 from zhike.errors import ZhikeError
 from zhike.rest.decode import Id, path_id
 from zhike.rest.paging import Paged, page, position
-from zhike.rest.routes.articles import Key, check_bot, given
+from zhike.rest.routes.articles import Buttons, Key, check_bot, given
 from zhike.rest.table import Call, Route
 from zhike.rest.views import Page, RuleView, rule_view
 from zhike.rest.write import audited
 from zhike.store import rules as rows
+from zhike.store.checks import MAX_MATCH_CHARS, MAX_MATCHES
 
 Lang = Literal["", "zh", "en"]
 Action = Literal["", "handoff"]
+Match = Annotated[str, Meta(min_length=1, max_length=MAX_MATCH_CHARS, pattern=r"\S")]
+Matches = Annotated[tuple[Match, ...], Meta(min_length=1, max_length=MAX_MATCHES)]
+ReplyText = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
 Position = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 
@@ -41,10 +45,10 @@ class NewRule(Struct, forbid_unknown_fields=True):
     bot_id: Id
     key: Key
     kind: RuleKind
-    match: tuple[str, ...]
-    reply: str
+    match: Matches
+    reply: ReplyText
     lang: Lang = ""
-    buttons: tuple[Button, ...] = ()
+    buttons: Buttons = ()
     action: Action = ""
     opener: bool = False
     position: Position = 100
@@ -55,10 +59,10 @@ class RuleChange(Struct, forbid_unknown_fields=True):
     """Fields that are not given stay; bot and key always do."""
 
     kind: RuleKind | UnsetType = UNSET
-    match: tuple[str, ...] | UnsetType = UNSET
-    reply: str | UnsetType = UNSET
+    match: Matches | UnsetType = UNSET
+    reply: ReplyText | UnsetType = UNSET
     lang: Lang | UnsetType = UNSET
-    buttons: tuple[Button, ...] | UnsetType = UNSET
+    buttons: Buttons | UnsetType = UNSET
     action: Action | UnsetType = UNSET
     opener: bool | UnsetType = UNSET
     position: Position | UnsetType = UNSET
