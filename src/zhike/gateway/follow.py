@@ -71,6 +71,7 @@ async def catch_up(session: Session, follow: Follow, *, answer_always: bool = Fa
                                             reason="resume", more=full)
                 gateway.counters.pages_out += 1
                 session.conn.send_text(frame)
+                gateway.writer.flush()  # so that writable() tells the truth before the next page
                 if messages:
                     follow.delivered = messages[covered - 1].seq
                     follow.noted = max(follow.noted, follow.delivered)
