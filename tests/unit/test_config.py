@@ -94,6 +94,8 @@ def test_broken_toml_and_missing_file(tmp_path: Path) -> None:
     path = write(tmp_path, "[server\n")
     with pytest.raises(ConfigError, match="line 1"):
         load(path, {})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(write(tmp_path, "a = " + "[" * 5000), {})
     with pytest.raises(ConfigError, match="there is no file"):
         load(tmp_path / "absent.toml", {})
     with pytest.raises(ConfigError, match="ZHIKE_CONFIG"):

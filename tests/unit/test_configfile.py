@@ -128,6 +128,14 @@ def test_mistakes_are_told_with_their_line(conn: Connection, old: str, new: str,
     assert error.value.body("zh").message != error.value.body("en").message
 
 
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 5000, "- " * 100_000, "? " * 50_000, "a: \x00", "",
+                                  "- 1\n---\n- 2\n", "%YAML 9.9\n---\na: 1", "!!python/object:os.system {}",
+                                  "zhike: 1\nbots: [&a [*a]]", "zhike: 1\nbots: [{key: a, ? [x] : 1}]"])
+def test_hostile_files_are_refused_not_fatal(text: str) -> None:
+    with pytest.raises(ConfigError):
+        read_text(text)
+
+
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(SMALL.replace("kind: exact", "kind: magic"))
     (tmp_path / "b.yaml").write_text("zhike: 1\narticles:\n  - {key: size, bot: shop, lang: zh, "

@@ -82,7 +82,7 @@ class _Reader:
             with open(path, encoding="utf-8-sig") as source:
                 text = source.read()
             content = tomllib.loads(text)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             self.problems.append(Problem(path, f"读不了：{error}", f"cannot be read: {error}"))
             return
         for section, table in content.items():

@@ -20,6 +20,8 @@ from zhike.config.problems import nearest
 Node = yaml.Node
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+MAX_DEPTH = 20
+"""Ours need six levels."""
 MAX_PROBLEMS = 50
 """More than this on one screen helps nobody."""
 
@@ -35,7 +37,8 @@ class Reader:
     def parse(self, text: str) -> Node | None:
         """The root node; None (and a problem) if this is no YAML."""
         try:
-            node: Node | None = yaml.compose(text, Loader=_Loader)
+            deep = _too_deep(text)
+            node: Node | None = None if deep else yaml.compose(text, Loader=_Loader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             line = mark.line + 1 if mark is not None else 1
@@ -43,7 +46,10 @@ class Reader:
             self.problems.append(Problem(f"{self.name}:{line}", f"不是有效的 YAML：{why}",
                                          f"is no valid YAML: {why}"))
             return None
-        if node is None:
+        if deep:
+            self.problems.append(Problem(f"{self.name}:{deep}", f"嵌套太深（最多 {MAX_DEPTH} 层）",
+                                         f"is nested too deep ({MAX_DEPTH} levels at most)"))
+        elif node is None:
             self.problems.append(Problem(self.name, "文件是空的", "the file is empty"))
         return node
 
@@ -124,6 +130,20 @@ class Reader:
         if name in numbers and re.fullmatch(r"-?\d+(\.\d+)?", node.value):
             return float(node.value) if "." in node.value else int(node.value)
         return self.text(node)
+
+
+def _too_deep(text: str) -> int:
+    """The line at which nesting passes MAX_DEPTH, or 0. Composing nodes recurses in C and would end
+    the process at some ten thousand levels; reading events does not."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return event.start_mark.line + 1 if event.start_mark is not None else 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+    return 0
 
 
 def _empty(node: Node) -> bool:
