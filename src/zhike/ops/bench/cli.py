@@ -75,6 +75,8 @@ def _common(parser: argparse.ArgumentParser, scenario: Scenario) -> None:
         help="with --url: process whose CPU and memory count · 配合 --url：统计该进程")
     add("--inbox", default="shop", metavar="KEY", help="inbox to ask in · 收件箱 (%(default)s)")
     add("--database", default="", metavar="URL", help="database of the own server (empty: SQLite) · 数据库")
+    add("--database-pid", type=int, default=0, metavar="PID",
+        help="database server whose CPU stands beside (SQLite is part of the server) · 数据库进程")
     add("--json", action="store_true", help="print one flat JSON object · 输出一个 JSON 对象")
     add("--html", default="", metavar="FILE", help="also write a report with plots · 另存带图的报告")
     add("--keep", action="store_true", help="keep the temporary folder · 保留临时目录")

@@ -30,6 +30,8 @@ LABELS = {
     "baseline_ratio_mixed": "mixed / bare echo · 混合之比",
     "server_cpu_ratio": "server CPU, cores · 服务端占用核数",
     "server_rss_bytes": "server memory · 服务端内存",
+    "database_cpu_ratio": "database CPU beside it · 数据库另占",
+    "bus_cpu_ratio": "bus CPU beside it · 总线另占",
     "idle_rss_bytes": "memory before · 连接前内存",
     "bytes_per_connection": "memory per connection · 每连接内存",
     "server_cpu_us_per_answer": "server CPU per answer · 每次回答的 CPU",

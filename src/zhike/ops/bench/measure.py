@@ -24,7 +24,8 @@ class Watch:
         self.rss_max = 0
         self._counts: dict[int, tuple[int, int]] = {}
         self._last = (monotonic(), cpu_s(pid) if pid else 0.0, 0)
-        self._window: list[tuple[float, float]] = []
+        self._window: list[tuple[float, float, float]] = []
+        self._database_pid: int = bench.args.database_pid
         pool.on_progress = self._on_progress
 
     def _on_progress(self, number: int, event: Event) -> None:
@@ -35,7 +36,8 @@ class Watch:
         now = monotonic()
         if self.pid and ((not self._window and now >= self.from_s)
                          or (len(self._window) == 1 and now >= self.end_s)):
-            self._window.append((now, cpu_s(self.pid)))
+            database = cpu_s(self._database_pid) if self._database_pid else 0.0
+            self._window.append((now, cpu_s(self.pid), database))
         at, cpu, answered_before = self._last
         if now - at < _SAMPLE_S:
             return
@@ -54,12 +56,12 @@ class Watch:
                             f"{point.answered_per_s:,.0f} answered/s · in flight {inflight:,} · "
                             f"server {point.cpu_ratio * 100:.0f} % of a core, {rss / 1e6:.0f} MB")
 
-    def cpu_ratio(self) -> float:
-        """Share of one core between the two marks."""
+    def cpu_ratios(self) -> tuple[float, float]:
+        """Shares of one core between the two marks: the server's, the database's beside it."""
         if len(self._window) < 2:
-            return 0.0
-        (t0, c0), (t1, c1) = self._window
-        return (c1 - c0) / (t1 - t0)
+            return 0.0, 0.0
+        (t0, c0, d0), (t1, c1, d1) = self._window
+        return (c1 - c0) / (t1 - t0), (d1 - d0) / (t1 - t0)
 
 
 class Measured:
@@ -67,7 +69,7 @@ class Measured:
 
     def __init__(self, phase: PhaseResult, watch: Watch) -> None:
         self.phase = phase
-        self.cpu_ratio = watch.cpu_ratio()
+        self.cpu_ratio, self.database_cpu_ratio = watch.cpu_ratios()
         self.rss_bytes = watch.rss_max
 
     @property

@@ -138,6 +138,8 @@ def target(bench: Bench, *, corpus: Corpus | None, start: bool = True) -> Iterat
         yield Target(HOST, server.port, "/ws", f"http://{HOST}:{server.port}", args.inbox, server,
                      server.pid if start else 0)
         server.stop()
+        if server.slow_stops:
+            bench.failed.append("the server did not stop within 20 s of SIGTERM")
 
 
 def load_knowledge(bench: Bench, server: Server, corpus: Corpus) -> None:

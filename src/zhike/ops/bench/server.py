@@ -20,6 +20,8 @@ from zhike.ops.bench import BenchError
 from zhike.ops.bench.proc import raise_file_limit
 
 HOST = "127.0.0.1"
+PROGRAM = (sys.executable, "-m", "zhike")
+"""The program under test: the zhike of this very interpreter."""
 _SAMPLE_LINE = re.compile(r"^(\w+)(?:\{[^}]*\})? ([-+0-9.eEinfNa]+)$", re.MULTILINE)
 
 
@@ -73,6 +75,8 @@ class Server:
         if database_url:
             self.env["ZHIKE_DATABASE__URL"] = database_url
         self.process: subprocess.Popen[bytes] | None = None
+        self.slow_stops = 0
+        """How often SIGTERM did not end it in time."""
 
     def __enter__(self) -> Server:
         return self
@@ -92,17 +96,13 @@ class Server:
         """The SQLite file."""
         return self.data / "zhike.db"
 
-    def command(self, *args: str) -> list[str]:
-        """``python -m zhike …`` with this interpreter."""
-        return [sys.executable, "-m", "zhike", *args]
-
     def run(self, *args: str, timeout_s: float = 300.0) -> str:
         """Run another zhike command on the same data folder and wait for it.
 
         Raises:
             BenchError: it failed; the message has its last words.
         """
-        done = subprocess.run(self.command(*args), env={**self.env, "ZHIKE_SERVER__DATA": str(self.data)},
+        done = subprocess.run([*PROGRAM, *args], env={**self.env, "ZHIKE_SERVER__DATA": str(self.data)},
                               cwd=self.data.parent, capture_output=True, text=True, timeout=timeout_s,
                               check=False)
         if done.returncode:
@@ -114,7 +114,7 @@ class Server:
         """Start the process and return the monotonic time just before; does not wait for anything."""
         raise_file_limit()
         self.data.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, *python_args, "-m", "zhike", "serve", "--data", str(self.data),
+        command = [PROGRAM[0], *python_args, *PROGRAM[1:], "serve", "--data", str(self.data),
                    "--port", str(self.port)]
         with self.log.open("ab") as log:
             began = monotonic()
@@ -169,6 +169,7 @@ class Server:
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
+            self.slow_stops += 1
             self.kill()
             return -signal.SIGKILL
         self.process = None

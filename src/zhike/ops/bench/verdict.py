@@ -10,11 +10,13 @@ from zhike.ops.bench.pool import Pool, counted
 from zhike.ops.bench.run import Bench, Target
 
 _READBACK_SESSIONS = 2_000
-"""At most so many sessions are read back over the protocol: a sample of a large run."""
+"""At most so many sessions are read back over the protocol where the SQLite file tells of all."""
 
 
-def read_back(bench: Bench, pool: Pool, limit: int = _READBACK_SESSIONS) -> dict[str, int]:
+def read_back(bench: Bench, pool: Pool) -> dict[str, int]:
     """Let sessions come back with ``after: 0`` and compare what they get."""
+    sqlite = not bench.args.url and not bench.args.database
+    limit = _READBACK_SESSIONS if sqlite else bench.args.sessions + len(pool.processes)
     bench.progress("reading back …", force=True)
     share = max(1, limit // len(pool.processes))
     rows = pool.ask_all("readback", 90.0, limit=share, timeout_s=60.0)

@@ -11,6 +11,9 @@ from zhike.ops.bench.pool import Pool
 from zhike.ops.bench.run import Bench, target
 from zhike.ops.bench.verdict import judge, read_back, write_ledgers
 
+DRAIN_S = 10.0
+"""How long after the last question the clients wait for answers."""
+
 
 def run(bench: Bench) -> None:
     """See the module."""
@@ -26,7 +29,7 @@ def run(bench: Bench) -> None:
                               origin=where.origin, inbox=where.inbox, tag=f"a{args.seed}")
         load_questions(pool, str(questions), args.seed)
         measured = run_phase(bench, pool, "ask", mix="mixed", seconds=args.seconds, warm_s=args.warm,
-                             pid=pid, rate_per_s=args.rate)
+                             pid=pid, rate_per_s=args.rate, drain_s=DRAIN_S)
         totals = write_ledgers(bench, pool)
         back = read_back(bench, pool)
         if where.server is not None:
@@ -51,7 +54,8 @@ def run(bench: Bench) -> None:
         "client_late_max_ms": phase.late_s * 1000})
     if pid:
         bench.result.update({"server_cpu_ratio": measured.cpu_ratio, "server_rss_bytes": measured.rss_bytes,
-                             "server_cpu_us_per_answer": measured.cpu_us_each})
+                             "server_cpu_us_per_answer": measured.cpu_us_each,
+                             "database_cpu_ratio": measured.database_cpu_ratio, "bus_cpu_ratio": 0.0})
     if joined < args.sessions:
         bench.failed.append(f"only {joined} of {args.sessions} sessions joined")
     missing = sum(phase.sent) - sum(phase.answered)

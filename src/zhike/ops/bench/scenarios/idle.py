@@ -17,7 +17,7 @@ from zhike.ops.bench.run import Bench, Target, target
 from zhike.ops.bench.server import metric
 
 GAUGE = "zhike_connections"
-_GIVE_UP_S = 60.0
+GIVE_UP_S = 60.0
 _WARM_SESSIONS = 50
 
 
@@ -91,7 +91,7 @@ def _let_die(bench: Bench, where: Target, pool: Pool, dead: int, gauge: float) -
         worst = max(worst, took)
         if left > gauge:
             bench.failed.append(f"{left - gauge:.0f} {how} connections were still counted "
-                                f"after {_GIVE_UP_S:.0f} s")
+                                f"after {GIVE_UP_S:.0f} s")
     os.kill(pool.processes[last].pid, signal.SIGCONT)
     result.update({"dead_sessions": 3 * dead, "dead_gone_s": worst})
     if worst > 30.0:
@@ -106,7 +106,7 @@ def _wait_gauge(bench: Bench, where: Target, wanted: float, what: str) -> tuple[
         if value is None:
             raise BenchError(f"/metrics has no {GAUGE}")
         took = monotonic() - began
-        if value <= wanted or took > _GIVE_UP_S:
+        if value <= wanted or took > GIVE_UP_S:
             return value, took
         bench.progress(f"waiting for {what}: {value:.0f} connections, {took:.0f} s")
         sleep(0.2)
