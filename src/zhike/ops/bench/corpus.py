@@ -38,7 +38,7 @@ class Corpus:
     def new(self, count: int) -> Iterator[tuple[str, str]]:
         """``count`` pairs ``(article key, text)`` never asked before (fewer when no more are found)."""
         rng, misses = self._rng, 0
-        while count > 0 and misses < 10_000:
+        while count > 0 and misses < 1_000:
             article = rng.choice(self.articles)
             text = perturb(rng.choice(asks(article)), rng)
             norm = normalise(text)
