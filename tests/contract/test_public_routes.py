@@ -17,6 +17,7 @@ from zhike.errors import ZhikeError
 from zhike.rest.app import build, check_app, check_table
 from zhike.rest.routes import all_routes
 from zhike.rest.table import Route
+from zhike.rest.zh import DESCRIPTIONS
 from zhike.testing.apirig import Client, Rig
 
 ROUTES = all_routes(sample_shop=True) + all_routes(sample_shop=False)[-1:]
@@ -77,6 +78,7 @@ def test_the_table_is_complete_and_says_everything_twice() -> None:
         assert all(text.strip() for text in route.summary), route.name
         assert any("\u4e00" <= char <= "\u9fff" for char in route.summary[1]), route.name
         assert route.handler.__doc__, route.name
+    assert {route.operation for route in ROUTES if route.listed} == set(DESCRIPTIONS)
     names = [route.operation for route in ROUTES if route.listed]
     assert len(names) == len(set(names))
 

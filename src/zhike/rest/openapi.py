@@ -11,6 +11,7 @@ import zhike
 from zhike.errors import CATALOGUE, ErrorEnvelope
 from zhike.rest.context import Context
 from zhike.rest.table import Route
+from zhike.rest.zh import DESCRIPTIONS
 
 _REF = "#/components/schemas/{name}"
 _PART = re.compile(r"\{(\w+)(?::\w+)?\}")
@@ -164,6 +165,7 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
             "summary": route.summary[0],
             "x-summary-zh": route.summary[1],
             "description": (route.handler.__doc__ or "").strip(),
+            "x-description-zh": DESCRIPTIONS.get(route.operation, ""),
             "tags": [_tag(route.path)],
             "x-who": _who(route),
             "parameters": _parameters(route, schemas.get(id(route.query), {}), components),

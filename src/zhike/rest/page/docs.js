@@ -4,7 +4,7 @@ const WORDS = {
   zh: {
     title: "接口文档", search: "搜索路径、名称或说明", who: "谁可以调用", parameters: "参数", body: "请求体",
     answers: "返回", example: "示例", copy: "复制", copied: "已复制", needed: "必填", schema: "结构",
-    failed: "文档加载失败", retry: "重试", nothing: "没有匹配的接口。", loading: "正在加载…", or: "或",
+    colon: "：", failed: "文档加载失败", retry: "重试", nothing: "没有匹配的接口。", loading: "正在加载…", or: "或",
     from: "至少", upTo: "至多", chars: "字符", items: "项", of: "的列表", fixed: "固定为", default: "默认",
     tags: { account: "账号", conversations: "会话", contacts: "客户", articles: "知识", rules: "规则", bots: "机器人",
       inboxes: "收件箱", agents: "客服", "api-keys": "API 密钥", audit: "操作记录", visitor: "访客", health: "健康检查",
@@ -17,7 +17,7 @@ const WORDS = {
   en: {
     title: "API reference", search: "Search path, name or description", who: "Who may call it",
     parameters: "Parameters", body: "Body", answers: "Answers", example: "Example", copy: "Copy", copied: "Copied",
-    needed: "required", schema: "Structure", failed: "The document could not be loaded", retry: "Retry",
+    needed: "required", schema: "Structure", colon: ": ", failed: "The document could not be loaded", retry: "Retry",
     nothing: "No call matches.", loading: "Loading…", or: "or", from: "from", upTo: "up to", chars: "characters",
     items: "items", of: "list of", fixed: "always", default: "default",
     tags: { account: "Account", conversations: "Conversations", contacts: "Contacts", articles: "Articles",
@@ -44,7 +44,7 @@ function el(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
     else if (value !== null && value !== undefined) made.setAttribute(name, value);
   }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined));
   return made;
 }
 
@@ -154,8 +154,9 @@ function article(id, method, path, operation) {
   return el("article", { id },
     el("h3", {}, lang === "zh" ? operation["x-summary-zh"] : operation.summary),
     el("div", { class: "call" }, el("b", { class: method }, method), ` ${path}`),
-    el("div", { class: "who" }, `${t("who")}: ${who}`, operation["x-public-because"] ? ` — ${operation["x-public-because"]}` : null),
-    operation.description ? el("p", { lang: "en" }, operation.description) : null,
+    el("div", { class: "who" }, `${t("who")}${t("colon")}${who}`,
+      lang === "en" && operation["x-public-because"] ? ` — ${operation["x-public-because"]}` : null),
+    el("p", {}, lang === "zh" ? operation["x-description-zh"] : operation.description),
     parameters.length ? [el("h4", {}, t("parameters")), el("table", {}, parameters.map((one) =>
       el("tr", {}, el("td", {}, one.name), el("td", {}, describe(one.schema),
         one.required ? [" · ", el("b", { class: "needed" }, t("needed"))] : null,
@@ -163,7 +164,7 @@ function article(id, method, path, operation) {
     body ? [el("h4", {}, t("body")), structure(body)] : null,
     el("h4", {}, t("example")), code(curl(method, path, operation)),
     el("h4", {}, t("answers")), el("table", {}, answers(operation)),
-    schema ? el("details", {}, el("summary", {}, `${t("schema")}: ${nameOf(schema)}`), structure(schema),
+    schema ? el("details", {}, el("summary", {}, `${t("schema")}${t("colon")}${nameOf(schema)}`), structure(schema),
       code(JSON.stringify(sample(schema), null, 2))) : null);
 }
 
@@ -180,7 +181,7 @@ function show() {
   const groups = new Map();
   for (const [path, methods] of Object.entries(doc.paths)) {
     for (const [verb, operation] of Object.entries(methods)) {
-      const text = `${verb} ${path} ${operation.summary} ${operation["x-summary-zh"]} ${operation.description}`.toLowerCase();
+      const text = `${verb} ${path} ${operation.summary} ${operation["x-summary-zh"]} ${operation.description} ${operation["x-description-zh"]}`.toLowerCase();
       if (wanted && !text.includes(wanted)) continue;
       const tag = operation.tags[0];
       if (!groups.has(tag)) groups.set(tag, []);
@@ -212,7 +213,7 @@ async function load() {
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     doc = await answer.json();
   } catch (cause) {
-    $("page").replaceChildren(el("p", {}, `${t("failed")}: ${cause.message} `,
+    $("page").replaceChildren(el("p", {}, `${t("failed")}${t("colon")}${cause.message} `,
       el("button", { type: "button", onclick: load }, t("retry"))));
     return;
   }
