@@ -157,6 +157,9 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
         if config is not None and config.tag_field:
             required = components[route.body.__name__].get("required", [])
             components[route.body.__name__]["required"] = [n for n in required if n != config.tag_field]
+    for part in components.values():
+        if "description" in part:
+            part["description"] = " ".join(part["description"].replace("``", "`").split())
     schemas = {id(kind): schema for kind, schema in zip(kinds, described, strict=True)}
     paths: dict[str, Any] = {}
     for route in listed:
@@ -164,7 +167,7 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
             "operationId": route.operation,
             "summary": route.summary[0],
             "x-summary-zh": route.summary[1],
-            "description": (route.handler.__doc__ or "").strip(),
+            "description": (route.handler.__doc__ or "").strip().replace("``", "`"),
             "x-description-zh": DESCRIPTIONS.get(route.operation, ""),
             "tags": [_tag(route.path)],
             "x-who": _who(route),

@@ -51,6 +51,9 @@ function el(tag, attributes = {}, ...children) {
 const resolve = (schema) => schema?.$ref ? doc.components.schemas[schema.$ref.split("/").pop()] : schema;
 const nameOf = (schema) => schema?.$ref ? schema.$ref.split("/").pop() : schema?.title ?? "";
 
+/** Text with `names` set as code. */
+const prose = (text) => (text ?? "").split("`").map((part, index) => (index % 2 ? el("code", {}, part) : part));
+
 /** "integer, 1 to 200 · default 50" */
 function describe(schema) {
   if (!schema) return "";
@@ -63,7 +66,7 @@ function describe(schema) {
   if (schema.maximum !== undefined && schema.maximum < 2 ** 53 - 1) parts.push(`${t("upTo")} ${schema.maximum}`);
   if (schema.maxLength !== undefined) parts.push(`${t("upTo")} ${schema.maxLength} ${t("chars")}`);
   if (schema.maxItems !== undefined) parts.push(`${t("upTo")} ${schema.maxItems} ${t("items")}`);
-  if (schema.pattern) parts.push(schema.pattern);
+  if (schema.pattern && schema.pattern !== "\\S") parts.push(schema.pattern);
   if (schema.default !== undefined && schema.default !== null && schema.default !== "")
     parts.push(`${t("default")} ${JSON.stringify(schema.default)}`);
   return parts.join(", ");
@@ -77,7 +80,7 @@ function fields(schema, depth = 0) {
     const needed = whole.required?.includes(name);
     rows.push(el("tr", { class: depth ? `in${depth > 1 ? "2" : ""}` : null }, el("td", {}, name),
       el("td", {}, describe(part), needed ? [" · ", el("b", { class: "needed" }, t("needed"))] : null,
-        part.description ? ` · ${part.description}` : null)));
+        part.description ? [" · ", prose(part.description)] : null)));
     const inner = [part, part.items, part.prefixItems?.[0], ...(part.anyOf ?? [])].find((one) => one?.$ref);
     if (inner && depth < 2 && resolve(inner)?.properties) rows.push(...fields(inner, depth + 1));
   }
@@ -88,7 +91,7 @@ function structure(schema) {
   const whole = resolve(schema);
   const alternatives = whole?.anyOf ?? [schema];
   return alternatives.map((one) => [
-    resolve(one)?.description ? el("p", {}, resolve(one).description) : null,
+    resolve(one)?.description ? el("p", {}, prose(resolve(one).description)) : null,
     el("table", {}, fields(one)),
   ]);
 }
@@ -156,11 +159,11 @@ function article(id, method, path, operation) {
     el("div", { class: "call" }, el("b", { class: method }, method), ` ${path}`),
     el("div", { class: "who" }, `${t("who")}${t("colon")}${who}`,
       lang === "en" && operation["x-public-because"] ? ` — ${operation["x-public-because"]}` : null),
-    el("p", {}, lang === "zh" ? operation["x-description-zh"] : operation.description),
+    el("p", {}, prose(lang === "zh" ? operation["x-description-zh"] : operation.description)),
     parameters.length ? [el("h4", {}, t("parameters")), el("table", {}, parameters.map((one) =>
       el("tr", {}, el("td", {}, one.name), el("td", {}, describe(one.schema),
         one.required ? [" · ", el("b", { class: "needed" }, t("needed"))] : null,
-        one.description ? ` · ${one.description}` : null))))] : null,
+        one.description ? [" · ", prose(one.description)] : null))))] : null,
     body ? [el("h4", {}, t("body")), structure(body)] : null,
     el("h4", {}, t("example")), code(curl(method, path, operation)),
     el("h4", {}, t("answers")), el("table", {}, answers(operation)),
