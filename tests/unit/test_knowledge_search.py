@@ -243,3 +243,18 @@ def test_a_question_about_the_sentence_before_is_no_second_question() -> None:
     reply = small().answer(understand("不想要了能退吗？可以吗？")).reply
     assert reply is not None
     assert (reply.text, reply.sure) == ("answer 3", True)
+
+
+def test_a_wording_with_two_questions_in_it_is_one_question() -> None:
+    knowledge = Knowledge([*SMALL, article(9, "stuff", "床垫是真材实料吗，什么料子")])
+    reply = knowledge.answer(understand("床垫是真材实料吗，什么料料子？")).reply
+    assert reply is not None
+    assert (reply.text, reply.sure) == ("answer 9", True)
+
+
+def test_of_two_words_one_slip_away_the_one_that_was_written_down_is_meant() -> None:
+    knowledge = Knowledge([article(1, "a", "is the printer in stock", lang="en"),
+                           article(2, "b", "print our logo on the shirt", lang="en")])
+    reply = knowledge.answer(understand("is the printr in stock")).reply
+    assert reply is not None
+    assert reply.text == "answer 1"

@@ -15,8 +15,9 @@ from math import exp, log
 from zhike.search.index import Found
 
 DEFAULT_THRESHOLD = 0.75
-"""Above: answer. Held-out phrasings of the sample shop: about one in ten answers given is wrong,
-perturbed known phrasings: none of 2,850 (decision 0004)."""
+"""Above: answer. Asked in words nobody wrote down (held-out phrasings of the sample shop), nine in
+ten of the answers given are right and most questions get none; known phrasings, perturbed: 99.5 %
+answered, none wrong (decision 0004)."""
 SUGGEST_FLOOR = 0.15
 """Below this an article is not even worth a "did you mean"."""
 EXACT = 0.99

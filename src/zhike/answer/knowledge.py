@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from zhike.answer.confidence import DEFAULT_THRESHOLD, SUGGEST_FLOOR, confidence
+from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGEST_FLOOR, confidence
 from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
 from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Reply, Source, TraceStep
@@ -119,7 +119,7 @@ class Knowledge:
         told = [part for part in unknown if not part.asks]
         ids = {hit.article.id for hit in known}
         if _top(whole) >= self._threshold and (len(ids) < 2 or asked) \
-                and not (asked and whole[0].article.id in ids):
+                and not (asked and whole[0].article.id in ids and whole[0].score < EXACT * SLIP_FACTOR):
             return self._whole(question, whole, started)
         if not known or (told and max(hit.score for hit in known) < _ALONE):
             return self._miss(question, whole or max(found, key=_top), started)

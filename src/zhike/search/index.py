@@ -39,6 +39,8 @@ _LONG = 48
 _ENOUGH = 0.5
 """… and is skipped once rarer terms have spoken for this share of what is known: it can hardly
 bring a better candidate, and step 4 looks at every term anyway."""
+_EVERYWHERE = 0.2
+"""A long list that holds this share of all articles is skipped as soon as any candidate is there."""
 _FLOOR = 0.6
 """Candidates share at least this much of what the best candidate shares of the rarest terms …"""
 _CHECKED = 20
@@ -217,10 +219,14 @@ class Index:
             if not run.isascii():
                 meant = self._pairs.correct(run, ids)
                 changes += sum(map(ne, run, meant)) if len(run) == len(meant) else 1
-            elif stem(run) in ids or run in POLITE_WORDS or not (meant := self._words.correct(run)):
+            elif stem(run) in ids or run in POLITE_WORDS or not (words := self._words.correct(run)):
                 continue
             else:
                 changes += 2
+                meant = words[0]
+                for word in words[1:]:  # the one that makes a whole phrasing, if there is one
+                    if strip_politeness(corrected.replace(run, word)) in self._exact:
+                        meant = word
             corrected = corrected.replace(run, meant)
         return strip_politeness(corrected) if changes <= _CHANGES + len(bare) // 16 else bare
 
@@ -232,10 +238,11 @@ class Index:
         rest = known
         enough = known * _ENOUGH
         postings = self._postings
+        everywhere = self.size * _EVERYWHERE
         for number in sorted(asked, key=asked.__getitem__, reverse=True):
             documents = postings[number]
             weight = asked[number]
-            if rest < enough and len(documents) > _LONG and reached:
+            if reached and len(documents) > _LONG and (rest < enough or len(documents) > everywhere):
                 continue
             rest -= weight
             for document in documents:

@@ -50,18 +50,16 @@ class Speller:
                 for form in {word, *_shortened(word)}:
                     self._by_form[form] = (*self._by_form.get(form, ()), word)
 
-    def correct(self, word: str) -> str:
-        """The known word that ``word`` (not itself known) was meant to be, or ""."""
+    def correct(self, word: str) -> list[str]:
+        """The known words that ``word`` (not itself known) may have been meant for, likeliest first."""
         if not MIN_WORD_CHARS - 1 <= len(word) <= _MAX_WORD_CHARS or not word.isascii() \
                 or not word.isalpha():
-            return ""
+            return []
         found = {known for form in (word, *_shortened(word)) if form in self._by_form
                  for known in self._by_form[form] if one_slip_apart(word, known)}
-        if len(found) > 1:
-            # Nearest in shape: same length, then same first letter, then the alphabet (so that the
-            # choice does not depend on hashing).
-            return min(found, key=lambda k: (len(k) != len(word), k[0] != word[0], k))
-        return next(iter(found), "")
+        # Nearest in shape: same length, then same first letter, then the alphabet (so that the
+        # choice does not depend on hashing).
+        return sorted(found, key=lambda k: (len(k) != len(word), k[0] != word[0], k))
 
 
 class PairSpeller:
