@@ -12,6 +12,7 @@ characters, is that pair (the pinyin keyboard's slip: 发或 → 发货).
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
+from functools import cached_property
 
 from zhike.search.sound import sounds
 
@@ -70,16 +71,16 @@ class PairSpeller:
     """
 
     def __init__(self, pairs: Iterable[str]) -> None:
-        self._by_sound: dict[str, list[str]] = {}
-        self._sounds: dict[str, str] = {}
-        for pair in pairs:
-            if not self._sounds:
-                self._sounds = sounds()
-            self._by_sound.setdefault(self._sound(pair), []).append(pair)
+        self._pairs = tuple(pairs)
 
-    def _sound(self, pair: str) -> str:
-        get = self._sounds.get
-        return f"{get(pair[0], pair[0])} {get(pair[1], pair[1])}"
+    @cached_property
+    def _by_sound(self) -> dict[str, list[str]]:
+        """Made when it is first asked for, so that a start does not wait for it. Two threads may
+        make it at once; both make the same."""
+        found: dict[str, list[str]] = {}
+        for pair in self._pairs:
+            found.setdefault(_sound(pair), []).append(pair)
+        return found
 
     def correct(self, run: str, known: Container[str]) -> str:
         """The run with its slips put right; the same run if nothing is to be done.
@@ -113,9 +114,14 @@ class PairSpeller:
                 yield part[:i] + part[i + 1:]
         for i in range(len(strange) - 1):  # 发或 → 发货
             pair = strange[i:i + 2]
-            for meant in self._by_sound.get(self._sound(pair), ()):
+            for meant in self._by_sound.get(_sound(pair), ()):
                 if (meant[0] == pair[0]) != (meant[1] == pair[1]):
                     yield part[:offset + i] + meant + part[offset + i + 2:]
+
+
+def _sound(pair: str) -> str:
+    get = sounds().get
+    return f"{get(pair[0], pair[0])} {get(pair[1], pair[1])}"
 
 
 def _neighbours(places: list[int]) -> list[tuple[int, int]]:
