@@ -30,6 +30,7 @@ export const en = {
   "lang.all": "All",
   "lang.both": "Both languages",
   name: "Name",
+  personName: "Name",
   email: "Email",
   password: "Password",
   passwordHint: "At least {n} characters. A sentence is easy to remember.",
