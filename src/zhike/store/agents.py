@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zhike.domain.agent import Agent, Role
@@ -97,11 +97,15 @@ def change(conn: Connection, agent_id: int, values: dict[str, Any], *, end_sessi
     Raises:
         ZhikeError: ``not_found``, ``conflict``.
     """
-    if conn.execute(select(agents.c.id).where(agents.c.id == agent_id).with_for_update()).first() is None:
+    # the owners' rows are locked, too: two owners who disable each other take turns
+    rows = conn.execute(select(agents.c.id).where(or_(agents.c.id == agent_id, agents.c.role == "owner"))
+                        .order_by(agents.c.id).with_for_update())
+    if agent_id not in {row.id for row in rows}:
         raise ZhikeError("not_found")
+    owners = _owners(conn)
     if values:
         conn.execute(update(agents).where(agents.c.id == agent_id).values(**values))
-    if ("role" in values or "enabled" in values) and _owners(conn) == 0:
+    if owners and ("role" in values or "enabled" in values) and _owners(conn) == 0:
         raise ZhikeError("conflict", "This is the last owner.")
     if end_sessions:
         conn.execute(delete(sessions).where(sessions.c.agent_id == agent_id))

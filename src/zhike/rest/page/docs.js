@@ -5,7 +5,7 @@ const WORDS = {
     title: "接口文档", search: "搜索路径、名称或说明", who: "谁可以调用", parameters: "参数", body: "请求体",
     answers: "返回", example: "示例", copy: "复制", copied: "已复制", needed: "必填", schema: "结构",
     colon: "：", failed: "文档加载失败", retry: "重试", nothing: "没有匹配的接口。", loading: "正在加载…", or: "或",
-    from: "至少", upTo: "至多", chars: "字符", items: "项", of: "的列表", fixed: "固定为", default: "默认",
+    from: "至少", upTo: "至多", chars: "字符", items: "项", of: "…的列表", fixed: "固定为", default: "默认",
     tags: { account: "账号", conversations: "会话", contacts: "客户", articles: "知识", rules: "规则", bots: "机器人",
       inboxes: "收件箱", agents: "客服", "api-keys": "API 密钥", audit: "操作记录", visitor: "访客", health: "健康检查",
       metrics: "监控指标", documents: "文档", sample: "示例商店" },
@@ -19,7 +19,7 @@ const WORDS = {
     parameters: "Parameters", body: "Body", answers: "Answers", example: "Example", copy: "Copy", copied: "Copied",
     needed: "required", schema: "Structure", colon: ": ", failed: "The document could not be loaded", retry: "Retry",
     nothing: "No call matches.", loading: "Loading…", or: "or", from: "from", upTo: "up to", chars: "characters",
-    items: "items", of: "list of", fixed: "always", default: "default",
+    items: "items", of: "list of …", fixed: "always", default: "default",
     tags: { account: "Account", conversations: "Conversations", contacts: "Contacts", articles: "Articles",
       rules: "Rules", bots: "Bots", inboxes: "Inboxes", agents: "Agents", "api-keys": "API keys", audit: "Audit",
       visitor: "Visitor", health: "Health", metrics: "Metrics", documents: "Documents", sample: "Sample shop" },
@@ -61,7 +61,7 @@ function describe(schema) {
   if (schema.anyOf) return schema.anyOf.map(describe).join(` ${t("or")} `);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" · ");
   const parts = [schema.format ?? schema.type ?? "any"];
-  if (schema.type === "array") parts[0] = `${t("of")} ${describe(schema.items ?? schema.prefixItems?.[0]) || "any"}`;
+  if (schema.type === "array") parts[0] = t("of").replace("…", describe(schema.items ?? schema.prefixItems?.[0]) || "any");
   if (schema.minimum !== undefined) parts.push(`${t("from")} ${schema.minimum}`);
   if (schema.maximum !== undefined && schema.maximum < 2 ** 53 - 1) parts.push(`${t("upTo")} ${schema.maximum}`);
   if (schema.maxLength !== undefined) parts.push(`${t("upTo")} ${schema.maxLength} ${t("chars")}`);
