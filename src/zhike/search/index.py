@@ -28,9 +28,9 @@ UNKNOWN_WEIGHT = 0.7
 """A term the knowledge has never seen, beside its rarest term at 1."""
 ANSWER_WEIGHT = 0.4
 """A term in an article's answer, beside one in all its phrasings at 1 (measured: .2 to .7 alike)."""
-UNKNOWN_NAME = 2.0
-"""A Latin word or number nobody knows in a Chinese question, beside an unknown pair at 1: it stands
-for a whole word, and mostly for the subject ("1+1等于几")."""
+UNKNOWN_NAME = 2.6
+"""A Latin word or number nobody knows in a Chinese question, beside an unknown pair at 1: as much as
+an unknown word of two characters with its pair, for it mostly is the subject ("1+1等于几")."""
 _CHANGES = 2
 """Characters that may be put right in a question of up to 16 (a swap changes two, a word counts
 two), and one more for each further 16."""
