@@ -65,7 +65,9 @@ class Core:
         self.public_url = public_url
         self.bus = bus if bus is not None else MemoryBus().node()
         self.bus.attach(handle)
-        self.store = open_store(settings.database_url(), Path(settings.server.data))
+        database = settings.database
+        self.store = open_store(settings.database_url(), Path(settings.server.data),
+                                readers=database.readers, connections=database.connections)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
         self.registry = Registry(self.store, self.engine)
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
@@ -127,10 +129,14 @@ class Core:
         return reply if reply is not None else self.engine.fallback(bot_id, question, ())
 
     async def _follow_edits(self) -> None:
+        pause_s = REFRESH_S
         while True:
-            await asyncio.sleep(REFRESH_S)
+            await asyncio.sleep(pause_s)
+            began_s = asyncio.get_running_loop().time()
             try:
                 await self.registry.refresh()
+                # a long import edits many times a second: indexing takes a third of the time at most
+                pause_s = max(REFRESH_S, 2 * (asyncio.get_running_loop().time() - began_s))
             except Exception:
                 log.warning("the look for edits failed; it runs again", exc_info=True)
 

@@ -33,11 +33,20 @@ the writer thread wait that long after each statement while the event loop is bu
 
 
 def serve(settings: Settings, *, demo: bool = False) -> int:
-    """Runs the desk until SIGTERM or SIGINT; returns the exit code."""
+    """Runs the desk until SIGTERM or SIGINT; returns the exit code.
+
+    Raises:
+        ZhikeError: config_error (the port is taken, too), store_unavailable.
+    """
     import uvloop
 
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    sock = bind(settings.server.host, settings.server.port)
+    host, port = settings.server.host, settings.server.port
+    try:
+        sock = bind(host, port)
+    except OSError as error:
+        raise ZhikeError("config_error", f"server.host, server.port: {host}:{port}: {error.strerror}. "
+                         "端口可能被占用，可用 --port 换一个。 Choose another with --port.") from error
     return uvloop.run(_serve(settings, sock, demo))
 
 
@@ -80,19 +89,14 @@ async def _serve(settings: Settings, sock: Any, demo: bool) -> int:
     starting = loop.create_task(process.start(demo))
     stopping = loop.create_task(stop.wait())
     await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    code = 0
-    if starting.done() and (error := starting.exception()) is not None:
+    if starting.done() and starting.exception() is not None:
         stopping.cancel()
-        if not isinstance(error, ZhikeError):
-            raise error
-        body = error.body("en")
-        sys.stderr.write(f"zhike: {body.message} {body.help}\n")
-        code = 4 if error.code == "store_unavailable" else 3
-    else:
-        await stopping
+        await process.stop()
+        await starting  # raises: the command line says it in the reader's language
+    await stopping
     starting.cancel()
     await process.stop()
-    return code
+    return 0
 
 
 class Process:

@@ -17,7 +17,7 @@ import asyncio
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 
@@ -35,6 +35,7 @@ Fn = Callable[Concatenate[Connection, P], T]
 WRITE_ATTEMPTS = 4
 """A deadlock victim is run again at once; four in a row means something else is wrong."""
 READERS = 2
+CONNECTIONS = 8
 BUSY_TIMEOUT_MS = 10_000
 
 
@@ -60,8 +61,12 @@ class Store(Protocol):
         """Runs ``fn`` in a read transaction that sees everything committed before."""
 
 
-def open_store(url: str, data: Path) -> Store:
+def open_store(url: str, data: Path, *, readers: int = READERS, connections: int = CONNECTIONS) -> Store:
     """The store for ``url`` ("" = SQLite in ``data``/zhike.db).
+
+    Args:
+        readers: reading threads (SQLite, MySQL).
+        connections: most connections (PostgreSQL).
 
     Raises:
         ZhikeError: ``config_error`` if the URL names a database zhike does not speak.
@@ -69,12 +74,12 @@ def open_store(url: str, data: Path) -> Store:
     parsed = make_url(url or f"sqlite:///{data / 'zhike.db'}")
     backend = parsed.get_backend_name()
     if backend == "sqlite":
-        return ThreadStore(parsed.set(drivername="sqlite+pysqlite"))
+        return ThreadStore(parsed.set(drivername="sqlite+pysqlite"), readers)
     if backend in ("mysql", "mariadb"):
         query = {"charset": "utf8mb4", **parsed.query}
-        return ThreadStore(parsed.set(drivername="mysql+pymysql", query=query))
+        return ThreadStore(parsed.set(drivername="mysql+pymysql", query=query), readers)
     if backend == "postgresql":
-        return AsyncStore(parsed.set(drivername="postgresql+asyncpg"))
+        return AsyncStore(parsed.set(drivername="postgresql+asyncpg"), connections)
     raise ZhikeError("config_error", f"database.url: {backend!r} is not sqlite, postgresql or mysql.")
 
 
@@ -85,7 +90,8 @@ def sqlite_synchronous() -> str:
 
 
 def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, poolclass=NullPool,
+    # parameters hold people's words: they stay out of errors and so out of the log
+    engine = create_engine(url, poolclass=NullPool, hide_parameters=True,
                            connect_args={"check_same_thread": False, "cached_statements": 512})
 
     @event.listens_for(engine, "connect")
@@ -106,8 +112,9 @@ def _sqlite_engine(url: URL) -> Engine:
     return engine
 
 
-def _mysql_engine(url: URL) -> Engine:
-    return create_engine(url, pool_size=READERS + 1, pool_pre_ping=True, isolation_level="READ COMMITTED")
+def _mysql_engine(url: URL, readers: int) -> Engine:
+    return create_engine(url, pool_size=readers + 1, pool_pre_ping=True, hide_parameters=True,
+                         isolation_level="READ COMMITTED")
 
 
 def _again(error: BaseException) -> bool:
@@ -196,12 +203,22 @@ def _border(error: BaseException) -> BaseException:
     return error
 
 
+async def _first(opening: Awaitable[str]) -> str:
+    """The first use of a database: whatever the driver says, it cannot be used."""
+    try:
+        return await opening
+    except DBAPIError as error:
+        raise ZhikeError("store_unavailable", str(error.orig)[:300]) from error
+
+
 class ThreadStore:
     """SQLite and MariaDB/MySQL: a writer thread and some reader threads."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, readers: int = READERS) -> None:
         self.url = url
-        self._engine = _sqlite_engine(url) if url.get_backend_name() == "sqlite" else _mysql_engine(url)
+        self._readers = readers
+        sqlite = url.get_backend_name() == "sqlite"
+        self._engine = _sqlite_engine(url) if sqlite else _mysql_engine(url, readers)
         self._writes: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._reads: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._threads: list[_Worker] = []
@@ -213,14 +230,14 @@ class ThreadStore:
             Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
         self._threads = [_Worker("zhike-writer", self._engine, self._writes, reads=False)]
         self._threads += [_Worker(f"zhike-reader-{n}", self._engine, self._reads, reads=True)
-                          for n in range(READERS)]
+                          for n in range(self._readers)]
         for thread in self._threads:
             thread.start()
-        return await self.write(prepare)
+        return await _first(self.write(prepare))
 
     async def close(self) -> None:
         self._writes.put(None)
-        for _ in range(READERS):
+        for _ in range(self._readers):
             self._reads.put(None)
         loop = asyncio.get_running_loop()
         for thread in self._threads:
@@ -246,8 +263,9 @@ class ThreadStore:
 class AsyncStore:
     """PostgreSQL: asyncpg on the event loop; the same functions through ``run_sync``."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, connections: int = CONNECTIONS) -> None:
         self.url = url
+        self._connections = connections
         self._engine: Any = None
 
     async def open(self) -> str:
@@ -255,9 +273,10 @@ class AsyncStore:
 
         from zhike.store.schema import prepare
 
-        self._engine = create_async_engine(self.url, pool_size=READERS + 2, max_overflow=4,
-                                           pool_pre_ping=True, isolation_level="READ COMMITTED")
-        return await self.write(prepare)
+        self._engine = create_async_engine(self.url, pool_size=self._connections, max_overflow=0,
+                                           pool_pre_ping=True, hide_parameters=True,
+                                           isolation_level="READ COMMITTED")
+        return await _first(self.write(prepare))
 
     async def close(self) -> None:
         if self._engine is not None:
