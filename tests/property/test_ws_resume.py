@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zhike.bus.base import Event
@@ -129,6 +129,8 @@ async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
 
 @settings(max_examples=250, deadline=None)
 @given(st.lists(step, max_size=25), st.sampled_from([2, 3, 100]))
+# a late event arrives while the read that will bring it too is running
+@example([("say", 1), ("slow", 4), ("delay", 1), ("reply", 1), ("wait", 1), ("arrive", 0), ("wait", 9)], 100)
 def test_every_message_arrives_once_and_in_order(steps: list[tuple[str, int]], page: int) -> None:
     saved: Any = follow.PAGE_MESSAGES
     follow.PAGE_MESSAGES = page  # type: ignore[misc]
