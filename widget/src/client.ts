@@ -240,6 +240,8 @@ export class Client {
 
   private follow(id: number): void {
     if (!this.timeline.follow(id)) return;
+    // A new conversation shows itself by its first message; until the server says more, the bot has it.
+    if (this.conversation?.id !== id) this.conversation = { id, status: "pending", holder: "bot", epoch: 0, last_seq: 0 };
     this.drafts.clear();
     this.more = false;
     this.readUpTo = 0;

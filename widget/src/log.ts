@@ -21,6 +21,8 @@ export class Log {
   private readonly shown: Shown;
   private readonly rows = new Map<number, HTMLElement>();
   private conversation = 0;
+  /** An earlier conversation stands above. */
+  private above = false;
   private greeted = "";
   private last: MessageView | null = null;
   private tailKey = "";
@@ -82,6 +84,7 @@ export class Log {
   /** Another conversation: what was said before stays in sight, above. */
   private begin(): void {
     this.conversation = this.client.timeline.conversation;
+    this.above = this.rows.size > 0;
     this.rows.clear();
     this.last = null;
   }
@@ -125,7 +128,9 @@ export class Log {
     const row = storedRow(message, first, this.shown);
     this.rows.set(message.seq, row);
     const day = this.day(at);
-    return previous && this.day(Date.parse(previous.at)) === day ? [row] : [h("div", { class: "day" }, day), row];
+    if (previous && this.day(Date.parse(previous.at)) === day) return [row];
+    const again = !previous && this.above;
+    return [h("div", { class: "day" }, again ? `${this.shown.t("newTalk")} · ${day}` : day), row];
   }
 
   private day(at: number): string {
