@@ -1,0 +1,100 @@
+"""Where a callback may go: the server must not be talked into calling what only it can reach.
+
+``https`` to a public address, or ``http``/``https`` to this very machine (the owner's program beside
+the desk). Addresses of private networks only where the operator allows them. The name is looked
+up here and the connection goes to the address that was checked, so a name that changes its
+address between the check and the call gains nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+Address = IPv4Address | IPv6Address
+MAX_URL_CHARS = 2000
+
+
+class BadTarget(ValueError):
+    """A callback may not go there; the text says why."""
+
+
+class Target(NamedTuple):
+    """A checked URL. ``host``: as written; ``addresses``: what it stands for, checked."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+def check_url(url: str) -> tuple[str, str, int]:
+    """(scheme, host, port) of a URL whose form is allowed; looks nothing up.
+
+    Raises:
+        BadTarget: no URL, another scheme, with credentials, or http to a name that is not this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadTarget(f"not a URL: {error}") from None
+    if len(url) > MAX_URL_CHARS or not url.isascii() or not url.isprintable() or " " in url:
+        raise BadTarget("not a URL of printable ASCII characters")
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadTarget("must start with https://")
+    if parts.username is not None or parts.password is not None:
+        raise BadTarget("a URL must not hold a password; requests are signed instead")
+    if parts.scheme == "http" and not _names_this_machine(host):
+        raise BadTarget("http is for this machine only; use https")
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80)
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
+
+
+def _names_this_machine(host: str) -> bool:
+    address = _literal(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def forbidden(address: Address, *, allow_private: bool) -> bool:
+    """True for an address a callback may not go to. Loopback is allowed (see the module)."""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    if address.is_loopback:
+        return False
+    if address.is_multicast or address.is_unspecified or address.is_reserved or address.is_link_local:
+        return True  # link-local: where clouds keep their metadata
+    return not address.is_global and not allow_private
+
+
+async def resolve(url: str, *, allow_private: bool) -> Target:
+    """Looks the name up and checks every address it stands for.
+
+    Raises:
+        BadTarget: the URL or one of its addresses is not allowed.
+        OSError: the name cannot be looked up now.
+    """
+    scheme, host, port = check_url(url)
+    literal = _literal(host)
+    if literal is not None:
+        found = [literal]
+    else:
+        infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = list(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in infos))
+    for address in found:
+        if forbidden(address, allow_private=allow_private):
+            raise BadTarget(f"{host} is {address}, which callbacks may not reach")
+        if address.is_loopback and not _names_this_machine(host):
+            # a public name that points here is how a stranger would reach our own ports
+            raise BadTarget(f"{host} is {address}: call this machine by its own name")
+    return Target(url, scheme, host, port, tuple(map(str, found)))

@@ -1,0 +1,1 @@
+"""Durable timers and the outbox's dispatcher: what happens later, once, whatever happens meanwhile."""

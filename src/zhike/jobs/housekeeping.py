@@ -1,0 +1,88 @@
+"""The desk's own recurring jobs: conversations nobody writes in any more, and rows that ran out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import Connection, delete
+
+from zhike.clock import NowMs
+from zhike.domain.unit import Change
+from zhike.jobs.runner import Runner
+from zhike.store import agents, conversations, jobs, outbox, sessions
+from zhike.store.engine import Store
+from zhike.store.jobs import Job
+from zhike.store.tables import meta
+
+AUTO_RESOLVE = "auto_resolve.sweep"
+PRUNE = "prune.expired"
+
+IDLE_S = 24 * 3600
+"""A bot conversation without a word for a day has ended; who comes back begins a new one."""
+SWEEP_EVERY_S = 300
+PAGE = 100
+PAGES_PER_SWEEP = 50
+"""5,000 conversations a sweep: after a long stand-still the line must not be flooded at once."""
+PRUNE_EVERY_S = 3600
+DAY_MS = 86_400_000
+KEEP_DONE_MS = 7 * DAY_MS
+"""How long the key of a job that is done stays used up."""
+KEEP_FAILED_MS = 30 * DAY_MS
+KEEP_SENT_MS = 30 * DAY_MS
+
+ChangeConversation = Callable[[Change], Awaitable[Change]]
+"""The pipeline's ``line.change``: holders change in one order with the messages."""
+
+log = logging.getLogger("zhike.jobs")
+
+
+class AutoResolve:
+    """Resolves bot conversations that have been idle for ``idle_s``."""
+
+    def __init__(self, store: Store, change: ChangeConversation, now_ms: NowMs, *,
+                 idle_s: float = IDLE_S) -> None:
+        self._store = store
+        self._change = change
+        self._now_ms = now_ms
+        self.idle_ms = int(idle_s * 1000)
+        self.resolved_count = 0
+
+    async def __call__(self, job: Job) -> None:
+        """One sweep. Running it twice does no harm: what is resolved is not idle any more."""
+        for _ in range(PAGES_PER_SWEEP):
+            before = self._now_ms() - self.idle_ms
+            found = await self._store.read(conversations.idle_since, before, PAGE)
+            moved = 0
+            for conversation_id in found:
+                moved += await self._resolve(conversation_id, before)
+            self.resolved_count += moved
+            if len(found) < PAGE or not moved:
+                break
+
+    async def _resolve(self, conversation_id: int, before: int) -> bool:
+        # looked at again: somebody may have written, or taken it, since the page was read
+        now = await self._store.read(conversations.get_conversation, conversation_id)
+        if now is None or now.holder != "bot" or now.owes_answer or now.updated_at >= before:
+            return False
+        change = await self._change(Change(conversation_id, "resolve", self._now_ms(), force=False))
+        return change.outcome == "done"
+
+
+def prune(conn: Connection, job: Job, now: int) -> None:
+    """Sessions and setup links that ran out; jobs and outbox rows that ended long ago."""
+    sessions.prune(conn, now)
+    link = agents.setup_link(conn)
+    if link is not None and link.expires_at <= now:
+        conn.execute(delete(meta).where(meta.c.name == agents.SETUP_ROW, meta.c.value.contains(link.digest)))
+    jobs.prune(conn, now - KEEP_DONE_MS, now - KEEP_FAILED_MS)
+    outbox.prune(conn, now - KEEP_SENT_MS)
+
+
+def register(runner: Runner, store: Store, change: ChangeConversation, now_ms: NowMs, *,
+             idle_s: float = IDLE_S) -> AutoResolve:
+    """Gives the runner all of the above; call before ``runner.start()``."""
+    sweep = AutoResolve(store, change, now_ms, idle_s=idle_s)
+    runner.on_async(AUTO_RESOLVE, sweep, every_s=SWEEP_EVERY_S, timeout_s=120.0, max_attempts=3)
+    runner.on_store(PRUNE, prune, every_s=PRUNE_EVERY_S, max_attempts=3)
+    return sweep

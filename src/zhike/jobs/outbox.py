@@ -1,0 +1,262 @@
+"""Sends what the outbox holds through the channels, in order, and says honestly what became of it.
+
+The port is :class:`Deliver`: one object per channel, which tries **once** and returns one of
+
+* :class:`Sent`: the other side has it;
+* :class:`Failed`: the other side refused this message for good; the next one goes on;
+* :class:`Retry`: not now; ``maybe``: this attempt may have arrived all the same;
+* :class:`Unknown`: it may have arrived, and trying again could double it.
+
+Policy. A channel that takes an idempotency key (``resend = True``) is tried again with the same
+key whatever happened, so a message arrives once. A channel that does not is tried again only when
+the attempt certainly did not arrive; every other outcome — a time-out, a cut connection, a killed
+process — makes the row ``unknown``: shown to the agent, never sent again by itself. After
+``GIVE_UP_AFTER_S`` a row ends as ``failed``, or as ``unknown`` if any attempt may have arrived.
+
+Each inbox has a lane of its own: a shop whose server hangs keeps nobody else waiting. After a
+failure a lane tries one row at a time, with growing pauses, until one arrives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from sqlalchemy import Connection
+
+from zhike.clock import NowMs
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Message
+from zhike.jobs.feed import POLL_S, Feed
+from zhike.store import conversations, messages, outbox
+from zhike.store.engine import Store
+from zhike.store.outbox import OutboxRow
+
+LANE_CONCURRENCY = 4
+"""Messages under way to one inbox's other side at a time (of different conversations)."""
+LEASE_MARGIN_S = 15.0
+GIVE_UP_AFTER_S = 24 * 3600.0
+FIRST_PAUSE_S = 1.0
+LONGEST_ROW_PAUSE_S = 600.0
+LONGEST_LANE_PAUSE_S = 60.0
+
+log = logging.getLogger("zhike.outbox")
+
+
+class Sent(NamedTuple):
+    """It arrived; ``receipt``: the other side's id of it."""
+
+    receipt: str = ""
+
+
+class Failed(NamedTuple):
+    """It was refused for good."""
+
+    why: str
+
+
+class Unknown(NamedTuple):
+    """Nobody can say whether it arrived."""
+
+    why: str
+
+
+class Retry(NamedTuple):
+    """Not now. ``after_s``: not before (0 = by the dispatcher's own pauses)."""
+
+    why: str
+    after_s: float = 0.0
+    maybe: bool = False
+
+
+Outcome = Sent | Failed | Unknown | Retry
+
+
+class Deliver(Protocol):
+    """One channel, outgoing."""
+
+    resend: bool
+    """The other side takes ``row.idempotency_key`` and acts on it once."""
+    timeout_s: float
+    """Longest time one attempt may take."""
+
+    async def deliver(self, row: OutboxRow, message: Message, conversation: Conversation) -> Outcome:
+        """Tries once. An exception counts as an attempt that may have arrived."""
+
+
+def pause_s(failures: int, longest_s: float) -> float:
+    """1 s, 2 s, 4 s … to ``longest_s``."""
+    return float(min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 30), longest_s))
+
+
+class _Lane:
+    """The rows of one inbox."""
+
+    def __init__(self, store: Store, now_ms: NowMs, inbox_id: int, name: str, channel: Deliver,
+                 counts: Counter[tuple[str, str]], poll_s: float) -> None:
+        self._store = store
+        self._now_ms = now_ms
+        self._inbox_id = inbox_id
+        self._name = name
+        self._channel = channel
+        self._counts = counts
+        self.failures = 0
+        self.paused_until = 0
+        self.feed: Feed[OutboxRow] = Feed(f"outbox-{inbox_id}", self._next_due, self._claim, self._work,
+                                          now_ms, concurrency=LANE_CONCURRENCY, poll_s=poll_s)
+
+    async def _next_due(self) -> int | None:
+        if self.failures and self.feed.running:
+            return None  # one at a time until one arrives; its end wakes the feed
+        due = await self._store.read(outbox.next_due, self._inbox_id, self._name)
+        return None if due is None else max(due, self.paused_until)
+
+    async def _claim(self, limit: int) -> list[OutboxRow]:
+        lease_ms = int((self._channel.timeout_s + LEASE_MARGIN_S) * 1000)
+        claimed, unknown = await self._store.write(
+            outbox.claim, self._inbox_id, self._name, self._now_ms(), lease_ms,
+            1 if self.failures else limit, resend=self._channel.resend)
+        for row in unknown:
+            self._say(row, "unknown", "the process died while sending")
+        return claimed
+
+    async def _work(self, row: OutboxRow) -> None:
+        try:
+            outcome = await self._try(row)
+        except asyncio.CancelledError:
+            # shutting down in the middle of an attempt
+            await self._settle(row, self._unclear("cancelled at shutdown"))
+            raise
+        await self._settle(row, outcome)
+
+    async def _try(self, row: OutboxRow) -> Outcome:
+        message, conversation = await self._store.read(_load, row.conversation_id, row.seq)
+        if message is None or conversation is None:
+            return Failed("the message was deleted before it was sent")
+        try:
+            async with asyncio.timeout(self._channel.timeout_s):
+                return await self._channel.deliver(row, message, conversation)
+        except TimeoutError:
+            return self._unclear(f"no answer within {self._channel.timeout_s:g} s")
+        except Exception as error:
+            log.exception("a channel failed", extra={"channel": self._name, "inbox_id": self._inbox_id})
+            return self._unclear(f"{type(error).__name__}: {error}")
+
+    def _unclear(self, why: str) -> Outcome:
+        return Retry(why, maybe=True) if self._channel.resend else Unknown(why)
+
+    async def _settle(self, row: OutboxRow, outcome: Outcome) -> None:
+        if isinstance(outcome, Retry):
+            await self._again(row, outcome)
+            return
+        self.failures = 0 if isinstance(outcome, Sent | Failed) else self.failures
+        if isinstance(outcome, Sent):
+            self._counts[self._name, "sent"] += 1
+            held = await self._store.write(outbox.sent, row, outcome.receipt)
+        elif isinstance(outcome, Failed):
+            self._say(row, "unknown" if row.note.maybe else "failed", outcome.why)
+            held = await self._store.write(outbox.failed, row, outcome.why)
+        else:
+            self._say(row, "unknown", outcome.why)
+            held = await self._store.write(outbox.unknown, row, outcome.why)
+        if not held:
+            log.warning("an outbox row took longer than its lease", extra={"key": row.idempotency_key})
+
+    async def _again(self, row: OutboxRow, outcome: Retry) -> None:
+        now = self._now_ms()
+        if now - row.created_at >= GIVE_UP_AFTER_S * 1000:
+            maybe = row.note.maybe or outcome.maybe
+            self._say(row, "unknown" if maybe else "failed", f"given up: {outcome.why}")
+            await self._store.write(outbox.unknown if maybe else outbox.failed, row, outcome.why)
+            return
+        self.failures += 1
+        self._counts[self._name, "retried"] += 1
+        self.paused_until = now + int(pause_s(self.failures, LONGEST_LANE_PAUSE_S) * 1000)
+        wait_s = max(outcome.after_s, pause_s(row.attempts, LONGEST_ROW_PAUSE_S))
+        log.warning("a message could not be sent and is tried again", extra={
+            "channel": self._name, "inbox_id": self._inbox_id, "key": row.idempotency_key,
+            "attempts": row.attempts, "why": outcome.why})
+        await self._store.write(outbox.retry, row, outcome.why, now + int(wait_s * 1000), maybe=outcome.maybe)
+
+    def _say(self, row: OutboxRow, state: str, why: str) -> None:
+        self._counts[self._name, state] += 1
+        log.error("a message was not sent" if state == "failed" else "nobody knows if a message arrived",
+                  extra={"channel": self._name, "inbox_id": self._inbox_id, "key": row.idempotency_key,
+                         "why": why})
+
+
+def _load(conn: Connection, conversation_id: int, seq: int) -> tuple[Message | None, Conversation | None]:
+    found = messages.after(conn, conversation_id, seq - 1, 1)
+    message = found[0] if found and found[0].seq == seq else None
+    return message, conversations.get_conversation(conn, conversation_id)
+
+
+class Dispatcher:
+    """One per process; instances on one database share the work. Create it on the event loop.
+
+    Args:
+        channels: channel name → how to send. Rows of other channels wait for who knows them.
+    """
+
+    def __init__(self, store: Store, now_ms: NowMs, channels: Mapping[str, Deliver], *,
+                 poll_s: float = POLL_S) -> None:
+        self._store = store
+        self._now_ms = now_ms
+        self._channels = channels
+        self._poll_s = poll_s
+        self._lanes: dict[tuple[int, str], _Lane] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self.counts: Counter[tuple[str, str]] = Counter()
+        """(channel, outcome): sent | retried | failed | unknown."""
+
+    @property
+    def running_count(self) -> int:
+        """Messages under way."""
+        return sum(len(lane.feed.running) for lane in self._lanes.values())
+
+    def start(self) -> None:
+        """Begins to send, first of all what an earlier process left."""
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="outbox")
+
+    def poke(self, inbox_id: int = 0) -> None:
+        """Rows were written in this process (for this inbox); call it after the commit."""
+        known = False
+        for (lane_inbox_id, _), lane in self._lanes.items():
+            if inbox_id in (0, lane_inbox_id):
+                lane.feed.poke()
+                known = known or inbox_id == lane_inbox_id
+        if not known:
+            self._wake.set()
+
+    async def stop(self, timeout_s: float = 5.0) -> bool:
+        """Sends no more; True if what was under way ended in time."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+            self._task = None
+        ended = await asyncio.gather(*(lane.feed.stop(timeout_s) for lane in self._lanes.values()))
+        self._lanes.clear()
+        return all(ended)
+
+    async def _run(self) -> None:
+        """Opens a lane for every inbox that has something to send."""
+        while True:
+            self._wake.clear()
+            try:
+                for inbox_id, name in await self._store.read(outbox.waiting):
+                    if name in self._channels and (inbox_id, name) not in self._lanes:
+                        lane = self._lanes[inbox_id, name] = _Lane(
+                            self._store, self._now_ms, inbox_id, name, self._channels[name], self.counts,
+                            self._poll_s)
+                        lane.feed.start()
+            except Exception:
+                log.warning("the outbox could not be read; trying again", exc_info=True)
+            try:
+                async with asyncio.timeout(self._poll_s):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue

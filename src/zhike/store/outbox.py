@@ -1,0 +1,178 @@
+"""What leaves through a channel: one row per message, written in the transaction of its cause.
+
+A row goes ``due → sending → sent``, or ends as ``failed`` (it certainly did not arrive) or
+``unknown`` (it may have arrived, and nobody can say). Of one conversation and channel only the
+earliest unfinished row can be claimed: a later message never overtakes an earlier one, and never
+goes out beside it. As in :mod:`zhike.store.jobs`, who claims holds a lease, and every mark names
+the claim.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+
+from zhike.store.tables import outbox
+
+UNFINISHED = ("due", "sending")
+ENDED = ("sent", "unknown", "failed")
+MAX_ERROR_CHARS = 1000
+
+
+class Note(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The ``payload`` column: what has become of the row so far.
+
+    ``maybe``: an attempt ended without an answer; the other side may have the message.
+    ``receipt``: the other side's own id of it.
+    """
+
+    maybe: bool = False
+    receipt: str = ""
+
+
+class OutboxRow(NamedTuple):
+    """A row as claimed. ``attempts``: this one included; ``created_at``: when its cause was stored."""
+
+    id: int
+    inbox_id: int
+    conversation_id: int
+    seq: int
+    channel: str
+    attempts: int
+    lease_until: int
+    created_at: int
+    note: Note
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt, and for no other message."""
+        return f"{self.conversation_id}-{self.seq}"
+
+
+_COLUMNS = (outbox.c.id, outbox.c.inbox_id, outbox.c.conversation_id, outbox.c.seq, outbox.c.channel,
+            outbox.c.attempts, outbox.c.lease_until, outbox.c.created_at, outbox.c.payload.label("note"))
+_decode = msgspec.json.Decoder(Note).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def _first_of_conversation() -> ColumnElement[bool]:
+    earlier = outbox.alias("earlier")
+    return ~exists().where(
+        earlier.c.conversation_id == outbox.c.conversation_id, earlier.c.channel == outbox.c.channel,
+        earlier.c.seq < outbox.c.seq, earlier.c.state.in_(UNFINISHED))
+
+
+def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int, limit: int, *,
+          resend: bool) -> tuple[list[OutboxRow], list[OutboxRow]]:
+    """Takes up to ``limit`` rows of an inbox to send, each the earliest open one of its conversation.
+
+    Args:
+        resend: the channel takes an idempotency key. Then a row whose sender died is sent again
+            with the same key; otherwise it becomes ``unknown`` and is never sent again.
+
+    Returns:
+        (claimed, rows that became ``unknown``).
+    """
+    claimed: list[OutboxRow] = []
+    unknown: list[OutboxRow] = []
+    ours = select(*_COLUMNS).where(outbox.c.inbox_id == inbox_id, outbox.c.channel == channel)
+    died = (ours.where(outbox.c.state == "sending", outbox.c.lease_until <= now)
+            .order_by(outbox.c.lease_until))
+    due = (ours.where(outbox.c.state == "due", outbox.c.due_at <= now, _first_of_conversation())
+           .order_by(outbox.c.due_at, outbox.c.id))
+    for row in conn.execute(died.limit(limit).with_for_update(skip_locked=True)).all():
+        held = _read(row)
+        note = msgspec.structs.replace(held.note, maybe=True)
+        if resend:
+            _take(conn, held, "sending", now + lease_ms, note, claimed)
+        elif _end(conn, held, "unknown", "the process died while sending", note):
+            unknown.append(held._replace(note=note))
+    if len(claimed) < limit:
+        stmt = due.limit(limit - len(claimed)).with_for_update(skip_locked=True)
+        for row in conn.execute(stmt).all():
+            held = _read(row)
+            _take(conn, held, "due", now + lease_ms, held.note, claimed)
+    return claimed, unknown
+
+
+def _read(row: Any) -> OutboxRow:
+    return OutboxRow(**{**row._mapping, "note": _decode(row.note) if row.note else Note()})
+
+
+def _take(conn: Connection, row: OutboxRow, state: str, lease_until: int, note: Note,
+          claimed: list[OutboxRow]) -> None:
+    changed = conn.execute(
+        update(outbox).where(outbox.c.id == row.id, outbox.c.state == state,
+                             outbox.c.attempts == row.attempts, outbox.c.lease_until == row.lease_until)
+        .values(state="sending", lease_until=lease_until, attempts=row.attempts + 1,
+                payload=_encode(note).decode()))
+    if changed.rowcount:
+        claimed.append(row._replace(attempts=row.attempts + 1, lease_until=lease_until, note=note))
+
+
+def _mark(conn: Connection, row: OutboxRow, **values: object) -> bool:
+    return bool(conn.execute(
+        update(outbox).where(outbox.c.id == row.id, outbox.c.state == "sending",
+                             outbox.c.attempts == row.attempts, outbox.c.lease_until == row.lease_until)
+        .values(**values)).rowcount)
+
+
+def _end(conn: Connection, row: OutboxRow, state: str, error: str, note: Note) -> bool:
+    return _mark(conn, row, state=state, last_error=error[:MAX_ERROR_CHARS], payload=_encode(note).decode())
+
+
+def sent(conn: Connection, row: OutboxRow, receipt: str = "") -> bool:
+    """It arrived. False (here and below): the lease ended meanwhile, and the row is somebody else's."""
+    return _end(conn, row, "sent", "", Note(receipt=receipt[:200]))
+
+
+def failed(conn: Connection, row: OutboxRow, error: str) -> bool:
+    """It did not arrive and never will. If an earlier attempt may have arrived: ``unknown``."""
+    return _end(conn, row, "unknown" if row.note.maybe else "failed", error, row.note)
+
+
+def unknown(conn: Connection, row: OutboxRow, error: str) -> bool:
+    """It may have arrived; it is not sent again."""
+    return _end(conn, row, "unknown", error, msgspec.structs.replace(row.note, maybe=True))
+
+
+def retry(conn: Connection, row: OutboxRow, error: str, retry_at: int, *, maybe: bool) -> bool:
+    """It is tried again at ``retry_at``; ``maybe``: this attempt may have arrived all the same."""
+    note = msgspec.structs.replace(row.note, maybe=row.note.maybe or maybe)
+    return _mark(conn, row, state="due", due_at=retry_at, last_error=error[:MAX_ERROR_CHARS],
+                 payload=_encode(note).decode())
+
+
+def release(conn: Connection, row: OutboxRow, due_at: int) -> bool:
+    """Gives a row back that was claimed and not yet sent (the instance is shutting down)."""
+    return _mark(conn, row, state="due", due_at=due_at, attempts=row.attempts - 1)
+
+
+def next_due(conn: Connection, inbox_id: int, channel: str) -> int | None:
+    """When the next row of the inbox can be claimed (ms), or None."""
+    ours = (outbox.c.inbox_id == inbox_id, outbox.c.channel == channel)
+    due = conn.execute(select(func.min(outbox.c.due_at)).where(
+        outbox.c.state == "due", *ours, _first_of_conversation())).scalar()
+    lease = conn.execute(select(func.min(outbox.c.lease_until)).where(
+        outbox.c.state == "sending", *ours)).scalar()
+    return min((int(at) for at in (due, lease) if at is not None), default=None)
+
+
+def waiting(conn: Connection) -> list[tuple[int, str]]:
+    """(inbox_id, channel) of all rows that are not finished."""
+    stmt = select(outbox.c.inbox_id, outbox.c.channel).where(outbox.c.state.in_(UNFINISHED)).distinct()
+    return [(row.inbox_id, row.channel) for row in conn.execute(stmt)]
+
+
+def prune(conn: Connection, sent_before: int) -> int:
+    """Forgets rows that were sent and whose cause is older than this (ms). Others are kept."""
+    return int(conn.execute(delete(outbox).where(
+        outbox.c.state == "sent", outbox.c.created_at < sent_before)).rowcount)
+
+
+def counts(conn: Connection) -> dict[tuple[str, str], int]:
+    """How many rows there are, by channel and state."""
+    stmt = select(outbox.c.channel, outbox.c.state, func.count()).group_by(outbox.c.channel, outbox.c.state)
+    return {(channel, state): int(number) for channel, state, number in conn.execute(stmt)}
