@@ -148,7 +148,7 @@ async def test_addresses_behind_our_own_proxy() -> None:
 
 
 PAGES = (
-    ("/", "text/html"),
+    ("/sample/index.html", "text/html"),
     ("/sample/shop.js", "text/javascript"),
     ("/api/docs", "text/html"),
     ("/api/docs/docs.js", "text/javascript"),
@@ -195,6 +195,12 @@ async def test_the_console_and_the_docs_cannot_be_framed_and_text_is_packed(rig:
 )
 async def test_no_way_out_of_the_folder(rig: Rig, path: str) -> None:
     assert (await rig.http("GET", path)).code == "not_found"
+
+
+async def test_the_first_page_is_the_shop(rig: Rig) -> None:
+    for path in ("/", "/sample", "/sample/"):
+        home = await rig.http("GET", path)
+        assert (home.status, home.headers["location"]) == (302, "/sample/index.html")
 
 
 async def test_without_the_shop_the_first_page_is_the_console() -> None:

@@ -68,13 +68,3 @@ def same_origin(origin: str, host: str, public_url: str = "") -> bool:
     """True if ``origin`` is one of our own pages; "" (no browser page) is not."""
     site = normalise(origin) if origin else ""
     return bool(site) and any(site == normalise(entry) for entry in own_origins(host, public_url))
-
-
-def check_entry(entry: str) -> bool:
-    """True if ``entry`` may stand in an inbox's list of origins."""
-    entry = entry.strip()
-    if entry == "*":
-        return True
-    plain = entry.replace("://*.", "://x.", 1)
-    parts = plain.partition("://")[2]
-    return bool(normalise(plain)) and "*" not in plain and "/" not in parts.rstrip("/")

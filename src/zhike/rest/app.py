@@ -117,6 +117,7 @@ def build(
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
     now: NowMs = now_ms,
+    public_url: str = "",
     routes: list[Route] | None = None,
 ) -> Litestar:
     """The HTTP application.
@@ -127,6 +128,7 @@ def build(
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
         asyncapi: gives the WebSocket protocol's document as JSON.
         observe: told of every answered request.
+        public_url: the address people use, where the settings leave it open (port 0).
         routes: another table (tests).
 
     Raises:
@@ -142,6 +144,7 @@ def build(
         asyncapi=asyncapi,
         observe=observe,
         now=now,
+        public_url=public_url,
     )
     context.routes = all_routes(sample_shop=settings.sample.shop) if routes is None else routes
     check_table(context.routes)

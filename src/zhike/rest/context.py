@@ -60,6 +60,7 @@ class Context:
         asyncapi: Callable[[], bytes],
         observe: Observe,
         now: NowMs,
+        public_url: str = "",
     ) -> None:
         self.settings = settings
         self.store = store
@@ -70,6 +71,7 @@ class Context:
         self.asyncapi = asyncapi
         self.observe = observe
         self.now = now
+        self.public_url = public_url or settings.public_url()
         self.proxies = addresses.networks(settings.server.trusted_proxies)
         per_s = settings.api.requests_per_minute / 60
         burst = max(10, settings.api.requests_per_minute // 6)

@@ -222,6 +222,18 @@ class QueryDecoder:
         return text
 
 
+def printable(field: str, text: str) -> str:
+    """``text`` without blanks at its ends, for names and addresses that stand in one line.
+
+    Raises:
+        ZhikeError: ``invalid_field`` for control characters, line ends and the like.
+    """
+    text = text.strip()
+    if not text.isprintable():
+        raise FieldFault(field, f"`{field}` holds control characters.", f"`{field}` 含有控制字符。")
+    return text
+
+
 def path_id(text: str) -> int:
     """An id from a path; what cannot be an id names nothing.
 

@@ -116,9 +116,7 @@ async def admit(context: Context, route: Route | None, scope: Any) -> Call:
     _limit(context.callers, caller, call.now)
     if session is not None and scope["method"] not in SAFE_METHODS:
         check_csrf(session, call.headers.get(CSRF_HEADER, ""))
-        if call.origin and not origins.same_origin(
-            call.origin, call.host, context.settings.server.public_url
-        ):
+        if call.origin and not origins.same_origin(call.origin, call.host, context.public_url):
             raise ZhikeError("csrf", "The request comes from another site.")
     call.principal, call.session = principal, session
     if principal.lang in ("zh", "en") and "accept-language" not in call.headers:

@@ -14,10 +14,11 @@ from zhike.clock import to_datetime
 from zhike.domain.agent import Agent
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, empty, encoded
+from zhike.rest.decode import printable
 from zhike.rest.table import Call, Route
 from zhike.rest.views import AgentView, agent_view
 from zhike.rest.write import audited
-from zhike.store import agents
+from zhike.store import agents, audit
 
 Email = Annotated[str, Meta(min_length=3, max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
 PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
@@ -112,6 +113,14 @@ async def login(call: Call) -> Answer:
     if passwords.needs_rehash(agent.password_hash):
         stored = await access.passwords.hash(body.password)
         await call.to.store.write(agents.change, agent.id, {"password_hash": stored}, end_sessions=False)
+    await call.to.store.write(
+        audit.add,
+        call.now,
+        f"agent:{agent.id} {agent.name}",
+        "agent.signed_in",
+        f"agent:{agent.id}",
+        {"address": call.address},
+    )
     return await _signed_in(call, agent)
 
 
@@ -138,7 +147,7 @@ async def change_me(call: Call) -> Any:
     agent_id = call.principal.id
     values: dict[str, Any] = {}
     if body.name is not None:
-        values["name"] = body.name.strip()
+        values["name"] = printable("name", body.name)
     if body.lang is not None:
         values["lang"] = body.lang
     if body.password is not None:
@@ -180,7 +189,8 @@ async def post_setup(call: Call) -> Answer:
     access.throttle.begin("setup", call.address, call.now / 1000)
     digest = tokens.digest(body.token)
     await call.to.store.read(agents.check_setup_link, digest, call.now)
-    passwords.check_strength(body.password, email=body.email)
+    name, email = printable("name", body.name), printable("email", body.email)
+    passwords.check_strength(body.password, email=email)
     stored = await access.passwords.hash(body.password)
     agent = await audited(
         call,
@@ -189,8 +199,8 @@ async def post_setup(call: Call) -> Answer:
         None,
         agents.use_setup_link,
         digest,
-        body.email,
-        body.name.strip(),
+        email,
+        name,
         stored,
         body.lang,
         call.now,

@@ -11,7 +11,7 @@ from zhike.access.rights import ADMIN_ONLY, AGENT
 from zhike.domain.agent import Agent, Role
 from zhike.errors import ZhikeError
 from zhike.ids import new_token
-from zhike.rest.decode import path_id
+from zhike.rest.decode import path_id, printable
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.routes.account import Email, Lang, Password, PersonName
 from zhike.rest.table import Call, Route
@@ -82,8 +82,9 @@ async def create_agent(call: Call) -> CreatedAgent:
     """Adds an agent. Only an owner makes owners."""
     body: NewAgent = call.body
     rights.check_grant(_role(call), None, body.role)
+    name, email = printable("name", body.name), printable("email", body.email)
     password = body.password or new_token(12)
-    passwords.check_strength(password, email=body.email)
+    passwords.check_strength(password, email=email)
     stored = await call.to.access.passwords.hash(password)
     agent = await audited(
         call,
@@ -91,8 +92,8 @@ async def create_agent(call: Call) -> CreatedAgent:
         lambda made: f"agent:{made.id}",
         {"role": body.role},
         rows.create,
-        body.email,
-        body.name.strip(),
+        email,
+        name,
         body.role,
         stored,
         body.lang,
@@ -112,7 +113,7 @@ async def change_agent(call: Call) -> AgentView:
         if (value := getattr(body, name)) is not UNSET
     }
     if "name" in values:
-        values["name"] = values["name"].strip()
+        values["name"] = printable("name", values["name"])
     if body.password is not UNSET:
         passwords.check_strength(body.password, email=old.email)
         values["password_hash"] = await call.to.access.passwords.hash(body.password)

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from zhike.access import tokens
 from zhike.access.rights import ADMIN_ONLY, KeyRole
 from zhike.clock import to_datetime
-from zhike.rest.decode import path_id
+from zhike.rest.decode import path_id, printable
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import Page
@@ -71,14 +71,15 @@ async def list_api_keys(call: Call) -> Page[ApiKeyView]:
 async def create_api_key(call: Call) -> CreatedApiKey:
     """Makes a key; the secret is in this answer and nowhere else."""
     body: NewApiKey = call.body
+    name = printable("name", body.name)
     secret = tokens.new_api_key()
     key = await audited(
         call,
         "api_key.created",
         lambda made: f"api_key:{made.id}",
-        {"name": body.name, "role": body.role},
+        {"name": name, "role": body.role},
         rows.create,
-        body.name,
+        name,
         body.role,
         tokens.digest(secret),
         call.principal.id,

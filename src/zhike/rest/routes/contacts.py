@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from zhike.access.rights import AGENT
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
-from zhike.rest.decode import FieldFault, Id, path_id
+from zhike.rest.decode import FieldFault, Id, path_id, printable
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ContactView, Page, contact_view
@@ -75,7 +75,7 @@ async def read_contact(call: Call) -> ContactView:
 async def create_contact(call: Call) -> Answer:
     """Makes a known customer's contact; 200 and unchanged if the external id is known."""
     body: NewContact = call.body
-    if not body.external_id.isprintable() or body.external_id != body.external_id.strip():
+    if printable("external_id", body.external_id) != body.external_id:
         raise FieldFault(
             "external_id",
             "`external_id` holds blanks or control characters.",

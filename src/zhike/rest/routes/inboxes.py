@@ -51,7 +51,7 @@ class IdentitySecret(Struct):
 
 
 def _view(call: Call, inbox: Inbox) -> InboxView:
-    return inbox_view(inbox, call.to.settings.public_url())
+    return inbox_view(inbox, call.to.public_url)
 
 
 def _check(settings: Settings) -> None:

@@ -63,7 +63,7 @@ def _check_origin(call: Call) -> None:
     inbox = call.to.desk.inbox(call.principal.inbox_id)
     if inbox is None:
         raise ZhikeError("inbox_not_found")
-    check_origin(inbox, call.origin, origins.own_origins(call.host, call.to.settings.public_url()))
+    check_origin(inbox, call.origin, origins.own_origins(call.host, call.to.public_url))
 
 
 async def visitor_hello(call: Call) -> Welcome:
