@@ -17,6 +17,7 @@ from zhike.config.sections import all_settings
 from zhike.ops.bench import BenchError, proc, report
 from zhike.ops.bench.cli import SCENARIOS, add_parser
 from zhike.ops.bench.corpus import REPEAT_POOL, Corpus
+from zhike.ops.bench.delivery import Delivery
 from zhike.ops.bench.frames import Ack, Message, Other, decode, message_frame, text_frame
 from zhike.ops.bench.hist import Histogram
 from zhike.ops.bench.readback import compare
@@ -117,6 +118,23 @@ def test_judging_one_conversation() -> None:
     assert compare("s", [1], [Row(1, "s.1"), Row(3, "", 1)])["reordered"] == 1
     assert compare("s", [1], [Row(1, "s.1")])["unanswered"] == 1
     assert compare("s", [1], [Row(1, "other.1"), Row(2, "s.1")])["lost"] == 1
+
+
+def test_what_a_client_may_expect_of_delivery() -> None:
+    live = Delivery()
+    assert [live.on_ack(1, False), live.on_message(2), live.on_ack(3, False), live.on_ack(4, False),
+            live.on_message(5), live.known_up_to()] == ["", "", "", "", "", 5]
+    assert live.on_message(5) == "again"
+    assert live.on_message(3) == "again"
+    assert live.on_message(8) == "gap"
+    assert live.on_ack(7, False) == ""
+    assert live.on_ack(6, False) == "order"
+    assert live.on_ack(6, True) == ""
+    paged = Delivery()  # resumes after 0; acks of what is sent meanwhile overtake the page
+    assert [paged.on_ack(3, False), paged.on_ack(4, False), paged.known_up_to()] == ["", "", 0]
+    assert [paged.on_message(1), paged.on_message(2), paged.known_up_to()] == ["", "", 4]
+    assert [paged.on_message(3), paged.on_message(4), paged.on_message(5), paged.known_up_to()] \
+        == ["", "", "", 5]
 
 
 # ---- command line, files, limits -------------------------------------------------------------------

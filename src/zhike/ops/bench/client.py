@@ -323,7 +323,7 @@ class Client:
             for s in self.sessions:
                 file.write(json.dumps({
                     "stream": s.stream.decode(), "conversation": s.conversation, "seqs": s.seqs.tolist(),
-                    "last_seq": s.last_seq, "unanswered": list(s.waiting)}) + "\n")
+                    "last_seq": s.delivery.known_up_to(), "unanswered": list(s.waiting)}) + "\n")
         self.emit("ledger", totals=self.totals.to_wire())
 
     def do_readback(self, limit: int, timeout_s: float) -> None:

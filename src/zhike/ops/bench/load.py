@@ -62,11 +62,11 @@ class Totals:
         self.inflight = 0
         """Questions asked and not yet answered."""
         self.doubled = 0
-        """A question answered twice, or a message delivered twice."""
+        """A second answer to a question."""
         self.reordered = 0
-        """A message that came below the last seq, or an ack whose seq is not above the one before."""
+        """A message that came again or too late, or a new message acknowledged below the one before."""
         self.gaps = 0
-        """A live message more than one above the last seq."""
+        """A message delivered before the one below it."""
         self.wrong_acks = 0
         """A second ack that names another seq than the first."""
         self.bad_frames = 0

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from zhike.ops.bench import frames
+from zhike.ops.bench.delivery import Delivery
 from zhike.ops.bench.load import Entry, Question
 from zhike.ops.bench.poller import IN, OUT
 
@@ -31,8 +32,8 @@ _BIND_LATE = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
 class Session:
     """One visitor. ``seqs[n-1]`` is the seq that message n was acknowledged with, 0 before."""
 
-    __slots__ = ("blocked", "client", "conversation", "fd", "index", "last_ack", "last_seq", "mask", "n",
-                 "orphans", "out", "partial", "pending", "readback", "resume_to", "seqs", "sock", "source",
+    __slots__ = ("blocked", "client", "conversation", "delivery", "fd", "index", "mask", "n", "orphans",
+                 "out", "partial", "pending", "readback", "resume_to", "seqs", "sock", "source",
                  "state", "stream", "token", "waiting")
 
     def __init__(self, client: Client, index: int, stream: str, source: str) -> None:
@@ -49,8 +50,7 @@ class Session:
         self.out = b""
         self.token = ""
         self.conversation = 0
-        self.last_seq = 0
-        self.last_ack = 0
+        self.delivery = Delivery()
         self.n = 0
         self.seqs = array("q")
         self.waiting: dict[int, Entry] = {}
@@ -219,7 +219,7 @@ class Session:
             self._ready()
         else:
             self.state = JOINING
-            after = 0 if self.readback is not None else self.last_seq
+            after = 0 if self.readback is not None else self.delivery.known_up_to()
             self.write(frames.hello_frame(self.client.inbox, self.token, self.conversation, after))
         return head_end + 4
 
@@ -277,7 +277,7 @@ class Session:
         if isinstance(frame, frames.Ack):
             self._on_ack(frame, now, replies)
         elif isinstance(frame, frames.Message):
-            self._see(frame.conversation, frame.seq)
+            self._delivered(frame.conversation, frame.seq, False, "message")
             for seq in frame.answers:
                 self._on_answer(seq, now, frame.source, replies)
         elif isinstance(frame, frames.Messages):
@@ -296,26 +296,30 @@ class Session:
                 self.client.on_readback(self)
         elif conversation is not None and conversation.id != self.conversation and conversation.last_seq:
             # Cut before the first ack: the conversation was not known when the hello was sent.
-            self.conversation, self.last_seq, self.last_ack = conversation.id, 0, 0
+            self.conversation, self.delivery = conversation.id, Delivery()
             self.state, self.resume_to = RESUMING, conversation.last_seq
             self.write(frames.resume_frame(conversation.id, 0))
-        elif conversation is not None and conversation.last_seq > self.last_seq:
+        elif conversation is not None and conversation.last_seq > self.delivery.known_up_to():
             self.state, self.resume_to = RESUMING, conversation.last_seq
         else:
             self._ready()
 
-    def _see(self, conversation: int, seq: int) -> None:
-        """Every message of a conversation is delivered once, in order, without a gap."""
+    def _odd(self, what: str) -> None:
+        """Tell what was not as promised, with enough around it to find the cause."""
+        self.client.note(f"{self.stream.decode()} in conversation {self.conversation}: {what}; "
+                         f"said {self.n}, acks {self.seqs[-4:].tolist()}, waiting {list(self.waiting)[:6]}")
+
+    def _delivered(self, conversation: int, seq: int, own: bool, what: str) -> None:
         if conversation != self.conversation:
-            self.conversation, self.last_seq, self.last_ack = conversation, 0, 0
-        last = self.last_seq
-        if seq == last + 1:
-            self.last_seq = seq
-        elif seq > last:
+            self.conversation, self.delivery = conversation, Delivery()
+        odd = self.delivery.on_message(seq)
+        if not odd or (odd == "again" and own and seq in self.seqs):
+            return  # the second: a page brings an own message that was acknowledged while it was read
+        if odd == "gap":
             self.client.totals.gaps += 1
-            self.last_seq = seq
         else:
             self.client.totals.reordered += 1
+        self._odd(f"{what} {seq}: {odd}")
 
     def _on_ack(self, ack: frames.Ack, now: float, replies: list[bytes]) -> None:
         n = int(ack.client_msg_id.rpartition(".")[2])
@@ -327,14 +331,15 @@ class Session:
         if before:
             if before != ack.seq:
                 totals.wrong_acks += 1
+                self._odd(f"second ack of {n}: {ack.seq}, first {before}")
             return
         seqs[n - 1] = ack.seq
         totals.acked += 1
-        if not ack.duplicate:
-            self._see(ack.conversation, ack.seq)
-        if ack.seq <= self.last_ack:
+        if ack.conversation != self.conversation:
+            self.conversation, self.delivery = ack.conversation, Delivery()
+        if self.delivery.on_ack(ack.seq, ack.duplicate):
             totals.reordered += 1
-        self.last_ack = ack.seq
+            self._odd(f"ack of {n}: {ack.seq} is not above the one before")
         entry = self.waiting.get(n)
         if entry is None:
             return
@@ -350,6 +355,7 @@ class Session:
             self._answered(n, now, source, replies)
         elif seq in self.seqs:
             self.client.totals.doubled += 1
+            self._odd(f"a second answer to {seq}")
         else:
             self.orphans.add(seq)
 
@@ -369,10 +375,10 @@ class Session:
                 self.client.on_readback(self)
             return
         for item in page.items:
-            self._see(page.conversation, item.seq)
+            self._delivered(page.conversation, item.seq, item.direction == "incoming", "page")
             for seq in item.answers:
                 self._on_answer(seq, now, item.source, replies)
-        if self.state == RESUMING and self.last_seq >= self.resume_to:
+        if self.state == RESUMING and self.delivery.known_up_to() >= self.resume_to:
             self._ready()
 
     def _on_refused(self, frame: frames.ErrorFrame) -> None:

@@ -64,13 +64,15 @@ def judge(bench: Bench, target: Target, totals: list[dict[str, Any]], back: Mapp
         "lost_not_stored": found["lost"], "lost_not_answered": max(never, found["unanswered"]),
         "doubled": max(found["doubled"], total("doubled")),
         "reordered": max(found["reordered"], total("reordered") + total("gaps") + total("wrong_acks")),
+        "reordered_in_store": found["reordered"], "reordered_seen": total("reordered"),
+        "gaps_seen": total("gaps"), "second_acks_that_differ": total("wrong_acks"),
         "unacknowledged": unacked, "refused": sum(counted(totals, "refused").values()),
         "bad_frames": total("bad_frames"), "resent": total("resent"), "reconnects": total("reconnects")})
     for code, count in sorted(counted(totals, "refused").items()):
         result[f"refused_{code}"] = count
     closes = counted(totals, "closes")
-    for why in ("readback", "cut"):
-        closes.pop(why, None)
+    for why in ("readback", "cut", "done", "fin", "rst", "bye"):
+        closes.pop(why, None)  # these were ours
     result["closed_by_server"] = sum(closes.values())
     for name in ("lost", "doubled", "reordered", "bad_frames"):
         if result[name]:
