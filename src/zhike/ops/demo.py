@@ -105,7 +105,7 @@ def _agents(conn: Connection, now: int) -> dict[str, int]:
     rows = conn.execute(select(c.email, c.id).where(c.email.in_([agent.email for agent in people])))
     stored = {row.email: row.id for row in rows}
     missing = [agent for agent in people if agent.email not in stored]
-    ids = next_ids(conn, "agent", len(missing)) if missing else range(0)
+    ids = next_ids(conn, "agents", len(missing)) if missing else range(0)
     for agent_id, agent in zip(ids, missing, strict=True):
         stored[agent.email] = agent_id
         conn.execute(insert(tables.agents).values(
