@@ -84,6 +84,11 @@ def rss_bytes(pid: int) -> int:
     return total
 
 
+def open_files(pid: int) -> int:
+    """Open files and sockets of ``pid`` itself; 0 where that cannot be seen."""
+    return len(_listed(_PROC / str(pid) / "fd"))
+
+
 def raise_file_limit(wanted: int = 200_000) -> int:
     """Raise this process's limit of open files (children inherit it); returns the limit reached."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -12,13 +12,15 @@ from time import monotonic, sleep
 
 from zhike.ops.bench import BenchError
 from zhike.ops.bench.pool import Pool
-from zhike.ops.bench.proc import cpu_s, rss_bytes
+from zhike.ops.bench.proc import cpu_s, open_files, rss_bytes
 from zhike.ops.bench.run import Bench, Target, target
 from zhike.ops.bench.server import metric
 
 GAUGE = "zhike_connections"
 GIVE_UP_S = 60.0
 _WARM_SESSIONS = 50
+_FILES_ALLOWED = 20
+"""Files that a server may open meanwhile for itself (database connections of its threads)."""
 
 
 
@@ -33,6 +35,7 @@ def run(bench: Bench) -> None:
                          origin=where.origin, inbox=where.inbox, tag="warm")
         gauge_before = _wait_gauge(bench, where, 0, "the warm-up to end")[0]
         rss_before = rss_bytes(where.pid) if where.pid else 0
+        files_before = open_files(where.pid) if where.pid else 0
         with Pool(args.workers + 1) as pool:
             shares = [(args.sessions - dead) // args.workers + (k < (args.sessions - dead) % args.workers)
                       for k in range(args.workers)] + [dead]
@@ -47,6 +50,11 @@ def run(bench: Bench) -> None:
             _hold(bench, where, pool, joined, rss_before)
             _let_die(bench, where, pool, dead, gauge_before + joined)
             totals = pool.ask_all("ledger", 60.0, path=os.devnull)
+            if files_before:
+                kept = open_files(where.pid) - files_before - (joined - 3 * dead)
+                result["files_leaked"] = kept
+                if kept > _FILES_ALLOWED:
+                    bench.failed.append(f"{kept} sockets of dead connections are still open in the server")
             result["pings"] = sum(row["totals"]["pings"] for row in totals if row)
 
 
