@@ -1,0 +1,237 @@
+"""``/metrics``: plain counters of the parts, written as Prometheus text (format 0.0.4).
+
+The parts count in plain attributes and know nothing of metrics; this file reads them when somebody
+asks. (prometheus-client would cost 0.14 s of imports at every start for what are a few lines here;
+the tests read the output with its parser.)
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zhike.ops.meters import Histogram
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Labels = tuple[tuple[str, str], ...]
+Sample = tuple[str, Labels, float]
+"""(suffix of the name, labels, value)."""
+
+_STARTED_S = time.time()
+
+
+class Family:
+    """One metric: its name, kind (counter | gauge | histogram), help, samples."""
+
+    __slots__ = ("help", "kind", "name", "samples")
+
+    def __init__(self, name: str, kind: str, help_text: str, samples: Iterable[Sample]) -> None:
+        self.name = name
+        self.kind = kind
+        self.help = help_text
+        self.samples = samples
+
+
+def render(gateway: Any, core: Any, probe: Any, version: str) -> bytes:
+    """The whole text. A part that does not exist yet (the desk is starting) is left out.
+
+    Args:
+        gateway: :class:`zhike.gateway.gateway.Gateway`.
+        core: the app's core: ``line``, ``registry``, ``engine`` and, if there, ``meters`` (see
+            :mod:`zhike.ops.meters`), ``runner`` and ``dispatcher``.
+        probe: ``requests`` (route, method, status) → count, ``request_s_total``.
+    """
+    return write(families(gateway, core, probe, version))
+
+
+def write(parts: Iterable[Family]) -> bytes:
+    """Families as text."""
+    out: list[str] = []
+    for family in parts:
+        lines = [f"{family.name}{suffix}{_labels(labels)} {_number(value)}"
+                 for suffix, labels, value in family.samples]
+        if lines:
+            out.append(f"# HELP {family.name} {_escape_help(family.help)}")
+            out.append(f"# TYPE {family.name} {family.kind}")
+            out += lines
+    return ("\n".join(out) + "\n").encode()
+
+
+def _labels(labels: Labels) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in labels) + "}"
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n").replace('"', '\\"')
+
+
+def _escape_help(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    if value != value or value in (float("inf"), float("-inf")):
+        return {float("inf"): "+Inf", float("-inf"): "-Inf"}.get(value, "NaN")
+    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(float(value))
+
+
+# ---- what there is to see --------------------------------------------------------------------
+
+def families(gateway: Any, core: Any, probe: Any, version: str) -> Iterator[Family]:
+    """Everything, part by part."""
+    yield from _process(version, core)
+    yield from _gateway(gateway)
+    line = getattr(core, "line", None)
+    if line is not None:
+        yield from _line(line)
+    yield from _http(probe)
+    yield from _later(core)
+    meters = getattr(core, "meters", None)
+    if meters is not None:
+        yield from _latencies(meters)
+
+
+def _one(value: float) -> list[Sample]:
+    return [("", (), value)]
+
+
+def _by(label: str, values: Mapping[Any, float]) -> list[Sample]:
+    return [("", ((label, key),), value) for key, value in sorted((str(k), v) for k, v in values.items())]
+
+
+def _by_two(labels: tuple[str, str], values: Mapping[tuple[str, str], float]) -> list[Sample]:
+    return [("", ((labels[0], a), (labels[1], b)), value) for (a, b), value in sorted(values.items())]
+
+
+def _process(version: str, core: Any) -> Iterator[Family]:
+    store = getattr(core, "store", None)
+    database = store.url.get_backend_name() if store is not None else ""
+    python = ".".join(map(str, sys.version_info[:3]))
+    yield Family("zhike_build_info", "gauge", "Version of zhike, Python and kind of database; always 1.", [
+        ("", (("version", version), ("python", python), ("database", database)), 1)])
+    yield Family("process_resident_memory_bytes", "gauge", "Resident memory of this process.",
+                 _one(resident_bytes()))
+    times = os.times()
+    yield Family("process_cpu_seconds_total", "counter", "CPU time of this process, user and system.",
+                 _one(times.user + times.system))
+    yield Family("process_start_time_seconds", "gauge", "When this process started, Unix time.",
+                 _one(_STARTED_S))
+    descriptors = open_descriptors()
+    yield Family("process_open_fds", "gauge", "Open file descriptors, sockets among them.",
+                 _one(descriptors) if descriptors else [])
+
+
+def _gateway(gateway: Any) -> Iterator[Family]:
+    c = gateway.counters
+    yield Family("zhike_connections", "gauge", "Open WebSocket connections.", _one(c.ws_open))
+    yield Family("zhike_sessions", "gauge", "Connections that were welcomed and not yet closed.",
+                 _one(c.joined))
+    yield Family("zhike_http_connections", "gauge", "Open connections that speak HTTP.", _one(c.http_open))
+    yield Family("zhike_connections_total", "counter", "WebSocket connections since the start.",
+                 _one(c.ws_total))
+    yield Family("zhike_sessions_total", "counter", "Welcomed connections since the start.",
+                 _one(c.joined_total))
+    yield Family("zhike_sessions_resumed_total", "counter", "Of these, how many resumed.",
+                 _one(c.resumed_total))
+    yield Family("zhike_frames_in_total", "counter", "Frames received.", _one(c.messages_in))
+    yield Family("zhike_frames_out_total", "counter", "Frames sent.", _one(c.messages_out))
+    yield Family("zhike_refused_total", "counter", "Connections and frames the gateway refused.",
+                 _by("reason", c.refused))
+    yield Family("zhike_closed_total", "counter", "Connections this side closed, by close code.",
+                 _by("code", c.closed))
+    yield Family("zhike_closed_by_peer_total", "counter", "Connections the other side closed.",
+                 _one(c.closed_by_peer))
+
+
+def _line(line: Any) -> Iterator[Family]:
+    receive, queue = line.receive, line.queue
+    yield Family("zhike_messages_total", "counter", "Messages by pipeline stage and what became of them.",
+                 _by_two(("stage", "outcome"),
+                                  {**line.counts, ("receive", "overloaded"): receive.refused_count}))
+    yield Family("zhike_queue_depth", "gauge", "What waits, by queue.", _by("queue", {
+        "receive": len(receive.waiting), "turns": len(queue.turns), "replies": len(queue.replies),
+        "changes": len(queue.changes), "out_of_order": queue.held_count, "commit": line.in_commit_count}))
+    yield Family("zhike_queue_limit", "gauge", "Bound of a queue; beyond it senders hear `overloaded`.",
+                 _by("queue", {"receive": receive.max_messages}))
+    yield Family("zhike_receive_bytes", "gauge", "Bytes of messages waiting to be worked on.",
+                 _one(receive.waiting_bytes))
+    yield Family("zhike_batches_total", "counter", "Batches committed.", _one(line.batches_count))
+
+
+def _http(probe: Any) -> Iterator[Family]:
+    yield Family("zhike_http_requests_total", "counter", "HTTP requests answered.", [
+        ("", (("route", route or "none"), ("method", method), ("status", str(status))), count)
+        for (route, method, status), count in sorted(probe.requests.items())])
+    yield Family("zhike_http_request_seconds_total", "counter", "Time spent on them.",
+                 _one(probe.request_s_total))
+
+
+def _later(core: Any) -> Iterator[Family]:
+    """Durable jobs and what leaves through channels."""
+    runner = getattr(core, "runner", None)
+    if runner is not None:
+        yield Family("zhike_jobs_total", "counter", "Durable jobs by kind and outcome.",
+                     _by_two(("kind", "outcome"), runner.counts))
+        yield Family("zhike_jobs_running", "gauge", "Durable jobs in hand.", _one(runner.running_count))
+    dispatcher = getattr(core, "dispatcher", None)
+    if dispatcher is not None:
+        yield Family("zhike_outbox_total", "counter", "Messages through channels by channel and outcome.",
+                     _by_two(("channel", "outcome"), dispatcher.counts))
+        yield Family("zhike_outbox_sending", "gauge", "Messages under way through channels.",
+                     _one(dispatcher.running_count))
+    registry = getattr(core, "registry", None)
+    if registry is not None:
+        yield Family("zhike_inboxes", "gauge", "Inboxes.", _one(len(registry.inboxes)))
+
+
+def _latencies(meters: Any) -> Iterator[Family]:
+    yield Family("zhike_commit_seconds", "histogram", "From handing a batch to the store to its commit.",
+                 buckets(meters.commit_s))
+    yield Family("zhike_batch_entries", "histogram", "What one commit holds: messages, answers, changes.",
+                 buckets(meters.batch_entries))
+    yield Family("zhike_answer_seconds", "histogram",
+                 "From a visitor's question being taken to the bot's answer to it being stored.",
+                 buckets(meters.answer_s))
+    yield Family("zhike_http_request_seconds", "histogram", "Time to answer an HTTP request.",
+                 buckets(meters.http_s) if meters.http_s.count else [])
+
+
+def buckets(histogram: Histogram) -> list[Sample]:
+    """A histogram as Prometheus wants it: cumulative."""
+    samples: list[Sample] = []
+    total = 0
+    for edge, count in zip(histogram.edges, histogram.counts, strict=False):
+        total += count
+        samples.append(("_bucket", (("le", _number(edge)),), total))
+    samples.append(("_bucket", (("le", "+Inf"),), histogram.count))
+    samples.append(("_sum", (), histogram.sum))
+    samples.append(("_count", (), histogram.count))
+    return samples
+
+
+# ---- the process -----------------------------------------------------------------------------
+
+def resident_bytes() -> int:
+    """Resident memory now (Linux); elsewhere the highest so far."""
+    try:
+        pages = int(Path("/proc/self/statm").read_bytes().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError, ValueError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
+
+
+def open_descriptors() -> int:
+    """How many descriptors are open; 0 where it cannot be told."""
+    try:
+        return len(os.listdir("/proc/self/fd")) - 1
+    except OSError:
+        return 0
