@@ -83,10 +83,20 @@ def test_a_client_that_leaves_frees_its_place() -> None:
         started_s = loop.time()
         await visitor("GET", "/api/v1/visitor/messages?wait_s=25", gone=gone)
         assert loop.time() - started_s == pytest.approx(3)
-        assert rig.app.context.rooms["poll"].used == 0  # type: ignore[attr-defined]
+        assert rig.app.context.rooms["poll"].used == 0
         await rig.stop()
 
     run_virtual(main)
+
+
+async def test_waiting_polls_end_when_the_process_stops(rig: Rig) -> None:
+    visitor, _ = await rig.visitor()
+    waiting = asyncio.create_task(visitor("GET", "/api/v1/visitor/messages?wait_s=25"))
+    await rig.hub.polled.wait()
+    rig.app.end_polls()
+    assert (await waiting).json["items"] == []
+    assert (await visitor("GET", "/api/v1/visitor/messages?wait_s=25")).json["items"] == []
+    assert rig.app.context.waiting == set()
 
 
 async def test_a_new_conversation_is_read_from_its_first_message(rig: Rig) -> None:

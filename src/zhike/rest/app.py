@@ -51,6 +51,10 @@ class RestApp(Litestar):
             return
         await edge.serve(super().__call__, scope, receive, send, self.context.observe, self.allowed)
 
+    def end_polls(self) -> None:
+        """Answers every waiting long poll now; call it when the process begins to drain."""
+        self.context.end_polls()
+
     def allowed(self, path: str) -> str:
         """The methods of a path, as the Allow header names them; "" if there is no such path."""
         found = []
@@ -119,7 +123,7 @@ def build(
     now: NowMs = now_ms,
     public_url: str = "",
     routes: list[Route] | None = None,
-) -> Litestar:
+) -> RestApp:
     """The HTTP application.
 
     Args:

@@ -13,6 +13,7 @@ from zhike.config import Settings
 from zhike.errors import ZhikeError
 from zhike.rest.files import Files
 from zhike.rest.ports import Desk, Hub, Observe, Probe, Store
+from zhike.rest.source import Bell
 
 if TYPE_CHECKING:
     from zhike.rest.table import Route
@@ -79,7 +80,16 @@ class Context:
         self.callers_by_address = Buckets(per_s * ADDRESS_FACTOR, burst * ADDRESS_FACTOR)
         self.visitor_messages = Buckets(settings.gateway.messages_per_s, settings.gateway.burst)
         self.rooms = {"call": Room(settings.api.concurrency), "poll": Room(settings.api.long_polls)}
+        self.waiting: set[Bell] = set()
+        """The long polls that wait now."""
+        self.draining = False
         self.files = Files()
         self.routes: list[Route] = []
         """The table, for the documents made from it."""
         self.openapi = b""
+
+    def end_polls(self) -> None:
+        """Answers every waiting long poll now, and later ones at once: the process is about to stop."""
+        self.draining = True
+        for bell in self.waiting:
+            bell.ring()

@@ -130,6 +130,11 @@ def refuse(error: Exception) -> ZhikeError:
             code = "bad_request"
         if code is not None:
             return ZhikeError(code)
+    from sqlalchemy.exc import IntegrityError
+
+    if isinstance(error, IntegrityError):  # a row came or went between our look and our write
+        log.info("a write met another one", exc_info=error)
+        return ZhikeError("conflict")
     log.error("request failed", exc_info=error)
     internal = ZhikeError("internal", retry_after_s=5.0)
     internal.__cause__ = error

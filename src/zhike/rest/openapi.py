@@ -52,7 +52,7 @@ def error_codes(route: Route) -> list[str]:
     elif route.right.who != "public":
         codes |= {"unauthenticated", "bad_identity", "session_revoked", "forbidden"}
         if route.method != "GET":
-            codes.add("csrf")
+            codes |= {"csrf", "conflict"}
     if "{id}" in route.path or "{number}" in route.path:
         codes.add("not_found")
     if route.query is not None or route.body is not None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from zhike.bus.base import Event, Stored
 from zhike.domain.wire import SendMessage
 from zhike.errors import ZhikeError
 from zhike.rest.ports import Desk
+
+if TYPE_CHECKING:
+    from zhike.rest.context import Context
+
+T = TypeVar("T")
 
 STORE_TIMEOUT_S = 15.0
 """Longer than any commit takes in health. The client may send again: the id makes that harmless."""
@@ -93,6 +99,10 @@ class Bell:
         if event.seq:  # typing and read marks are not worth a look into the store
             self._rung.set()
 
+    def ring(self) -> None:
+        """Ends the wait."""
+        self._rung.set()
+
     def reset(self) -> None:
         """Before reading the store: what comes later rings again."""
         self._rung.clear()
@@ -112,3 +122,25 @@ class Bell:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+async def wait_for(
+    context: Context,
+    bell: Bell,
+    wait_s: float,
+    gone: Any,
+    read: Callable[[], Awaitable[T]],
+    found: Callable[[T], Any],
+) -> T:
+    """Reads until ``found`` says that there is something, the time is over, the client has left, or the
+    process stops. ``bell`` must be subscribed already: what is stored between two reads rings it."""
+    until_s = asyncio.get_running_loop().time() + wait_s
+    context.waiting.add(bell)
+    try:
+        while True:
+            bell.reset()
+            result = await read()
+            if found(result) or not wait_s or context.draining or not await bell.wait(until_s, gone):
+                return result
+    finally:
+        context.waiting.discard(bell)

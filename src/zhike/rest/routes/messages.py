@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -18,7 +17,7 @@ from zhike.rest.answer import Answer, encoded
 from zhike.rest.decode import MAX_ID, FieldFault, path_id
 from zhike.rest.paging import Limit
 from zhike.rest.routes.conversations import find
-from zhike.rest.source import Bell, HttpSource
+from zhike.rest.source import Bell, HttpSource, wait_for
 from zhike.rest.table import Call, Route
 from zhike.store import contacts
 from zhike.store import messages as rows
@@ -87,19 +86,17 @@ async def list_messages(call: Call) -> MessagePage:
 
 
 async def _wait_after(call: Call, conversation_id: int, after: int, query: MessageQuery) -> list[Message]:
-    if not query.wait_s:
+    async def read() -> list[Message]:
         return await call.to.store.read(rows.after, conversation_id, after, query.limit + 1)
-    until_s = asyncio.get_running_loop().time() + query.wait_s
+
+    if not query.wait_s:
+        return await read()
     bell = Bell()
     call.to.rooms["poll"].enter()
     call.to.rooms["call"].leave()  # who waits must not hold a place of those who work
     call.to.hub.watch(conversation_id, bell)
     try:
-        while True:
-            bell.reset()
-            found = await call.to.store.read(rows.after, conversation_id, after, query.limit + 1)
-            if found or not await bell.wait(until_s, call.gone):
-                return found
+        return await wait_for(call.to, bell, query.wait_s, call.gone, read, bool)
     finally:
         call.to.hub.unwatch(conversation_id, bell)
         call.to.rooms["call"].used += 1

@@ -5,8 +5,6 @@ The frames are those of the WebSocket protocol (``domain/wire.py``); resume work
 
 from __future__ import annotations
 
-import asyncio
-
 from msgspec import Struct
 from sqlalchemy import Connection
 
@@ -23,7 +21,7 @@ from zhike.rest.answer import Answer
 from zhike.rest.decode import MAX_ID, FieldFault, Id
 from zhike.rest.paging import Limit
 from zhike.rest.routes.messages import SEND_ERRORS, Seq, WaitS, acked
-from zhike.rest.source import Bell, HttpSource
+from zhike.rest.source import Bell, HttpSource, wait_for
 from zhike.rest.table import Call, Route
 from zhike.store import agents, conversations, messages
 
@@ -129,17 +127,18 @@ async def visitor_poll(call: Call) -> VisitorMessages:
     query: PollQuery = call.query
     _check_origin(call)
     who = call.principal
+
+    async def read() -> tuple[Conversation | None, str, list[Message]]:
+        return await call.to.store.read(
+            _read, who.inbox_id, who.sender, query.conversation, query.after, query.limit + 1
+        )
+
     bell = Bell()
     call.to.hub.subscribe_visitor(who.inbox_id, who.sender, bell)
     try:
-        until_s = asyncio.get_running_loop().time() + query.wait_s
-        while True:
-            bell.reset()
-            current, agent_name, found = await call.to.store.read(
-                _read, who.inbox_id, who.sender, query.conversation, query.after, query.limit + 1
-            )
-            if found or not query.wait_s or not await bell.wait(until_s, call.gone):
-                break
+        current, agent_name, found = await wait_for(
+            call.to, bell, query.wait_s, call.gone, read, lambda result: result[2]
+        )
     finally:
         call.to.hub.unsubscribe_visitor(who.inbox_id, who.sender, bell)
     if current is None:
