@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -264,5 +265,64 @@ def test_a_thousand_sessions_leave_nothing_behind() -> None:
         assert len(gateway.wheel) == 1, "only the host's own date"
         assert len(asyncio.all_tasks()) <= 3, "this test, the lifespan"
         assert gateway.admission.sockets.open == gateway.admission.websockets.open == 0
+
+    serve(main)
+
+
+async def read_frames(reader: asyncio.StreamReader) -> list[tuple[int, bytes]]:
+    """All frames until the stream ends."""
+    data = await reader.read()
+    got = []
+    while data:
+        size, start = data[1], 2
+        if size == 126:
+            size, start = int.from_bytes(data[2:4], "big"), 4
+        assert len(data) >= start + size, "the stream ends inside a frame"
+        got.append((data[0] & 15, data[start:start + size]))
+        data = data[start + size:]
+    return got
+
+
+def test_a_slow_reader_on_a_real_socket() -> None:
+    async def main(rig: Rig) -> None:
+        hello = masked(0x81, b'{"type":"hello","inbox":"shop","token":"t"}')
+        reader, writer = await rig.raw(UPGRADE + b"\r\n" + hello)
+        await reader.readuntil(b"}")  # the whole welcome
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        sent = 0
+        while not rig.gateway.counters.refused["slow_reader"]:
+            rig.gateway.hub.handle(rig.desk.store(1, "t", "x" * 4000, outgoing=True))
+            sent += 1
+            assert sent < 20_000
+            if sent % 50 == 0:
+                await asyncio.sleep(0)
+        assert rig.gateway.counters.closed[4004] == 1
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        *messages, last = await read_frames(reader)
+        assert last == (8, (4004).to_bytes(2, "big") + b"slow_reader")
+        assert [json.loads(payload)["seq"] for _, payload in messages] == list(range(1, len(messages) + 1))
+        assert len(messages) < sent
+        writer.close()
+
+    serve(main)
+
+
+def test_a_long_resume_over_a_real_socket_waits_for_its_reader() -> None:
+    async def main(rig: Rig) -> None:
+        for number in range(3000):
+            rig.desk.store(1, "t", f"{number} " + "长" * 900, outgoing=True)
+        hello = masked(0x81, b'{"type":"hello","inbox":"shop","token":"t","after":0}')
+        reader, writer = await rig.raw(UPGRADE + b"\r\n" + hello)
+        await reader.readuntil(b'"welcome"')
+        await asyncio.sleep(0.2)  # this reader stops at 128 KiB by itself
+        reads = rig.desk.reads
+        assert 10 < reads < 150, "the store is not read ahead of the peer"
+        data = b""
+        while b'"seq":3000,' not in data[-8000:]:
+            data += await reader.read(1 << 16)
+        assert rig.desk.reads > 150
+        assert re.findall(rb'"seq":(\d+)', data) == [b"%d" % seq for seq in range(1, 3001)]
+        assert rig.gateway.counters.refused["slow_reader"] == 0
+        writer.close()
 
     serve(main)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from zhike.gateway.limits import Limits
 from zhike.gateway.wheel import Wheel
 from zhike.gateway.writer import Writer
 from zhike.testing.loop import VirtualLoop, run_virtual
-from zhike.testing.wsrig import Client, FakeDesk, turns
+from zhike.testing.wsrig import Client, FakeDesk, masked, turns
 
 
 class Item:
@@ -255,5 +257,58 @@ def test_the_writer_forgets_a_connection_that_is_gone() -> None:
         assert client.frames() == []
         assert isinstance(gateway.writer, Writer)
         assert client.conn.out is None
+
+    run_virtual(main)
+
+
+def test_memory_taken_for_a_large_message_is_given_back() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, _ = rig(loop)
+        client = await joined(gateway, token="t")
+
+        def room() -> int:
+            return len(client.conn._parser.get_buffer(-1))
+
+        small = room()
+        large = b'{"type":"message","client_msg_id":"a.1","text":"%s"}' % (b"x" * 60_000)
+        data = masked(0x81, large) + masked(0x81, b'{"type":"ping"}')[:3]
+        for start in range(0, len(data), 5000):
+            client.conn.data_received(data[start:start + 5000])
+        assert room() > 30_000
+        await asyncio.sleep(6)
+        assert room() > 30_000, "not in the middle of a frame"
+        client.conn.data_received(masked(0x81, b'{"type":"ping"}')[3:])
+        await asyncio.sleep(6)
+        assert room() == small
+        client.say({"type": "message", "client_msg_id": "a.2", "text": "y"})
+        assert [frame["type"] for frame in client.frames()] == ["ack", "message", "pong", "ack", "message"]
+
+    run_virtual(main)
+
+
+def test_closed_sessions_are_freed_without_a_garbage_collection() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, desk = rig(loop)
+        gc.collect()
+        gc.disable()
+        try:
+            alive = []
+            for number in range(20):
+                client = await joined(gateway, token=f"t{number % 3}")
+                client.say({"type": "message", "client_msg_id": f"a.{number}", "text": "x"})
+                (session,) = gateway.sessions
+                alive += [weakref.ref(client.conn), weakref.ref(client.conn._parser.transport)]
+                del session
+                if number % 2:
+                    client.conn.data_received(masked(0x88, b""))
+                client.transport.abort()
+                await turns()
+                client.transport.protocol = None
+                del client
+            await asyncio.sleep(1)
+            assert desk.messages
+            assert [each() for each in alive] == [None] * 40
+        finally:
+            gc.enable()
 
     run_virtual(main)

@@ -53,6 +53,9 @@ _TEXT: Final = _picows.WSMsgType.TEXT
 
 _READ_BUFFER_BYTES: Final = 2048
 """The smallest that picows takes; it grows with the frames a peer sends and never shrinks."""
+_LARGE_BUFFER_BYTES: Final = 8 * 1024
+"""A parser whose buffer has grown beyond this is replaced between two frames, at the next heartbeat:
+one large message must not cost every connection 128 KiB for the rest of its life."""
 
 _UPGRADE: Final = (b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n")
@@ -376,6 +379,9 @@ class Connection(_picows.WSListener, asyncio.Protocol):  # type: ignore[misc]
             self._handler.on_deadline()
             if self.closing:
                 return 0
+        if self._arriving is None and self._parser is not None and len(
+                self._parser.get_buffer(-1)) > _LARGE_BUFFER_BYTES:
+            self._parser, self._stand_in = _make_parser(self, self.endpoint.max_bytes)
         beat = self.endpoint.beat
         silent = now - self.heard
         if silent >= beat.gone_ticks:
