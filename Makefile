@@ -37,7 +37,7 @@ lint: setup-dev
 	$(VENV)/bin/lint-imports --no-cache
 
 web-test: setup-dev node_modules/.all
-	$(NPM) run --silent check
+	$(NPM) run --silent check --workspaces
 	$(NPM) run --silent test
 
 # Tests that measure nothing run side by side; those that start processes, kill them or drive a
@@ -66,10 +66,11 @@ $(VENV)/.dev: requirements-dev.lock | $(PY)
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.node: requirements-node.lock hatch_build.py | $(PY)
+$(VENV)/.node: requirements-node.lock hatch_build.py tools/repair_node.py | $(PY)
 	@$(PY) -c 'import hatch_build as b, sys; sys.exit(b.system_node() is None)' \
 	  || { echo "no Node 20.19 or newer here: taking the one on PyPI …"; \
 	       $(PIP) install --require-hashes -r requirements-node.lock; }
+	@$(PY) tools/repair_node.py
 	@touch $@
 
 # The pages are built from sources with a fingerprint; nothing happens if none changed.
