@@ -57,8 +57,9 @@ class Joins:
             if hello.role == "agent":
                 joined = await backend.join_agent(hello, session.headers, session.conn.address)
             else:
-                joined = await backend.join_visitor(hello, session.headers.get("origin", ""),
-                                                    session.conn.address)
+                headers = session.headers
+                joined = await backend.join_visitor(hello, headers.get("origin", ""), session.conn.address,
+                                                    headers.get("host", ""))
             if session.state == HELD:
                 session.join(joined, hello)
         except ZhikeError as error:

@@ -62,8 +62,8 @@ class Backend(Protocol):
     def put(self, source: Source, payload: bytes, arrived_s: float) -> ZhikeError | None:
         """Takes a frame (the answer comes through ``source``) or refuses it at once."""
 
-    async def join_visitor(self, hello: Hello, origin: str, address: str) -> Joined:
-        """Checks inbox, origin and identity.
+    async def join_visitor(self, hello: Hello, origin: str, address: str, host: str) -> Joined:
+        """Checks inbox, origin (pages of ``host`` are our own) and identity.
 
         Raises:
             ZhikeError: inbox_not_found, origin_not_allowed, bad_identity …

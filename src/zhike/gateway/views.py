@@ -5,29 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Literal
 
-import msgspec
-
-from zhike.clock import to_datetime
-from zhike.domain.message import Message, Payload, TraceStep
+from zhike.domain.message import Message
+from zhike.domain.views import view_of
 from zhike.domain.wire import Messages, MessageView, encode
 
 PAGE_BYTES: Final = 48 * 1024
 """Largest page but for one message alone: several fit into a connection's outgoing buffer."""
-
-_payload = msgspec.json.Decoder(Payload).decode
-_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
-_NOTHING: Final = Payload()
-
-
-def view(message: Message, *, for_agent: bool) -> MessageView:
-    """One message on the wire; only agents see the trace."""
-    extra = _payload(message.payload) if message.payload else _NOTHING
-    return MessageView(
-        conversation=message.conversation_id, seq=message.seq, direction=message.direction,
-        sender=message.sender_type, text=message.text, at=to_datetime(message.at),
-        sender_name=message.sender_name, client_msg_id=message.client_msg_id, answers=message.answers,
-        buttons=extra.buttons, source=extra.source,
-        trace=_trace(message.trace) if for_agent and message.trace else ())
 
 
 def page(conversation_id: int, messages: Sequence[Message], *, for_agent: bool,
@@ -48,7 +31,7 @@ def page(conversation_id: int, messages: Sequence[Message], *, for_agent: bool,
     covered = 0
     for message in messages if reason == "resume" else reversed(messages):
         if for_agent or message.direction != "note":
-            item = view(message, for_agent=for_agent)
+            item = view_of(message, for_agent=for_agent)
             room -= len(encode(item))
             if room < 0 and items:
                 break

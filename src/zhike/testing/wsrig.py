@@ -244,8 +244,9 @@ class FakeDesk:
                       list_frame=b'{"type":"conversation"}', source=source,
                       ack=Stored(client_msg_id, number, seq, 1_700_000_000_000) if source else None)]
 
-    async def join_visitor(self, hello: Hello, origin: str, address: str) -> Joined:
+    async def join_visitor(self, hello: Hello, origin: str, address: str, host: str) -> Joined:
         self.joins.append((hello, origin, address))
+        assert host == "desk.example" or host.startswith("127.0.0.1:"), host
         sender = hello.token or f"v{len(self.joins)}"
         state = await self.current(1, sender)
         await asyncio.sleep(self.slow_s)
