@@ -61,6 +61,19 @@ def limits_of(settings: Settings) -> Limits:
                   out_buffer_bytes=g.out_buffer_bytes, trusted_proxies=settings.server.trusted_proxies)
 
 
+def settle_memory() -> None:
+    """What was imported and loaded stays: the collector need not walk it again and again.
+
+    The thresholds are those of a process that makes thousands of small objects per batch; with
+    Python's own (700), collections would take a tenth of the time.
+    """
+    import gc
+
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def raise_file_limit(connections: int) -> None:
     """As many descriptors as connections may come, or as many as the system lets us have."""
     import resource
@@ -138,6 +151,7 @@ class Process:
         self.front.attach(self._http.protocol)
         if demo:
             await core.load_demo()
+        settle_memory()
         await self._greet(core)
 
     def _agent_left(self, agent_id: int) -> None:

@@ -12,8 +12,8 @@ through another instance: it may spare a look-up, never decide.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from hashlib import blake2b
+from typing import NamedTuple
 
 from rbloom import Bloom
 
@@ -26,8 +26,18 @@ from zhike.pipeline.ports import Source
 BLOOM_ITEMS = 1_000_000
 BLOOM_FALSE = 0.001
 """1.8 MB per filter; a false "maybe" costs one look-up."""
-RECENT = 20_000
-"""Stored ids kept with their seq: retries come within seconds."""
+RECENT = 10_000
+"""Stored ids kept with their seq (twice this many at most): retries come within seconds."""
+
+
+class Known(NamedTuple):
+    """Where a message was stored. ``at``: ms since 1970 UTC."""
+
+    client_msg_id: str
+    conversation_id: int
+    seq: int
+    at: int
+    text: str
 
 
 def key_of(source: Source, client_msg_id: str) -> bytes:
@@ -36,19 +46,15 @@ def key_of(source: Source, client_msg_id: str) -> bytes:
     return blake2b(f"{inbox}\0{source.sender}\0{client_msg_id}".encode(), digest_size=16).digest()
 
 
-def _hint(key: bytes) -> int:
-    """rbloom hashes with our function; the key is a good hash already (i128, signed)."""
-    return int.from_bytes(key, "little", signed=True)
-
-
 class Dedup:
     """The hints, and the stage over them."""
 
     def __init__(self) -> None:
-        self._bloom = Bloom(BLOOM_ITEMS, BLOOM_FALSE, _hint)
+        self._bloom = Bloom(BLOOM_ITEMS, BLOOM_FALSE)
         self._older: Bloom | None = None
         self._bloom_count = 0
-        self._recent: OrderedDict[bytes, tuple[Stored, str]] = OrderedDict()
+        self._recent: dict[bytes, Known] = {}
+        self._before: dict[bytes, Known] = {}
 
     def __call__(self, batch: Batch) -> None:
         """Runs the stage."""
@@ -58,10 +64,10 @@ class Dedup:
             assert frame is not None
             source = item.source
             key = key_of(source, frame.client_msg_id)
-            recent = self._recent.get(key)
-            if recent is not None and recent[1] == frame.text:
+            recent = self._known(key)
+            if recent is not None and recent.text == frame.text:
                 batch.count("dedup", "duplicate_recent")
-                source.on_stored(duplicate_event(source, recent[0]))
+                source.on_stored(duplicate_event(source, recent))
                 continue
             item.previous_key = self._previous(source, frame)
             item.entry = Incoming(
@@ -79,7 +85,7 @@ class Dedup:
             return None
         stream = frame.client_msg_id[:-len(str(frame.n)) - 1]
         key = key_of(source, f"{stream}.{frame.n - 1}")
-        return None if key in self._recent else key
+        return None if self._known(key) is not None else key
 
     def _maybe_seen(self, key: bytes) -> bool:
         seen = key in self._bloom or (self._older is not None and key in self._older)
@@ -88,19 +94,21 @@ class Dedup:
             self._bloom_count += 1
             if self._bloom_count >= BLOOM_ITEMS:
                 self._older, self._bloom, self._bloom_count = (
-                    self._bloom, Bloom(BLOOM_ITEMS, BLOOM_FALSE, _hint), 0)
+                    self._bloom, Bloom(BLOOM_ITEMS, BLOOM_FALSE), 0)
         return seen
 
+    def _known(self, key: bytes) -> Known | None:
+        return self._recent.get(key) or self._before.get(key)
+
     def stored(self, entry: Incoming) -> None:
-        """Remembers what the store decided."""
-        recent = self._recent
-        recent[entry.dedup_key] = (Stored(entry.client_msg_id, entry.conversation_id, entry.seq,
-                                          entry.stored_at, duplicate=True), entry.text)
-        if len(recent) > RECENT:
-            recent.popitem(last=False)
+        """Remembers what the store decided; the older half is forgotten in one step."""
+        if len(self._recent) >= RECENT:
+            self._before, self._recent = self._recent, {}
+        self._recent[entry.dedup_key] = Known(entry.client_msg_id, entry.conversation_id, entry.seq,
+                                              entry.stored_at, entry.text)
 
 
-def duplicate_event(source: Source, stored: Stored) -> Event:
+def duplicate_event(source: Source, known: Known) -> Event:
     """Tells a source where its message has been since the first time."""
-    return Event(stored.conversation_id, source.inbox_id, source.sender, seq=stored.seq, source=source,
-                 ack=stored)
+    ack = Stored(known.client_msg_id, known.conversation_id, known.seq, known.at, duplicate=True)
+    return Event(known.conversation_id, source.inbox_id, source.sender, seq=known.seq, source=source, ack=ack)

@@ -18,7 +18,7 @@ from zhike.domain.unit import BotReply, Incoming
 from zhike.domain.views import list_frame, state_frame
 from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch, Item
-from zhike.pipeline.dedup import Dedup, duplicate_event
+from zhike.pipeline.dedup import Dedup, Known, duplicate_event
 from zhike.pipeline.queue import Queue
 from zhike.store.unit import Result
 
@@ -79,8 +79,8 @@ class Send:
             batch.count("dedup", "duplicate")
             self._dedup.stored(entry)
             self._queue.release(entry)
-            item.source.on_stored(duplicate_event(item.source, Stored(
-                entry.client_msg_id, entry.conversation_id, entry.seq, entry.stored_at, duplicate=True)))
+            item.source.on_stored(duplicate_event(item.source, Known(
+                entry.client_msg_id, entry.conversation_id, entry.seq, entry.stored_at, entry.text)))
         elif outcome == "waiting":
             problem = self._queue.hold(item, batch.now_s)
             batch.count("queue", problem.code if problem else "held")
