@@ -36,7 +36,7 @@ class Listener(picows.WSListener):  # type: ignore[misc]
 def parser() -> tuple[Any, Any, Listener]:
     """A parser as the adapter makes it, with a listener of our own."""
     listener = Listener()
-    made, stand_in = adapter._make_parser(listener, 65536)
+    made, stand_in = adapter.make_parser(listener, 65536)
     return made, stand_in, listener
 
 
@@ -100,7 +100,7 @@ def test_an_exception_in_a_handler_is_noted_as_1011(caplog: pytest.LogCaptureFix
             raise ValueError("a bug of ours")
 
     def check() -> None:
-        made, stand_in = adapter._make_parser(Broken(), 65536)
+        made, stand_in = adapter.make_parser(Broken(), 65536)
         feed(made, masked(0x81, b"x"))
         assert stand_in.failure == (1011, "")
 
@@ -146,7 +146,7 @@ def test_making_a_parser_imports_nothing_and_hides_nothing() -> None:
             "class L(a._picows.WSListener):\n"
             "    def on_ws_connected(self, t): pass\n"
             "async def main():\n"
-            "    a._make_parser(L(), 65536)\n"
+            "    a.make_parser(L(), 65536)\n"
             "asyncio.run(main())\n"
             "assert 'aiofastnet' not in sys.modules\n"
             "import aiofastnet\n")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from zhike.gateway import frames, handshake
-from zhike.gateway.adapter import Connection, Handler
+from zhike.gateway.connection import Connection, Handler
 from zhike.gateway.endpoint import Endpoint
 from zhike.gateway.frontdoor import FrontDoor, bind
 from zhike.gateway.limits import Limits

@@ -6,8 +6,8 @@ import asyncio
 
 from zhike.domain.wire import MAX_FRAME_BYTES
 from zhike.gateway import handshake
-from zhike.gateway.adapter import Beat, Connection, Handler
 from zhike.gateway.admission import Admission
+from zhike.gateway.connection import Beat, Connection, Handler
 from zhike.gateway.counters import Counters
 from zhike.gateway.limits import Limits
 from zhike.gateway.wheel import Wheel

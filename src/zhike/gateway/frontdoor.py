@@ -1,7 +1,7 @@
 """The one listening socket: WebSockets go to us at once, HTTP to uvicorn as soon as it is loaded.
 
 A connection is a :class:`Door` until the head of its first request is here. An upgrade becomes a
-:class:`~zhike.gateway.adapter.Connection`, before and after uvicorn is there: WebSocket is live
+:class:`~zhike.gateway.connection.Connection`, before and after uvicorn is there: WebSocket is live
 within the first milliseconds of the process and never pays for a second parse. Other requests wait
 (reading paused, so that waiting costs no memory) until :meth:`FrontDoor.attach`. A kept-alive HTTP
 connection that upgrades later comes back to us through uvicorn's ``ws=``.

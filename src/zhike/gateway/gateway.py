@@ -14,7 +14,7 @@ from zhike.domain.message import MAX_TEXT_CHARS
 from zhike.domain.wire import ClientFrame
 from zhike.errors import ZhikeError
 from zhike.gateway import closecodes, commands, handshake
-from zhike.gateway.adapter import Connection, Handler
+from zhike.gateway.connection import Connection, Handler
 from zhike.gateway.endpoint import Endpoint
 from zhike.gateway.hub import Hub
 from zhike.gateway.joining import Joins

@@ -19,7 +19,7 @@ from zhike.domain import wire
 from zhike.domain.wire import MAX_FRAME_BYTES, MAX_HELLO_BYTES, ClientFrame, SendMessage
 from zhike.errors import Lang, ZhikeError
 from zhike.gateway import closecodes
-from zhike.gateway.adapter import Connection
+from zhike.gateway.connection import Connection
 from zhike.gateway.follow import Follow, catch_up
 from zhike.gateway.ports import Joined
 

@@ -17,7 +17,7 @@ from zhike.domain import wire
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello, SendMessage
 from zhike.errors import ZhikeError
-from zhike.gateway.adapter import Connection
+from zhike.gateway.connection import Connection
 from zhike.gateway.gateway import Gateway
 from zhike.gateway.ports import Joined, Source
 
