@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zhike.access.bundle import Access
 from zhike.access.setup import first_link
@@ -26,9 +27,15 @@ from zhike.desk.recovery import Recovery
 from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
 from zhike.domain.message import Reply
+from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
-from zhike.search.text import understand
+from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
+
+if TYPE_CHECKING:
+    from zhike.channels.api.deliver import ApiChannel
+    from zhike.jobs.outbox import Dispatcher
+    from zhike.jobs.runner import Runner
 
 log = logging.getLogger("zhike")
 
@@ -64,10 +71,13 @@ class Core:
         self.now = now
         self.public_url = public_url
         self.bus = bus if bus is not None else MemoryBus().node()
-        self.bus.attach(handle)
+        self.bus.attach(self._heard)
+        self._handle = handle
         database = settings.database
-        self.store = open_store(settings.database_url(), Path(settings.server.data),
-                                readers=database.readers, connections=database.connections)
+        self.meters = Meters()
+        self.store = measured(open_store(settings.database_url(), Path(settings.server.data),
+                                         readers=database.readers, connections=database.connections),
+                              self.meters)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
         self.registry = Registry(self.store, self.engine)
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
@@ -76,6 +86,9 @@ class Core:
         self.desk: Desk
         self.reads = Reads(self.store, self.bus)
         self.recovery: Recovery
+        self.runner: Runner | None = None
+        self.dispatcher: Dispatcher | None = None
+        self._channel: ApiChannel | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -99,8 +112,31 @@ class Core:
         self.recovery = Recovery(self.store, registry.bots, self.line.owe, self.now)
         await self.recovery.sweep()
         loop = asyncio.get_running_loop()
+        loop.run_in_executor(None, warm)
         self._tasks = [loop.create_task(self.recovery.run(), name="recovery"),
                        loop.create_task(self._follow_edits(), name="edits")]
+
+    async def start_background(self) -> None:
+        """Durable timers and the outbox: nobody waits for them at a start."""
+        from zhike.channels.api.deliver import ApiChannel
+        from zhike.jobs.housekeeping import register
+        from zhike.jobs.outbox import Dispatcher
+        from zhike.jobs.runner import Runner
+
+        self.runner = Runner(self.store, self.now)
+        register(self.runner, self.store, self.line.change, self.now)
+        await self.runner.start()
+        self._channel = ApiChannel(self.registry.inboxes.get, self.now)
+        self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
+        self.dispatcher.start()
+
+    def _heard(self, events: Sequence[Event]) -> None:
+        """Every event of the bus: to the connections, and a nudge to the outbox."""
+        self._handle(events)
+        channels = self.registry.channels
+        if channels and self.dispatcher is not None:
+            for inbox_id in {event.inbox_id for event in events if event.inbox_id in channels}:
+                self.dispatcher.poke(inbox_id)
 
     async def _sample(self) -> None:
         """Puts the sample shop into a database that never had it; an edited one is never touched."""
@@ -142,6 +178,11 @@ class Core:
 
     async def stop(self) -> None:
         """Finishes what was taken and closes the store. Drain first."""
+        if self.runner is not None:
+            await self.runner.stop()
+        if self.dispatcher is not None and self._channel is not None:
+            await self.dispatcher.stop()
+            await self._channel.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -13,18 +13,32 @@ from zhike.domain.wire import encode
 from zhike.gateway.gateway import Gateway
 from zhike.gateway.protocol_doc import asyncapi
 from zhike.gateway.uvicorn_host import HttpHost
-from zhike.rest.app import build
+from zhike.rest.app import RestApp, build
 
 
-def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> HttpHost:
+class WebHost(HttpHost):
+    """uvicorn's part, and the long polls that must end before it can stop."""
+
+    def __init__(self, app: RestApp, gateway: Gateway) -> None:
+        super().__init__(cast(Any, app), gateway)
+        self._rest = app
+
+    async def stop(self, timeout_s: float) -> None:
+        """See :meth:`HttpHost.stop`."""
+        self._rest.end_polls()
+        await super().stop(timeout_s)
+
+
+def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> WebHost:
     """Everything that needs no running loop; called in the warm-up thread."""
     probe = Probe(gateway, core)
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
-                probe=probe, asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now)
-    return HttpHost(cast(Any, app), gateway)
+                probe=probe, asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
+                public_url=core.public_url)
+    return WebHost(app, gateway)
 
 
-async def start(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> HttpHost:
+async def start(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> WebHost:
     """Builds the application in a thread and starts it here."""
     host: Any = await asyncio.get_running_loop().run_in_executor(
         None, build_host, settings, gateway, core, now)

@@ -149,6 +149,7 @@ class Process:
         web = await loop.run_in_executor(None, _import, "zhike.app.http")
         self._http = await web.start(self.settings, self.gateway, core, self._now)
         self.front.attach(self._http.protocol)
+        await core.start_background()
         if demo:
             await core.load_demo()
         settle_memory()
