@@ -23,13 +23,13 @@ class Fake:
 
     ``fault(n)`` names what to do wrong with a visitor's n-th message: "no_answer", "answer_twice",
     "lose" (acknowledge, do not store), "store_twice", "swap" (the answer overtakes the ack), "gap",
-    "repeat" (the same message event twice), "refuse" (the first time), "hang_up" (stored, then cut
-    before the ack; the first time).
+    "alter" (stores another text), "repeat" (the same message event twice), "refuse" (the first time),
+    "hang_up" (stored, then cut before the ack; the first time).
     """
 
     def __init__(self, fault: Callable[[int], str] = lambda _: "") -> None:
         self.fault = fault
-        self.rows: list[tuple[int, int, str, str, str]] = []
+        self.rows: list[tuple[int, int, str, str, str, str]] = []
         self.tokens: dict[str, _Visitor] = {}
         self.once: set[tuple[str, int]] = set()
         self.port = 0
@@ -55,14 +55,12 @@ class Fake:
         self._loop.run_forever()
         server.close()
 
-    def store(self, conversation: int, seq: int, direction: str, key: str, answers: str = "") -> None:
-        self.rows.append((conversation, seq, direction, key, answers))
-
     def write(self, path: Path) -> Path:
         """What is stored, as the database file."""
         with sqlite3.connect(path) as db:
-            db.execute("CREATE TABLE messages (conversation_id, seq, direction, client_msg_id, answers)")
-            db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?)", self.rows)
+            db.execute("CREATE TABLE messages "
+                       "(conversation_id, seq, direction, client_msg_id, text, answers)")
+            db.executemany("INSERT INTO messages VALUES (?, ?, ?, ?, ?, ?)", self.rows)
         db.close()
         return path
 
@@ -142,7 +140,7 @@ class _Connection(picows.WSListener):
         seq = visitor.known[key] = visitor.seq
         if fault != "lose":
             self._stored(visitor, {"seq": seq, "direction": "incoming", "client_msg_id": key,
-                                   "text": data["text"]})
+                                   "text": data["text"].upper() if fault == "alter" else data["text"]})
         if fault == "store_twice":
             visitor.seq += 1
             self._stored(visitor, {"seq": visitor.seq, "direction": "incoming", "client_msg_id": key,
@@ -178,8 +176,9 @@ class _Connection(picows.WSListener):
 
     def _stored(self, visitor: _Visitor, item: dict[str, Any]) -> None:
         visitor.items.append(item)
-        self.fake.store(visitor.conversation, item["seq"], item["direction"], item.get("client_msg_id", ""),
-                        ",".join(map(str, item.get("answers", ()))))
+        self.fake.rows.append((visitor.conversation, item["seq"], item["direction"],
+                               item.get("client_msg_id", ""), item["text"],
+                               ",".join(map(str, item.get("answers", ())))))
 
 
 @pytest.fixture
@@ -223,7 +222,7 @@ def test_a_good_server_is_found_good(pool: Pool, questions: Path, tmp_path: Path
     assert result.total("asked") == result.total("answered") == result.total("acked") == verdict.acked > 20
     assert result.hist().count == sum(result.answered) == sum(result.right) > 20
     assert abs(result.answered[0] - result.answered[1]) <= 4 * depth
-    assert verdict == (4, 2 * verdict.acked, verdict.acked, 0, 0, 0, 0)
+    assert verdict == (4, 2 * verdict.acked, verdict.acked, 0, 0, 0, 0, 0)
     for name in ("doubled", "reordered", "gaps", "wrong_acks", "bad_frames"):
         assert result.total(name) == 0, name
     assert (back["sessions"], back["left"], back["messages"]) == (4, 0, 2 * verdict.acked)
@@ -261,6 +260,15 @@ def test_two_answers_are_doubled(pool: Pool, questions: Path, tmp_path: Path) ->
     assert result.total("doubled") == verdict.doubled == 4
 
 
+def test_another_text_is_altered(pool: Pool, questions: Path, tmp_path: Path) -> None:
+    with Fake(once_at(2, "alter")) as fake:
+        load(pool, fake.port, questions)
+        verdict = book(pool, tmp_path, fake)
+        back = pool.ask_all("readback", 20, limit=10, timeout_s=10)[0]
+    assert verdict.altered == back["altered"] == 4
+    assert verdict.lost == 0
+
+
 def test_stored_twice_is_doubled(pool: Pool, questions: Path, tmp_path: Path) -> None:
     with Fake(once_at(2, "store_twice")) as fake:
         load(pool, fake.port, questions)
@@ -283,7 +291,7 @@ def test_a_refused_message_is_counted_and_sent_again_in_order(pool: Pool, questi
         result = load(pool, fake.port, questions, depth=3)
         verdict = book(pool, tmp_path, fake)
     assert result.totals[0]["refused"]["overloaded"] == 4
-    assert verdict[3:] == (0, 0, 0, 0)
+    assert verdict[3:] == (0, 0, 0, 0, 0)
     assert result.total("resent") >= 4
     assert result.total("inflight") == 0
 
@@ -295,7 +303,7 @@ def test_after_a_cut_it_resumes_and_sends_again_with_the_same_ids(pool: Pool, qu
         verdict = book(pool, tmp_path, fake)
     assert result.total("reconnects") == 4
     assert result.total("resent") >= 4
-    assert verdict[3:] == (0, 0, 0, 0)
+    assert verdict[3:] == (0, 0, 0, 0, 0)
     assert verdict.acked == result.total("asked")
     assert result.total("reordered") == result.total("gaps") == result.total("doubled") == 0
     assert result.total("inflight") == 0

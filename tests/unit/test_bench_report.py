@@ -20,7 +20,7 @@ from zhike.ops.bench.corpus import REPEAT_POOL, Corpus
 from zhike.ops.bench.delivery import Delivery
 from zhike.ops.bench.frames import Ack, Message, Other, decode, message_frame, text_frame
 from zhike.ops.bench.hist import Histogram
-from zhike.ops.bench.readback import compare
+from zhike.ops.bench.readback import checksum, compare
 from zhike.ops.bench.run import Bench, Point, target_of_url
 from zhike.ops.bench.scenarios.coldstart import import_times
 from zhike.ops.bench.scenarios.replay import read_dialogues
@@ -101,23 +101,34 @@ def test_server_frames() -> None:
 class Row:
     """A stored message."""
 
+    text = "运费"
+
     def __init__(self, seq: int, key: str = "", *answers: int) -> None:
         self.seq, self.client_msg_id, self.answers = seq, key, answers
         self.direction = "incoming" if key else "outgoing"
 
 
+def judged(acked: list[int], *rows: Row) -> dict[str, int]:
+    """What is wrong with the conversation of stream ``s``."""
+    sums = [checksum('"运费"'.encode())] * len(acked)
+    return {name: count for name, count in compare("s", acked, sums, rows).items() if count}
+
+
 def test_judging_one_conversation() -> None:
     good = [Row(1, "s.1"), Row(2, "", 1), Row(3, "s.2"), Row(4, "s.3"), Row(5, "", 3, 4)]
-    assert compare("s", [1, 3, 4], good) == {"lost": 0, "doubled": 0, "reordered": 0, "unanswered": 0}
-    assert compare("s", [1, 3, 5], good)["lost"] == 1
-    assert compare("s", [1, 3, 4, 6], good)["lost"] == 1
-    assert compare("s", [1, 0, 0, 0], good)["lost"] == 0
-    assert compare("s", [1], [Row(1, "s.1"), Row(2, "", 1), Row(3, "", 1)])["doubled"] == 1
-    assert compare("s", [1], [Row(1, "s.1"), Row(2, "s.1"), Row(3, "", 1)])["doubled"] == 1
-    assert compare("s", [2, 1], [Row(1, "s.2"), Row(2, "s.1"), Row(3, "", 1, 2)])["reordered"] == 1
-    assert compare("s", [1], [Row(1, "s.1"), Row(3, "", 1)])["reordered"] == 1
-    assert compare("s", [1], [Row(1, "s.1")])["unanswered"] == 1
-    assert compare("s", [1], [Row(1, "other.1"), Row(2, "s.1")])["lost"] == 1
+    assert judged([1, 3, 4], *good) == {}
+    assert judged([1, 3, 5], *good) == {"lost": 1}
+    assert judged([1, 3, 4, 6], *good) == {"lost": 1}
+    assert judged([1, 0, 0, 0], *good) == {}
+    assert judged([1], Row(1, "s.1"), Row(2, "", 1), Row(3, "", 1)) == {"doubled": 1}
+    assert judged([1], Row(1, "s.1"), Row(2, "s.1"), Row(3, "", 1)) == {"doubled": 1}
+    assert judged([2, 1], Row(1, "s.2"), Row(2, "s.1"), Row(3, "", 1, 2)) == {"reordered": 1}
+    assert judged([1], Row(1, "s.1"), Row(3, "", 1)) == {"reordered": 1}
+    assert judged([1], Row(1, "s.1")) == {"unanswered": 1}
+    assert judged([1], Row(1, "other.1"), Row(2, "s.1"))["lost"] == 1
+    changed = Row(1, "s.1")
+    changed.text = "運費"
+    assert judged([1], changed, Row(2, "", 1)) == {"altered": 1}
 
 
 def test_what_a_client_may_expect_of_delivery() -> None:

@@ -33,17 +33,17 @@ class Desk:
         self.db = sqlite3.connect(data / "zhike.db", isolation_level=None)
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("CREATE TABLE IF NOT EXISTS messages (conversation_id, seq, direction, client_msg_id,"
-                        " answers, PRIMARY KEY (conversation_id, seq)) WITHOUT ROWID")
+                        " text, answers, PRIMARY KEY (conversation_id, seq)) WITHOUT ROWID")
         self.db.execute("CREATE UNIQUE INDEX IF NOT EXISTS once ON messages (conversation_id, client_msg_id)"
                         " WHERE client_msg_id <> ''")
         self.db.execute("CREATE TABLE IF NOT EXISTS visitors (id INTEGER PRIMARY KEY)")
         self.begun = False
 
     def rows(self, conversation: int, after: int) -> list[dict[str, Any]]:
-        found = self.db.execute("SELECT seq, direction, client_msg_id, answers FROM messages "
+        found = self.db.execute("SELECT seq, direction, client_msg_id, text, answers FROM messages "
                                 "WHERE conversation_id = ? AND seq > ? ORDER BY seq", (conversation, after))
-        return [{"seq": seq, "direction": direction, "client_msg_id": key, "text": "",
-                 "answers": [int(answers)] if answers else []} for seq, direction, key, answers in found]
+        return [{"seq": row[0], "direction": row[1], "client_msg_id": row[2], "text": row[3],
+                 "answers": [int(row[4])] if row[4] else []} for row in found]
 
     def last_seq(self, conversation: int) -> int:
         return int(self.db.execute("SELECT coalesce(max(seq), 0) FROM messages WHERE conversation_id = ?",
@@ -65,7 +65,7 @@ class Desk:
         self.commit()
         return int(cursor.lastrowid or 0)
 
-    def put(self, conversation: int, key: str) -> tuple[int, bool, int]:
+    def put(self, conversation: int, key: str, text: str) -> tuple[int, bool, int]:
         """``(seq, duplicate, seq of the answer or 0)``."""
         self.begin()
         found = self.db.execute("SELECT seq FROM messages WHERE conversation_id = ? AND client_msg_id = ?",
@@ -75,9 +75,10 @@ class Desk:
             return found[0], True, 0
         seq = self.last_seq(conversation) + 1
         answer = 0 if self.cheat == "forget" and key.endswith("7") else seq + 1
-        self.db.execute("INSERT INTO messages VALUES (?, ?, 'incoming', ?, '')", (conversation, seq, key))
+        self.db.execute("INSERT INTO messages VALUES (?, ?, 'incoming', ?, ?, '')",
+                        (conversation, seq, key, text))
         if answer:
-            self.db.execute("INSERT INTO messages VALUES (?, ?, 'outgoing', '', ?)",
+            self.db.execute("INSERT INTO messages VALUES (?, ?, 'outgoing', '', '', ?)",
                             (conversation, answer, str(seq)))
         if self.cheat != "early":
             self.commit()
@@ -117,7 +118,7 @@ class Visit(picows.WSListener):
             if rows:
                 send(type="messages", conversation=self.conversation, items=rows, last_seq=rows[-1]["seq"])
         if data["type"] == "message":
-            seq, duplicate, answer = desk.put(self.conversation, data["client_msg_id"])
+            seq, duplicate, answer = desk.put(self.conversation, data["client_msg_id"], data["text"])
             send(type="ack", client_msg_id=data["client_msg_id"], conversation=self.conversation, seq=seq,
                  duplicate=duplicate, at="")
             if answer:

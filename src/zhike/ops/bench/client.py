@@ -323,6 +323,7 @@ class Client:
             for s in self.sessions:
                 file.write(json.dumps({
                     "stream": s.stream.decode(), "conversation": s.conversation, "seqs": s.seqs.tolist(),
+                    "sums": s.sums.tolist(),
                     "last_seq": s.delivery.known_up_to(), "unanswered": list(s.waiting)}) + "\n")
         self.emit("ledger", totals=self.totals.to_wire())
 
@@ -330,8 +331,8 @@ class Client:
         """Let sessions come back with ``after: 0`` and compare every page with what was acknowledged."""
         chosen = [s for s in self.sessions if s.token and s.conversation][:limit]
         self.reconnect = False
-        result: dict[str, Any] = {"sessions": 0, "messages": 0, "lost": 0, "doubled": 0, "reordered": 0,
-                                  "unanswered": 0, "left": len(chosen)}
+        result: dict[str, Any] = {"sessions": 0, "messages": 0, "left": len(chosen),
+                                  **dict.fromkeys(readback.NAMES, 0)}
         self._reading = result
         for session in chosen:
             session.readback = []
@@ -350,7 +351,8 @@ class Client:
         self._connected()
         if result is None:
             return
-        for name, number in readback.compare(session.stream.decode(), session.seqs, items).items():
+        for name, number in readback.compare(
+                session.stream.decode(), session.seqs, session.sums, items).items():
             result[name] += number
         result["sessions"] += 1
         result["messages"] += len(items)

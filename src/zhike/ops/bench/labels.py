@@ -8,6 +8,7 @@ LABELS = {
     "acknowledged": "acknowledged · 已确认",
     "answered": "answered · 已回答",
     "lost": "lost · 丢失",
+    "altered": "stored with another text · 内容被改",
     "doubled": "doubled · 重复",
     "reordered": "out of order · 乱序",
     "unacknowledged": "never acknowledged · 未确认",

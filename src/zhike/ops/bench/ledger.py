@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zhike.ops.bench.readback import compare
+from zhike.ops.bench.readback import NAMES, compare
 
 
 class Row(NamedTuple):
@@ -18,6 +18,7 @@ class Row(NamedTuple):
     seq: int
     direction: str
     client_msg_id: str
+    text: str
     answers: tuple[int, ...]
 
 
@@ -28,6 +29,7 @@ class Verdict(NamedTuple):
     stored: int
     acked: int
     lost: int
+    altered: int
     doubled: int
     reordered: int
     unanswered: int
@@ -49,7 +51,7 @@ def check(database: Path, ledgers: dict[str, dict[str, Any]]) -> Verdict:
 
     A stream whose messages are spread over several conversations counts as reordered.
     """
-    totals = {"lost": 0, "doubled": 0, "reordered": 0, "unanswered": 0}
+    totals = dict.fromkeys(NAMES, 0)
     seen: set[str] = set()
     stored = 0
     for rows in conversations(database):
@@ -62,7 +64,7 @@ def check(database: Path, ledgers: dict[str, dict[str, Any]]) -> Verdict:
             totals["reordered"] += 1
         seen.add(stream)
         stored += len(rows)
-        for name, count in compare(stream, entry["seqs"], rows).items():
+        for name, count in compare(stream, entry["seqs"], entry["sums"], rows).items():
             totals[name] += count
     for stream, entry in ledgers.items():
         if stream not in seen:
@@ -75,10 +77,10 @@ def conversations(database: Path) -> Iterator[list[Row]]:
     """The messages of one conversation after the other, in seq order."""
     connection = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
     try:
-        rows = connection.execute("SELECT conversation_id, seq, direction, client_msg_id, answers "
-                                  "FROM messages ORDER BY conversation_id, seq")
+        rows = connection.execute("SELECT conversation_id, seq, direction, client_msg_id, text, "
+                                  "answers FROM messages ORDER BY conversation_id, seq")
         for _, group in groupby(rows, key=lambda row: row[0]):
-            yield [Row(row[1], row[2], row[3] or "",
-                       tuple(int(part) for part in row[4].split(",")) if row[4] else ()) for row in group]
+            yield [Row(row[1], row[2], row[3] or "", row[4],
+                       tuple(int(part) for part in row[5].split(",")) if row[5] else ()) for row in group]
     finally:
         connection.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Protocol
+from zlib import crc32
 
 
 class Stored(Protocol):
@@ -16,19 +18,32 @@ class Stored(Protocol):
     @property
     def client_msg_id(self) -> str: ...
     @property
+    def text(self) -> str: ...
+    @property
     def answers(self) -> tuple[int, ...]: ...
 
 
-def compare(stream: str, acked: Sequence[int], stored: Iterable[Stored]) -> dict[str, int]:
+NAMES = ("lost", "altered", "doubled", "reordered", "unanswered")
+
+
+def checksum(text_json: bytes) -> int:
+    """What a client keeps of a text it sent: CRC-32 of its JSON."""
+    return crc32(text_json)
+
+
+def compare(stream: str, acked: Sequence[int], sums: Sequence[int], stored: Iterable[Stored]
+            ) -> dict[str, int]:
     """Judge one conversation.
 
     Args:
         stream: the client's stream; its message n has the id ``"<stream>.<n>"``.
         acked: ``acked[n-1]`` is the seq that message n was acknowledged with, 0 without an ack.
+        sums: ``sums[n-1]`` is the :func:`checksum` of message n.
         stored: every stored message of the conversation, in seq order.
 
     Returns:
         ``lost``: acknowledged messages that are not stored, or stored under another seq;
+        ``altered``: messages stored with another text than was sent;
         ``doubled``: ids stored twice, and questions that more than one answer names;
         ``reordered``: messages whose seq is not above that of the client's message before, and
         breaks in 1, 2, 3 …; ``unanswered``: stored questions that no outgoing message names.
@@ -36,7 +51,7 @@ def compare(stream: str, acked: Sequence[int], stored: Iterable[Stored]) -> dict
     prefix = stream + "."
     seq_of: dict[int, int] = {}
     answers: dict[int, int] = {}
-    out = {"lost": 0, "doubled": 0, "reordered": 0, "unanswered": 0}
+    out = dict.fromkeys(NAMES, 0)
     last_n = 0
     for expected, row in enumerate(stored, 1):
         if row.seq != expected:
@@ -52,6 +67,8 @@ def compare(stream: str, acked: Sequence[int], stored: Iterable[Stored]) -> dict
                 out["reordered"] += 1
             last_n = max(last_n, n)
             seq_of[n] = row.seq
+            sent = sums[n - 1] if n <= len(sums) else None
+            out["altered"] += sent != checksum(json.dumps(row.text, ensure_ascii=False).encode())
         elif row.direction == "outgoing":
             for seq in row.answers:
                 answers[seq] = answers.get(seq, 0) + 1

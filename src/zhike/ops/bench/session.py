@@ -16,6 +16,7 @@ from zhike.ops.bench import frames
 from zhike.ops.bench.delivery import Delivery
 from zhike.ops.bench.load import Entry, Question
 from zhike.ops.bench.poller import IN, OUT
+from zhike.ops.bench.readback import checksum
 
 if TYPE_CHECKING:
     from zhike.ops.bench.client import Client
@@ -34,7 +35,7 @@ class Session:
 
     __slots__ = ("blocked", "client", "conversation", "delivery", "fd", "index", "mask", "n", "orphans",
                  "out", "partial", "pending", "readback", "resume_to", "seqs", "sock", "source",
-                 "state", "stream", "token", "waiting")
+                 "state", "stream", "sums", "token", "waiting")
 
     def __init__(self, client: Client, index: int, stream: str, source: str) -> None:
         self.client = client
@@ -53,6 +54,8 @@ class Session:
         self.delivery = Delivery()
         self.n = 0
         self.seqs = array("q")
+        self.sums = array("L")
+        """Checksum of every text said, to tell an altered one."""
         self.waiting: dict[int, Entry] = {}
         """n → question, until it is answered."""
         self.pending: dict[int, int] = {}
@@ -236,6 +239,7 @@ class Session:
         """Note the question as the next message and give its frame (empty: goes with the resend)."""
         self.n = n = self.n + 1
         self.seqs.append(0)
+        self.sums.append(checksum(question[2]))
         self.waiting[n] = (due_s, question)
         totals = self.client.totals
         totals.asked += 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from zhike.ops.bench import ledger
 from zhike.ops.bench.pool import Pool, counted
+from zhike.ops.bench.readback import NAMES
 from zhike.ops.bench.run import Bench, Target
 
 _READBACK_SESSIONS = 2_000
@@ -21,7 +22,7 @@ def read_back(bench: Bench, pool: Pool) -> dict[str, int]:
     share = max(1, limit // len(pool.processes))
     rows = pool.ask_all("readback", 90.0, limit=share, timeout_s=60.0)
     out = {name: sum(row[name] for row in rows)
-           for name in ("sessions", "messages", "lost", "doubled", "reordered", "unanswered", "left")}
+           for name in ("sessions", "messages", "left", *NAMES)}
     bench.result["readback_sessions"] = out["sessions"]
     bench.result["readback_messages"] = out["messages"]
     if out["left"]:
@@ -50,7 +51,7 @@ def judge(bench: Bench, target: Target, totals: list[dict[str, Any]], back: Mapp
     def total(name: str) -> int:
         return sum(row[name] for row in totals)
 
-    found = {name: back.get(name, 0) for name in ("lost", "doubled", "reordered", "unanswered")}
+    found = {name: back.get(name, 0) for name in NAMES}
     result = bench.result
     if target.server is not None and target.server.database.is_file():
         bench.progress("comparing with the store …", force=True)
@@ -62,7 +63,7 @@ def judge(bench: Bench, target: Target, totals: list[dict[str, Any]], back: Mapp
         "sent": total("asked"), "acknowledged": acked, "answered": total("answered"),
         "lost": found["lost"] + max(never, found["unanswered"]),
         "lost_not_stored": found["lost"], "lost_not_answered": max(never, found["unanswered"]),
-        "doubled": max(found["doubled"], total("doubled")),
+        "altered": found["altered"], "doubled": max(found["doubled"], total("doubled")),
         "reordered": max(found["reordered"], total("reordered") + total("gaps") + total("wrong_acks")),
         "reordered_in_store": found["reordered"], "reordered_seen": total("reordered"),
         "gaps_seen": total("gaps"), "second_acks_that_differ": total("wrong_acks"),
@@ -74,6 +75,6 @@ def judge(bench: Bench, target: Target, totals: list[dict[str, Any]], back: Mapp
     for why in ("readback", "cut", "done", "fin", "rst", "bye"):
         closes.pop(why, None)  # these were ours
     result["closed_by_server"] = sum(closes.values())
-    for name in ("lost", "doubled", "reordered", "bad_frames"):
+    for name in ("lost", "altered", "doubled", "reordered", "bad_frames"):
         if result[name]:
             bench.failed.append(f"{name}: {result[name]}")
