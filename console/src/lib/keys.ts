@@ -13,7 +13,7 @@ export function useKeys(keys: Keys): void {
   const down = (event: KeyboardEvent): void => {
     if (event.isComposing || event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     // Dialogs have their own keys.
-    if (writing(event) || document.querySelector(".n-modal, .n-drawer")) return;
+    if (writing(event) || document.querySelector("[role=dialog]")) return;
     const run = keys[event.key];
     if (!run) return;
     event.preventDefault();
