@@ -8,6 +8,7 @@ from collections import Counter
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Connection
@@ -87,6 +88,13 @@ def test_jobs_and_outbox_when_there_are_any() -> None:
     assert found["zhike_jobs_total", (("kind", "prune.expired"), ("outcome", "done"))] == 3
     assert found["zhike_jobs_running", ()] == 1
     assert found["zhike_outbox_total", (("channel", "api"), ("outcome", "sent"))] == 2
+
+
+def test_the_process_start_is_the_system_s_word() -> None:
+    found = read(metrics.render(*parts()))
+    told = psutil.Process().create_time()
+    assert found["process_start_time_seconds", ()] == pytest.approx(told, abs=2)
+    assert found["process_open_fds", ()] > 2
 
 
 def test_numbers_are_written_so_that_nothing_is_lost() -> None:

@@ -7,13 +7,14 @@ the tests read the output with its parser.)
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from zhike.clock import now_ms
 from zhike.ops.meters import Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -21,7 +22,7 @@ Labels = tuple[tuple[str, str], ...]
 Sample = tuple[str, Labels, float]
 """(suffix of the name, labels, value)."""
 
-_STARTED_S = time.time()
+_IMPORTED_S = now_ms() / 1000
 
 
 class Family:
@@ -121,7 +122,7 @@ def _process(version: str, core: Any) -> Iterator[Family]:
     yield Family("process_cpu_seconds_total", "counter", "CPU time of this process, user and system.",
                  _one(times.user + times.system))
     yield Family("process_start_time_seconds", "gauge", "When this process started, Unix time.",
-                 _one(_STARTED_S))
+                 _one(started_s()))
     descriptors = open_descriptors()
     yield Family("process_open_fds", "gauge", "Open file descriptors, sockets among them.",
                  _one(descriptors) if descriptors else [])
@@ -227,6 +228,17 @@ def resident_bytes() -> int:
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else peak * 1024
+
+
+@functools.cache
+def started_s() -> float:
+    """When this process started, Unix time (where the system does not tell: when this file was read)."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        up_s = float(Path("/proc/uptime").read_text().split()[0])
+        return round(now_ms() / 1000 - up_s + ticks / os.sysconf("SC_CLK_TCK"), 2)
+    except (OSError, IndexError, ValueError):
+        return _IMPORTED_S
 
 
 def open_descriptors() -> int:
