@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -209,6 +210,22 @@ def _help(action: argparse.Action) -> str:
     return (action.help or "") % {"default": default}
 
 
+def metrics() -> str:
+    """Every metric, read from the source: which ones a process shows depends on what it has done."""
+    source = FOLDER.parents[1] / "src/zhike/ops/metrics.py"
+    rows = []
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Family":
+            name, kind, text = (ast.literal_eval(word) for word in node.args[:3])
+            rows.append((f"`{name}`", kind, text))
+    return page(
+        "Metrics",
+        "`/metrics` speaks the Prometheus text format. From this machine it is open; from elsewhere it needs "
+        "`Authorization: Bearer <metrics.token>`, and without a token it is closed.", "",
+        "What a part has not done yet is left out; counters start at 0 with the process.", "",
+        *table(("metric", "kind", "what it tells"), rows))
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "config.md": lambda: config("en"),
     "config.zh.md": lambda: config("zh"),
@@ -216,6 +233,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "protocol.md": protocol,
     "http.md": routes,
     "commands.md": commands,
+    "metrics.md": metrics,
 }
 
 

@@ -52,5 +52,7 @@ def test_pages_hold_what_they_should() -> None:
         assert f"| `{route.method}` | `{route.path}` |" in pages["http.md"]
     for command in COMMANDS:
         assert f"\n## zhike {command}" in pages["commands.md"]
+    for metric in ("zhike_connections", "zhike_messages_total", "zhike_queue_depth", "zhike_answer_seconds"):
+        assert f"| `{metric}` |" in pages["metrics.md"]
     for frame in ("hello", "message", "resume", "welcome", "ack", "going_away", "pong"):
         assert f"\n### `{frame}`" in pages["protocol.md"]
