@@ -33,6 +33,8 @@ LABELS = {
     "server_rss_bytes": "server memory · 服务端内存",
     "database_cpu_ratio": "database CPU beside it · 数据库另占",
     "bus_cpu_ratio": "bus CPU beside it · 总线另占",
+    "clients_cpu_ratio": "the bench's own clients · 压测客户端",
+    "others_cpu_ratio": "everything else on the machine · 机器上其他程序",
     "idle_rss_bytes": "memory before · 连接前内存",
     "bytes_per_connection": "memory per connection · 每连接内存",
     "server_cpu_us_per_answer": "server CPU per answer · 每次回答的 CPU",

@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from time import monotonic
+from typing import NamedTuple
 
 from zhike.ops.bench.load import Mix
 from zhike.ops.bench.pool import Event, PhaseResult, Pool
-from zhike.ops.bench.proc import cpu_s, rss_bytes
+from zhike.ops.bench.proc import busy_s, cpu_s, rss_bytes
 from zhike.ops.bench.run import Bench, Point
 
 _SAMPLE_S = 0.5
+_DISTURBED = 0.15
+"""Cores used by processes outside the bench (the kernel's network work counts here too)."""
+
+
+class Cpu(NamedTuple):
+    """Cores in use, on average: by the server, the database beside it, the clients, and all else."""
+
+    server: float
+    database: float
+    clients: float
+    others: float
+
+
+class _Mark(NamedTuple):
+    """CPU seconds at one moment."""
+
+    at_s: float
+    server: float
+    database: float
+    clients: float
+    machine: float
 
 
 class Watch:
@@ -24,8 +46,9 @@ class Watch:
         self.rss_max = 0
         self._counts: dict[int, tuple[int, int]] = {}
         self._last = (monotonic(), cpu_s(pid) if pid else 0.0, 0)
-        self._window: list[tuple[float, float, float]] = []
+        self._window: list[_Mark] = []
         self._database_pid: int = bench.args.database_pid
+        self._client_pids = [process.pid for process in pool.processes]
         pool.on_progress = self._on_progress
 
     def _on_progress(self, number: int, event: Event) -> None:
@@ -36,8 +59,7 @@ class Watch:
         now = monotonic()
         if self.pid and ((not self._window and now >= self.from_s)
                          or (len(self._window) == 1 and now >= self.end_s)):
-            database = cpu_s(self._database_pid) if self._database_pid else 0.0
-            self._window.append((now, cpu_s(self.pid), database))
+            self._window.append(self._mark(now))
         at, cpu, answered_before = self._last
         if now - at < _SAMPLE_S:
             return
@@ -56,12 +78,18 @@ class Watch:
                             f"{point.answered_per_s:,.0f} answered/s · in flight {inflight:,} · "
                             f"server {point.cpu_ratio * 100:.0f} % of a core, {rss / 1e6:.0f} MB")
 
-    def cpu_ratios(self) -> tuple[float, float]:
-        """Shares of one core between the two marks: the server's, the database's beside it."""
+    def _mark(self, now: float) -> _Mark:
+        database = cpu_s(self._database_pid) if self._database_pid else 0.0
+        return _Mark(now, cpu_s(self.pid), database, sum(map(cpu_s, self._client_pids)), busy_s())
+
+    def cpu_ratios(self) -> Cpu:
+        """Shares of one core between the two marks."""
         if len(self._window) < 2:
-            return 0.0, 0.0
-        (t0, c0, d0), (t1, c1, d1) = self._window
-        return (c1 - c0) / (t1 - t0), (d1 - d0) / (t1 - t0)
+            return Cpu(0.0, 0.0, 0.0, 0.0)
+        a, b = self._window
+        server, database, clients, all_ = ((after - before) / (b.at_s - a.at_s)
+                                           for before, after in zip(a[1:], b[1:], strict=True))
+        return Cpu(server, database, clients, max(0.0, all_ - server - database - clients))
 
 
 class Measured:
@@ -69,7 +97,8 @@ class Measured:
 
     def __init__(self, phase: PhaseResult, watch: Watch) -> None:
         self.phase = phase
-        self.cpu_ratio, self.database_cpu_ratio = watch.cpu_ratios()
+        self.cpu = watch.cpu_ratios()
+        self.cpu_ratio = self.cpu.server
         self.rss_bytes = watch.rss_max
 
     @property
@@ -93,7 +122,11 @@ def run_phase(bench: Bench, pool: Pool, name: str, *, mix: Mix, seconds: float, 
     bench.series[name] = watch.points
     phase = PhaseResult(rows)
     bench.notes += phase.notes
-    return Measured(phase, watch)
+    measured = Measured(phase, watch)
+    if measured.cpu.others > _DISTURBED:
+        bench.notes.append(f"{name}: other processes used {measured.cpu.others:.2f} cores meanwhile; "
+                           f"on a quiet machine the figures are better")
+    return measured
 
 
 def load_questions(pool: Pool, path: str, seed: int, again: bool = False) -> None:

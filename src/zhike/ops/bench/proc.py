@@ -84,6 +84,16 @@ def rss_bytes(pid: int) -> int:
     return total
 
 
+def busy_s() -> float:
+    """CPU seconds that all of the machine was busy since it started; 0 where that cannot be seen."""
+    try:
+        fields = (_PROC / "stat").read_text().split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return 0.0
+    # proc(5): user nice system idle iowait irq softirq steal
+    return sum(int(field) for k, field in enumerate(fields) if k not in (3, 4)) / _TICKS_PER_S
+
+
 def open_files(pid: int) -> int:
     """Open files and sockets of ``pid`` itself; 0 where that cannot be seen."""
     return len(_listed(_PROC / str(pid) / "fd"))

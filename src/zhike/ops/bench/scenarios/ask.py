@@ -55,7 +55,9 @@ def run(bench: Bench) -> None:
     if pid:
         bench.result.update({"server_cpu_ratio": measured.cpu_ratio, "server_rss_bytes": measured.rss_bytes,
                              "server_cpu_us_per_answer": measured.cpu_us_each,
-                             "database_cpu_ratio": measured.database_cpu_ratio, "bus_cpu_ratio": 0.0})
+                             "database_cpu_ratio": measured.cpu.database, "bus_cpu_ratio": 0.0,
+                             "clients_cpu_ratio": measured.cpu.clients,
+                             "others_cpu_ratio": measured.cpu.others})
     if joined < args.sessions:
         bench.failed.append(f"only {joined} of {args.sessions} sessions joined")
     missing = sum(phase.sent) - sum(phase.answered)

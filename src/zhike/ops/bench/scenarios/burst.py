@@ -90,7 +90,8 @@ def _report(bench: Bench, phases: dict[Mix, Measured], base: list[Measured], own
     if own:
         result.update({"server_cpu_ratio": mixed.cpu_ratio,
                        "server_rss_bytes": max(m.rss_bytes for m in phases.values()),
-                       "database_cpu_ratio": mixed.database_cpu_ratio, "bus_cpu_ratio": 0.0,
+                       "database_cpu_ratio": mixed.cpu.database, "bus_cpu_ratio": 0.0,
+                       "clients_cpu_ratio": mixed.cpu.clients, "others_cpu_ratio": mixed.cpu.others,
                        "server_cpu_us_per_answer": mixed.cpu_us_each,
                        "server_cpu_us_per_answer_repeated": repeated.cpu_us_each,
                        "server_cpu_us_per_answer_new": new.cpu_us_each})

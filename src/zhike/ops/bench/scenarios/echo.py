@@ -53,6 +53,7 @@ def run(bench: Bench) -> None:
         "rate_per_s": rate, "baseline_rate_per_s": base_rate,
         "baseline_ratio": rate / base_rate if base_rate else 0.0,
         "server_cpu_ratio": own.cpu_ratio, "server_rss_bytes": own.rss_bytes,
+        "clients_cpu_ratio": own.cpu.clients, "others_cpu_ratio": own.cpu.others,
         "server_cpu_us_per_answer": own.cpu_us_each, "baseline_cpu_us_per_answer": base.cpu_us_each})
     for name in ("lost", "doubled"):
         if bench.result[name]:
