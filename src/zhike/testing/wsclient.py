@@ -32,7 +32,8 @@ _names = itertools.count(1)
 
 
 class Seen(NamedTuple):
-    """What stands at one seq, as far as the client knows. ``kind``: ack, live or page."""
+    """What stands at one seq, as far as the client knows. ``kind`` tells how it learned of it: ack,
+    duplicate (an ack that says so), live, resume or history."""
 
     kind: str
     direction: str
@@ -280,7 +281,10 @@ class Reader(Client):
                 self.problems.append(f"{conversation}: {kind} {seq} came after {before}")
             at[seq] = fresh
         else:
-            if kind == "live" or (kind == "resume" and known.kind != "ack"):
+            # an ack may overtake a page; an ack of a duplicate also the event of the first copy, which
+            # another connection sent, perhaps through another instance
+            expected = known.kind == "duplicate" or (known.kind == "ack" and kind == "resume")
+            if kind != "history" and not expected:
                 self.problems.append(f"{conversation}: {seq} came as {known.kind} and again as {kind}")
             if (known.text, known.direction) != (fresh.text, fresh.direction):
                 self.problems.append(f"{conversation}: {seq} was {known.text!r} and is {fresh.text!r}")
@@ -288,12 +292,12 @@ class Reader(Client):
         self._advance(conversation)
 
     def own(self, conversation: int, seq: int, direction: str, sender: str, text: str,
-            client_msg_id: str) -> None:
+            client_msg_id: str, *, duplicate: bool = False) -> None:
         """A message of this client's was acknowledged: that is how it learns of its place."""
         at = self.seen.setdefault(conversation, {})
         known = at.get(seq)
         if known is None:
-            at[seq] = Seen("ack", direction, sender, text, client_msg_id, ())
+            at[seq] = Seen("duplicate" if duplicate else "ack", direction, sender, text, client_msg_id, ())
             self._advance(conversation)
         elif known.client_msg_id != client_msg_id:
             self.problems.append(f"{client_msg_id} is acknowledged at {seq}, where {known} stands")
@@ -413,7 +417,8 @@ class Visitor(Reader):
             self.problems.append(f"an ack for {client_msg_id!r}, which was never sent")
             return
         self.outbox.pop(client_msg_id, None)
-        self.own(conversation, seq, "incoming", "contact", frame_sent["text"], client_msg_id)
+        self.own(conversation, seq, "incoming", "contact", frame_sent["text"], client_msg_id,
+                 duplicate=frame.get("duplicate", False))
 
     def _refused(self, frame: dict[str, Any]) -> None:
         client_msg_id = frame.get("client_msg_id", "")
