@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from zhike.domain.message import Reply
 from zhike.domain.unit import Entry, Incoming
@@ -16,7 +15,7 @@ class Item:
     """One message on its way. ``arrived_s``: loop time of arrival, from which deadlines count."""
 
     __slots__ = ("arrived_s", "bot_id", "entry", "frame", "payload", "previous_key", "question",
-                 "settled", "source", "sure")
+                 "searched", "source", "sure")
 
     def __init__(self, source: Source, payload: bytes | SendMessage, arrived_s: float) -> None:
         self.source = source
@@ -28,28 +27,31 @@ class Item:
         self.question: Question | None = None
         self.bot_id = 0
         self.sure: Reply | None = None
-        self.settled = False
+        self.searched = False
 
 
 class Batch:
     """The items of one turn of the line, and the unit they make.
 
-    Stages drop an item by settling it (its source was told) — never silently.
+    ``items`` are those that go on; a stage that drops one has told its source — never silently.
     """
 
-    __slots__ = ("counts", "entries", "items", "now_ms", "now_s")
+    __slots__ = ("counts", "entries", "items", "now_ms", "now_s", "part")
 
-    def __init__(self, items: list[Item], now_ms: int, now_s: float) -> None:
-        self.items = items
-        self.now_ms = now_ms
-        self.now_s = now_s
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.part: list[Item] = []
+        self.now_ms = 0
+        self.now_s = 0.0
         self.entries: list[Entry] = []
         self.counts: Counter[tuple[str, str]] = Counter()
+
+    def begin(self, part: list[Item], now_ms: int, now_s: float) -> None:
+        """``part``: what has just been received; the stages up to route work on it."""
+        self.part = part
+        self.now_ms = now_ms
+        self.now_s = now_s
 
     def count(self, stage: str, outcome: str, number: int = 1) -> None:
         """Counts an outcome; the metrics read it."""
         self.counts[(stage, outcome)] += number
-
-    def keep(self, items: Iterable[Item]) -> None:
-        """Goes on with these items only."""
-        self.items = list(items)

@@ -53,7 +53,7 @@ def _encodable(text: str) -> bool:
 def decode(batch: Batch) -> None:
     """Runs the stage."""
     kept: list[Item] = []
-    for item in batch.items:
+    for item in batch.part:
         payload = item.payload
         if isinstance(payload, SendMessage):
             frame = payload
@@ -77,4 +77,4 @@ def decode(batch: Batch) -> None:
         item.frame = frame
         kept.append(item)
     batch.count("decode", "message", len(kept))
-    batch.keep(kept)
+    batch.part = kept

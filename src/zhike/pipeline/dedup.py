@@ -59,7 +59,7 @@ class Dedup:
     def __call__(self, batch: Batch) -> None:
         """Runs the stage."""
         kept: list[Item] = []
-        for item in batch.items:
+        for item in batch.part:
             frame = item.frame
             assert frame is not None
             source = item.source
@@ -77,7 +77,7 @@ class Dedup:
                 conversation_id=frame.conversation or source.conversation_id, contact=source.contact,
                 look_up=self._maybe_seen(key))
             kept.append(item)
-        batch.keep(kept)
+        batch.part = kept
 
     def _previous(self, source: Source, frame: SendMessage) -> bytes | None:
         """The key of the client's message n-1, unless it is known to be stored."""

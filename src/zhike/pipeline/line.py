@@ -1,8 +1,8 @@
 """The line: seven stages over micro-batches, one commit for each batch.
 
-``STAGES`` lists the way once, in order. The line takes all that waits, runs the stages, has the
-store commit the unit in its own thread, and lets ``send`` tell everybody. No stage awaits
-anything; the only await between two batches is the commit.
+``STAGES`` lists the way once, in order. While the store commits one unit in its own thread, the
+next batch goes through the stages up to route; when the commit is done and everybody was told, its
+unit is built and committed. So commits never overlap, and no stage awaits anything remote.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self.receive = Receive(settings.receive_max_messages, settings.receive_max_bytes, self._loop)
         self.dedup = Dedup()
-        self.route = Route(answerer, bots)
+        self.route = Route(answerer, bots, executor, settings.search_batch)
         self.queue = Queue(answerer, executor, self.receive.work,
                            fragment_wait_s=settings.fragment_wait_s,
                            out_of_order_wait_s=settings.out_of_order_wait_s,
@@ -90,6 +90,8 @@ class Line:
         self._last_size = 0
         self._task: asyncio.Task[None] | None = None
         self._batch_done = asyncio.Event()
+        self._committing: asyncio.Task[None] | None = None
+        self._preparing: Batch | None = None
         self.in_commit_count = 0
 
     # ---- what others call --------------------------------------------------------------------
@@ -139,14 +141,16 @@ class Line:
     @property
     def busy(self) -> bool:
         """True while something taken is not stored."""
-        return bool(self.receive.waiting or self.in_commit_count or self.queue.has_work)
+        return bool(self.receive.waiting or self._committing or self.queue.has_work
+                    or (self._preparing and self._preparing.items))
 
     async def stop(self) -> None:
         """Ends the line; call :meth:`drain` first."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        tasks = [task for task in (self._task, self._committing) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._committing = None
 
     # ---- the loop ----------------------------------------------------------------------------
 
@@ -157,33 +161,49 @@ class Line:
             if self._last_size > 1 and len(self.receive.waiting) < self.settings.batch_max:
                 # under load a short wait saves whole commits; a lone message is not kept waiting
                 await asyncio.sleep(self.settings.gather_window_s)
-            work.clear()
-            try:
-                await self._one_batch()
-            except Exception:
-                log.exception("a batch failed beyond its own handling")
-            if self.receive.waiting or self.queue.has_work:
-                work.set()
-            self._batch_done.set()
+            batch = Batch()
+            self._preparing = batch
+            while True:
+                work.clear()
+                try:
+                    await self._fill(batch)
+                except Exception:
+                    log.exception("a stage failed beyond its own handling")
+                    _refuse_all(batch)
+                if self._committing is None or self._committing.done():
+                    break
+                await work.wait()  # more messages, or the end of the commit
+            self._preparing = None
+            self._last_size = len(batch.items)
+            if batch.items or self.queue.has_work:
+                self._committing = self._loop.create_task(self._finish(batch), name="commit")
+            else:
+                self.counts.update(batch.counts)
+                self._batch_done.set()
 
-    async def _one_batch(self) -> None:
-        items = self.receive.take(self.settings.batch_max)
-        batch = Batch(items, self._now_ms(), self._loop.time())
-        self._last_size = len(items)
+    async def _fill(self, batch: Batch) -> None:
+        """Takes what waits through the stages receive … route."""
+        room = self.settings.batch_max - len(batch.items)
+        if room <= 0 or not self.receive.waiting:
+            return
+        batch.begin(self.receive.take(room), self._now_ms(), self._loop.time())
         decode(batch)
         self.dedup(batch)
         understand(batch)
-        self.route(batch)
-        self.queue(batch)
-        changes = [self.queue.changes.popleft() for _ in range(len(self.queue.changes))]
-        if batch.entries:
+        batch.items += batch.part
+        unknown = self.route.quick(batch.part)
+        if unknown:
+            await self.route.search(unknown)
+
+    async def _finish(self, batch: Batch) -> None:
+        """The stages queue and send, and the commit between them."""
+        try:
+            batch.now_ms, batch.now_s = self._now_ms(), self._loop.time()
+            self.queue(batch)
+            changes = [self.queue.changes.popleft() for _ in range(len(self.queue.changes))]
             self.in_commit_count = len(batch.entries)
-            started = self._loop.time()
-            try:
-                result = await self._commit(batch.entries)
-            finally:
-                self.in_commit_count = 0
-            self.commit_s_total += self._loop.time() - started
+            result = await self._commit(batch.entries)
+            self.commit_s_total += self._loop.time() - batch.now_s
             self.batches_count += 1
             self.send(batch, result)
             for change, future in changes:
@@ -192,7 +212,14 @@ class Line:
                         future.set_exception(change.error)
                     else:
                         future.set_result(change)
-        self.counts.update(batch.counts)
+        except Exception:
+            log.exception("a batch failed beyond its own handling")
+        finally:
+            self.in_commit_count = 0
+            self.counts.update(batch.counts)
+            self._committing = None
+            self.receive.work.set()
+            self._batch_done.set()
 
     async def _commit(self, entries: Sequence[Entry]) -> Result:
         """Commits the unit. One that fails is halved until the bad entry stands alone."""
@@ -228,6 +255,16 @@ class Line:
             result.rows += done.rows
             result.changed += done.changed
         return result
+
+
+def _refuse_all(batch: Batch) -> None:
+    """A fault of ours in a stage: whoever sent these messages is told to send them again."""
+    for item in batch.part:
+        if item.entry is not None and item.entry.reply is not None:
+            item.entry.reply = None
+        if item not in batch.items:
+            item.source.on_refused(item.frame.client_msg_id if item.frame else "",
+                                   ZhikeError("internal", retry_after_s=1.0))
 
 
 def _reset(entry: Entry) -> None:

@@ -90,14 +90,17 @@ class Queue:
     # ---- after the commit --------------------------------------------------------------------
 
     def owed(self, conversation: Conversation, seq: int, question: Question, bot_id: int,
-             known: Reply | None, now_s: float) -> None:
-        """A stored question was not answered in its unit: its turn begins or grows."""
+             known: Reply | None, now_s: float, *, searched: bool = False) -> None:
+        """A stored question was not answered in its unit: its turn begins or grows.
+
+        ``searched``: the knowledge was asked about this text already.
+        """
         turn = self.turns.get(conversation.id)
         if turn is None or turn.epoch != conversation.holder_epoch:
             turn = self.turns[conversation.id] = Turn(conversation.id, bot_id, conversation.holder_epoch)
         if any(piece.seq == seq for piece in turn.pieces):
             return  # found again by the recovery sweep
-        turn.add(Piece(seq, question, known), now_s + self.fragment_wait_s)
+        turn.add(Piece(seq, question, known, searched=searched), now_s + self.fragment_wait_s)
         if len(turn.pieces) >= MAX_PIECES or len(self.turns) > MAX_TURNS:
             turn.due_s = now_s
         self._waits.append((turn.due_s, turn, turn.generation))

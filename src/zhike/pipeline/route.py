@@ -1,31 +1,47 @@
 """Stage 5, route.
 
 Way: understand → **route** → queue.
-Outcomes: a sure answer goes into the same unit as its question | the message goes alone.
+Outcomes: a sure answer (rule, cache, knowledge) goes into the same unit as its question | the
+message goes alone, and its turn begins when it is stored.
 Promise: who holds the conversation is decided in the storing transaction, not here: an answer
-that is attached is stored only if the bot holds the conversation there and then.
-State: which bot serves which inbox (kept by the desk).
+that is attached is stored only if the bot holds the conversation there and then. Searching never
+blocks the event loop for longer than :data:`INLINE_S`.
+State: which bot serves which inbox (kept by the desk); what a search has cost lately.
 Pitfall: asking a cached holder here and trusting it lets the bot talk over a person.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from time import perf_counter
 
-from zhike.pipeline.batch import Batch
+from zhike.domain.message import Reply
+from zhike.pipeline.batch import Item
 from zhike.pipeline.ports import Answerer
+from zhike.search.text import Question
+
+INLINE_S = 0.002
+"""Searches of a batch that take no longer than this together run here and now: a hop to the search
+thread and back would cost as much as three of them."""
+FIRST_GUESS_S = 0.0001
 
 
 class Route:
     """Asks the engine for what can be answered at once."""
 
-    def __init__(self, answerer: Answerer, bots: Mapping[int, int]) -> None:
+    def __init__(self, answerer: Answerer, bots: Mapping[int, int], executor: Executor, most: int) -> None:
         self._answerer = answerer
         self._bots = bots
+        self._executor = executor
+        self._most = most
+        self._each_s = FIRST_GUESS_S
 
-    def __call__(self, batch: Batch) -> None:
-        """Runs the stage."""
-        for item in batch.items:
+    def quick(self, items: Sequence[Item]) -> list[Item]:
+        """Rules and cache; returns the items that have to be searched for."""
+        unknown: list[Item] = []
+        for item in items:
             question = item.question
             if question is None:
                 continue
@@ -36,5 +52,44 @@ class Route:
                 continue
             item.bot_id = bot_id
             item.sure = self._answerer.quick(bot_id, question)
-            if item.sure is not None and item.sure.sure:
+            if item.sure is None:
+                unknown.append(item)
+            elif item.sure.sure:
                 entry.reply = item.sure
+        return unknown
+
+    async def search(self, items: Sequence[Item]) -> None:
+        """Knowledge, for what rules and cache do not know: pieces of ``most`` at a time."""
+        loop = asyncio.get_running_loop()
+        for start in range(0, len(items), self._most):
+            part = items[start:start + self._most]
+            if len(part) * self._each_s <= INLINE_S:
+                took_s, found = self._search(part)
+            else:
+                took_s, found = await loop.run_in_executor(self._executor, self._search, part)
+            self._each_s += 0.2 * (took_s / len(part) - self._each_s)
+            for item, reply in zip(part, found, strict=True):
+                self._take(item, reply)
+
+    def _search(self, items: Sequence[Item]) -> tuple[float, list[Reply | None]]:
+        began_s = perf_counter()
+        by_bot: dict[int, list[Question]] = {}
+        for item in items:
+            assert item.question is not None
+            by_bot.setdefault(item.bot_id, []).append(item.question)
+        found = {bot_id: iter(self._answerer.search(bot_id, questions))
+                 for bot_id, questions in by_bot.items()}
+        replies = [next(found[item.bot_id]) for item in items]
+        return perf_counter() - began_s, replies
+
+    def _take(self, item: Item, reply: Reply | None) -> None:
+        item.searched = True
+        item.sure = reply
+        if reply is None:
+            return
+        assert item.question is not None
+        assert item.entry is not None
+        if reply.cacheable:
+            self._answerer.remember(item.bot_id, item.question, reply)
+        if reply.sure:
+            item.entry.reply = reply

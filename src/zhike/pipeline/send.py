@@ -98,7 +98,8 @@ class Send:
         if entry.reply_stored:
             batch.count("send", "reply_stored")
         elif item.question is not None and item.bot_id and conversation.holder == "bot":
-            self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s)
+            self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s,
+                             searched=item.searched)
 
 
 def _border(error: BaseException | None) -> ZhikeError:

@@ -23,12 +23,13 @@ class Piece:
 
     __slots__ = ("known", "opener", "question", "searched", "seq")
 
-    def __init__(self, seq: int, question: Question, known: Reply | None = None) -> None:
+    def __init__(self, seq: int, question: Question, known: Reply | None = None, *,
+                 searched: bool = False) -> None:
         self.seq = seq
         self.question = question
         self.known = known if known is not None and known.sure else None
         self.opener = known if known is not None and not known.sure else None
-        self.searched = known is not None
+        self.searched = searched or known is not None
 
 
 class Turn:

@@ -15,7 +15,7 @@ from zhike.search.text import understand as read
 
 def understand(batch: Batch) -> None:
     """Runs the stage."""
-    for item in batch.items:
+    for item in batch.part:
         entry = item.entry
         assert entry is not None
         if entry.agent_id or not entry.text:
