@@ -280,6 +280,7 @@ export const en = {
   "agents.me": "you",
   "agents.seen": "seen {when}",
   "agents.never": "not yet signed in",
+  "agents.reset": "New password",
   "agents.disable": "Disable",
   "agents.enable": "Enable",
   "agents.made": "{name} can sign in with this password:",

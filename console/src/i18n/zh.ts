@@ -282,6 +282,7 @@ export const zh: Record<keyof typeof en, string> = {
   "agents.me": "（我）",
   "agents.seen": "{when}在线",
   "agents.never": "尚未登录",
+  "agents.reset": "重设密码",
   "agents.disable": "停用",
   "agents.enable": "启用",
   "agents.made": "{name}可以用这个密码登录：",

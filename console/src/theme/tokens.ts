@@ -73,8 +73,8 @@ export function naiveTheme(p: Palette): GlobalThemeOverrides {
     },
     // The dark theme of the library draws inputs without a border; ours look the same in both.
     Input: { border: `1px solid ${p.line}`, borderDisabled: `1px solid ${p.line}`, color: p.surface, colorFocus: p.surface,
-      borderHover: `1px solid ${p.accent}`, borderFocus: `1px solid ${p.accent}`, colorDisabled: p.tint },
-    Select: { peers: { InternalSelection: { border: `1px solid ${p.line}`, color: p.surface, colorActive: p.surface, colorDisabled: p.tint } } },
+      borderHover: `1px solid ${p.accent}`, borderFocus: `1px solid ${p.accent}`, colorDisabled: p.tint, textColorDisabled: p.soft },
+    Select: { peers: { InternalSelection: { border: `1px solid ${p.line}`, color: p.surface, colorActive: p.surface, colorDisabled: p.tint, textColorDisabled: p.soft } } },
     Tooltip: { color: p.text, textColor: p.surface },
     DataTable: { thFontWeight: "500", thTextColor: p.soft },
   };
