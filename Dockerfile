@@ -17,8 +17,7 @@ RUN python3 -m venv /tools && \
     /tools/bin/python -m pip install --quiet --no-cache-dir --require-hashes \
       -r requirements-build.lock -r requirements-node.lock
 COPY . .
-RUN /tools/bin/python tools/repair_node.py && /tools/bin/python hatch_build.py && \
-    /tools/bin/hatchling build --target wheel --directory /dist
+RUN /tools/bin/python hatch_build.py && /tools/bin/hatchling build --target wheel --directory /dist
 RUN /app/venv/bin/python -m pip install --quiet --no-cache-dir --no-deps --no-index /dist/*.whl && \
     /app/venv/bin/python -m pip uninstall --quiet --yes pip setuptools && \
     /app/venv/bin/python -m compileall -q /app/venv/lib

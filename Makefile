@@ -37,7 +37,7 @@ lint: setup-dev
 	$(VENV)/bin/lint-imports --no-cache
 
 web-test: setup-dev node_modules/.all
-	$(NPM) run --silent check --workspaces
+	$(NPM) run --silent check
 	$(NPM) run --silent test
 
 # Tests that measure nothing run side by side; those that start processes, kill them or drive a
@@ -66,11 +66,10 @@ $(VENV)/.dev: requirements-dev.lock | $(PY)
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.run
 
-$(VENV)/.node: requirements-node.lock hatch_build.py tools/repair_node.py | $(PY)
+$(VENV)/.node: requirements-node.lock hatch_build.py | $(PY)
 	@$(PY) -c 'import hatch_build as b, sys; sys.exit(b.system_node() is None)' \
 	  || { echo "no Node 20.19 or newer here: taking the one on PyPI …"; \
 	       $(PIP) install --require-hashes -r requirements-node.lock; }
-	@$(PY) tools/repair_node.py
 	@touch $@
 
 # The pages are built from sources with a fingerprint; nothing happens if none changed.
@@ -81,7 +80,7 @@ $(VENV)/.editable: pyproject.toml hatch_build.py | $(PY)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-node_modules/.all: package-lock.json package.json widget/package.json console/package.json
+node_modules/.all: package-lock.json package.json
 	@echo "installing what the pages' tests need …"
 	@$(NPM) ci --no-audit --no-fund --loglevel=error
 	@touch $@
