@@ -26,7 +26,14 @@ interface ListState {
   error: unknown;
 }
 
-export const known = shallowReactive(new Map<number, Conversation>());
+/** A conversation with its times as numbers: thousands are put in order at every change. */
+export type Row = Conversation & { updatedMs: number; waitingMs: number };
+
+export const known = shallowReactive(new Map<number, Row>());
+
+function row(c: Conversation): Row {
+  return { ...c, updatedMs: time(c.updated_at), waitingMs: time(c.waiting_since) || Infinity };
+}
 
 export function unanswered(c: Conversation): boolean {
   return c.last_incoming_seq > Math.max(c.answered_seq, 0) && c.holder === "agent";
@@ -63,13 +70,13 @@ function time(at: string | null): number {
 }
 
 /** Who waits longest stands first where somebody waits; else the last changed. */
-export function inOrder(name: FilterName): Conversation[] {
+export function inOrder(name: FilterName): Row[] {
   const fits = FITS[name];
   const floor = lists[name].floor;
-  const found = [...known.values()].filter((c) => fits(c) && time(c.updated_at) >= floor);
+  const found = [...known.values()].filter((c) => c.updatedMs >= floor && fits(c));
   return name === "needs"
-    ? found.sort((a, b) => (time(a.waiting_since) || Infinity) - (time(b.waiting_since) || Infinity) || a.id - b.id)
-    : found.sort((a, b) => time(b.updated_at) - time(a.updated_at) || b.id - a.id);
+    ? found.sort((a, b) => (a.waitingMs === b.waitingMs ? a.id - b.id : a.waitingMs - b.waitingMs))
+    : found.sort((a, b) => b.updatedMs - a.updatedMs || b.id - a.id);
 }
 
 export const needsCount = computed(() => {
@@ -106,7 +113,7 @@ export function put(c: Conversation): void {
   const old = known.get(c.id);
   // An answer to an earlier request must not undo a later event.
   if (old && (c.epoch < old.epoch || c.last_seq < old.last_seq)) return;
-  known.set(c.id, c);
+  known.set(c.id, row(c));
 }
 
 const refetching = new Map<number, ReturnType<typeof setTimeout>>();
@@ -129,7 +136,7 @@ function take(event: ConversationEvent): void {
   }
   if (state.epoch < old.epoch || state.last_seq < old.last_seq) return;
   const at = event.updated_at ?? old.updated_at;
-  known.set(state.id, {
+  known.set(state.id, row({
     ...old,
     status: state.status,
     holder: state.holder,
@@ -143,7 +150,7 @@ function take(event: ConversationEvent): void {
     read_by_agent_seq: state.read_by_agent_seq ?? 0,
     waiting_since: state.holder === "queue" ? (old.waiting_since ?? at) : null,
     updated_at: at,
-  });
+  }));
   // The event does not say whose it is or what is unanswered: ask, where that matters.
   if (state.holder === "agent" && event.updated_at) refetch(state.id);
 }
