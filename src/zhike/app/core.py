@@ -103,8 +103,10 @@ class Core:
             await self._sample()
         await self.registry.refresh()
         registry = self.registry
+        default_s = self.settings.pipeline.fragment_wait_s
         self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
-                         registry.channels, line_settings(self.settings), registry.agent_name)
+                         registry.channels, line_settings(self.settings), registry.agent_name,
+                         lambda bot_id: registry.fragment_wait_s(bot_id, default_s))
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
                     self.public_url)
         self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply)

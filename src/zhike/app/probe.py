@@ -29,6 +29,7 @@ class Probe:
         """Told of every answered HTTP request."""
         self.requests[(route, method, status)] += 1
         self.request_s_total += took_s
+        self._core.meters.http_s.observe(took_s)
 
     async def health(self) -> Health:
         """Whether the process can store and answer now."""

@@ -103,7 +103,7 @@ class Gateway(Section, frozen=True):
                                       "duration", 0.1, 30)] = 10.0
     gone_after_s: Annotated[float, Doc("多久没有任何回应就断开；不超过 30 秒。",
                                        "After how much silence a connection is closed; at most 30 s.",
-                                       "duration", 0.2, 30)] = 30.0
+                                       "duration", 0.2, 30)] = 25.0
     out_buffer_bytes: Annotated[int, Doc(
         "每个连接待发送数据的上限；读得太慢的连接会被断开，重连后自动补齐。",
         "Most bytes waiting for one connection; who reads slower is closed and resumes.",

@@ -53,6 +53,12 @@ class Registry:
         """The agent's name as visitors see it, or ""."""
         return self.agent_names.get(agent_id, "") if agent_id else ""
 
+    def fragment_wait_s(self, bot_id: int, default_s: float) -> float:
+        """How long this bot waits for the rest of a thought sent in pieces."""
+        bot = self.bot_rows.get(bot_id)
+        value = bot.settings.get("fragment_wait_s") if bot is not None else None
+        return float(value) if isinstance(value, int | float) else default_s
+
     async def refresh(self) -> bool:
         """Reads again what has changed in the database; True if something had."""
         async with self._loading:

@@ -106,19 +106,23 @@ class BotReply:
 
 
 class Change:
-    """A change of holder or status: an agent takes or returns, someone resolves."""
+    """A change of holder or status: an agent takes or returns, someone resolves.
 
-    __slots__ = ("agent_id", "agent_name", "at", "conversation", "conversation_id", "error", "force",
-                 "kind", "outcome")
+    ``idle_before`` (ms): only if the bot holds it, owes nothing, and nobody wrote since then; so
+    that a sweep never closes a conversation in which somebody has just written.
+    """
+
+    __slots__ = ("agent_id", "agent_name", "at", "conversation", "conversation_id", "error",
+                 "idle_before", "kind", "outcome")
 
     def __init__(self, conversation_id: int, kind: ChangeKind, at: int, *, agent_id: int = 0,
-                 agent_name: str = "", force: bool = True) -> None:
+                 agent_name: str = "", idle_before: int | None = None) -> None:
         self.conversation_id = conversation_id
         self.kind = kind
         self.at = at
         self.agent_id = agent_id
         self.agent_name = agent_name
-        self.force = force
+        self.idle_before = idle_before
         self.outcome: ChangeOutcome = ""
         self.conversation: Conversation | None = None
         self.error: BaseException | None = None

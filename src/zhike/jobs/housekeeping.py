@@ -61,11 +61,8 @@ class AutoResolve:
                 break
 
     async def _resolve(self, conversation_id: int, before: int) -> bool:
-        # looked at again: somebody may have written, or taken it, since the page was read
-        now = await self._store.read(conversations.get_conversation, conversation_id)
-        if now is None or now.holder != "bot" or now.owes_answer or now.updated_at >= before:
-            return False
-        change = await self._change(Change(conversation_id, "resolve", self._now_ms(), force=False))
+        # the storing transaction looks again: somebody may have written, or taken it, since
+        change = await self._change(Change(conversation_id, "resolve", self._now_ms(), idle_before=before))
         return change.outcome == "done"
 
 

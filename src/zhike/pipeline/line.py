@@ -63,12 +63,14 @@ class Line:
         bots: inbox id → bot id (0 = none); read at every batch, kept by the desk.
         channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
         agent_name: an agent's name as visitors see it.
+        fragment_wait_s: bot id → how long it waits for the rest of a thought (default: the setting).
     """
 
     def __init__(self, store: Store, bus: BusNode, answerer: Answerer, executor: Executor, now_ms: NowMs,
                  bots: Mapping[int, int], channels: Mapping[int, str],
                  settings: LineSettings | None = None,
-                 agent_name: Callable[[int | None], str] = lambda _: "") -> None:
+                 agent_name: Callable[[int | None], str] = lambda _: "",
+                 fragment_wait_s: Callable[[int], float] | None = None) -> None:
         settings = settings or LineSettings()
         self.settings = settings
         self._store = store
@@ -80,7 +82,7 @@ class Line:
         self.dedup = Dedup()
         self.route = Route(answerer, bots, executor, settings.search_batch)
         self.queue = Queue(answerer, executor, self.receive.work,
-                           fragment_wait_s=settings.fragment_wait_s,
+                           fragment_wait_s=fragment_wait_s or (lambda _: settings.fragment_wait_s),
                            out_of_order_wait_s=settings.out_of_order_wait_s,
                            search_batch=settings.search_batch, put_back=self.receive.put_back)
         self.send = Send(bus, self.dedup, self.queue, agent_name)

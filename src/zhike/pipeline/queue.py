@@ -16,6 +16,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from heapq import heappop, heappush
 
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Reply, TraceStep
@@ -39,7 +40,7 @@ class Queue:
     """The waiting room between understanding and storing."""
 
     def __init__(self, answerer: Answerer, executor: Executor, work: asyncio.Event, *,
-                 fragment_wait_s: float, out_of_order_wait_s: float, search_batch: int,
+                 fragment_wait_s: Callable[[int], float], out_of_order_wait_s: float, search_batch: int,
                  put_back: Callable[[list[Item]], None]) -> None:
         self._answerer = answerer
         self._executor = executor
@@ -54,7 +55,8 @@ class Queue:
         self.changes: deque[tuple[Change, asyncio.Future[Change]]] = deque()
         self._to_search: deque[Turn] = deque()
         self._searching: asyncio.Task[None] | None = None
-        self._waits: deque[tuple[float, Turn, int]] = deque()
+        self._waits: list[tuple[float, int, Turn, int]] = []
+        self._wait_count = 0
         self._wake: asyncio.TimerHandle | None = None
         self.held: dict[bytes, list[Item]] = {}
         self._held_until: deque[tuple[float, bytes]] = deque()
@@ -100,10 +102,11 @@ class Queue:
             turn = self.turns[conversation.id] = Turn(conversation.id, bot_id, conversation.holder_epoch)
         if any(piece.seq == seq for piece in turn.pieces):
             return  # found again by the recovery sweep
-        turn.add(Piece(seq, question, known, searched=searched), now_s + self.fragment_wait_s)
+        turn.add(Piece(seq, question, known, searched=searched), now_s + self.fragment_wait_s(bot_id))
         if len(turn.pieces) >= MAX_PIECES or len(self.turns) > MAX_TURNS:
             turn.due_s = now_s
-        self._waits.append((turn.due_s, turn, turn.generation))
+        self._wait_count += 1  # settles ties: turns do not compare
+        heappush(self._waits, (turn.due_s, self._wait_count, turn, turn.generation))
         self._search(turn)
         self._arm()
 
@@ -189,14 +192,20 @@ class Queue:
     # ---- the wait for the rest of a thought --------------------------------------------------
 
     def _arm(self) -> None:
-        if self._wake is None and self._waits:
-            self._wake = self._loop.call_at(self._waits[0][0], self._over)
+        if not self._waits:
+            return
+        due_s = self._waits[0][0]
+        if self._wake is not None:
+            if self._wake.when() <= due_s:
+                return
+            self._wake.cancel()
+        self._wake = self._loop.call_at(due_s, self._over)
 
     def _over(self) -> None:
         self._wake = None
         now = self._loop.time() + SLACK_S
         while self._waits and self._waits[0][0] <= now:
-            _, turn, generation = self._waits.popleft()
+            _, _, turn, generation = heappop(self._waits)
             if (turn.generation == generation and turn.pieces and not turn.in_search
                     and self.turns.get(turn.conversation_id) is turn):
                 self._decide(turn)

@@ -43,4 +43,8 @@ def prepare(conn: Connection) -> str:
     elif version != SCHEMA_VERSION:
         raise ZhikeError("config_error", f"the database is at schema {version}, this zhike needs "
                          f"{SCHEMA_VERSION}: run `zhike migrate`.")
-    return get_meta(conn, "secret") or ""
+    secret = get_meta(conn, "secret")
+    if not secret:
+        raise ZhikeError("config_error", "the database has no row `secret` in its table meta: "
+                         "restore it from a backup, or visitors lose their identity.")
+    return secret

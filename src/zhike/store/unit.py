@@ -255,7 +255,9 @@ class _Unit:
             entry.outcome = "not_found"
         elif conversation.holder == "none":
             entry.outcome = "unchanged" if entry.kind == "resolve" else "resolved"
-        elif not entry.force and conversation.holder == "agent" and conversation.agent_id != entry.agent_id:
+        elif entry.idle_before is not None and (
+                conversation.holder != "bot" or conversation.updated_at >= entry.idle_before
+                or conversation.owes_answer):
             entry.outcome = "unchanged"
         else:
             entry.outcome = "done"
