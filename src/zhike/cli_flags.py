@@ -61,6 +61,8 @@ TEXTS: dict[str, tuple[str, str]] = {
                "language of rows that do not say (default: do they hold Chinese)"),
     "--format": ("文件格式（默认看文件名）", "format (default: by the name)"),
     "--dry-run": ("只检查，不写入", "only check"),
+    "--to": ("到哪个结构版本（默认最新）", "to which schema revision (default: the newest)"),
+    "--dry-run-sql": ("只打印要执行的 SQL，什么都不改", "print the SQL that would be run, change nothing"),
     "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
     "wrong": ("用法不对：", ""),
 }
@@ -190,13 +192,20 @@ def kb_flags(parser: Parser) -> None:
     settings_flags(part)
 
 
+def migrate_flags(parser: Parser) -> None:
+    """``migrate``."""
+    parser.flag("--dry-run", action="store_true", text="--dry-run-sql")
+    parser.flag("--to", metavar="REVISION", default="head")
+    settings_flags(parser)
+
+
 def no_flags(parser: Parser) -> None:
     """``version``."""
 
 
 COMMANDS: dict[str, Callable[[Parser], None]] = {
     "serve": serve_flags, "demo": demo_flags, "admin": admin_flags, "config": config_flags,
-    "kb": kb_flags, "bench": no_flags, "migrate": settings_flags, "doctor": serve_flags,
+    "kb": kb_flags, "bench": no_flags, "migrate": migrate_flags, "doctor": serve_flags,
     "version": no_flags,
 }
 

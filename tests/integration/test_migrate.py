@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import Connection, MetaData, create_engine, inspect, select, text
 from sqlalchemy.engine import make_url
 
+from zhike import cli
 from zhike.errors import ZhikeError
 from zhike.ops import migrate as module
 from zhike.ops.migrate import differences, migrate
@@ -329,6 +330,50 @@ def test_a_file_that_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"not a database|store_unavailable"):
         migrate(f"sqlite:///{path}")
     assert path.read_text() == "a letter" * 1000
+
+
+@pytest.fixture
+def newer_zhike(newer: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This zhike, as it will be with one more revision."""
+    for revision in VERSIONS.glob("v*.py"):
+        (newer / revision.name).write_text(revision.read_text())
+    monkeypatch.setattr(module, "VERSIONS", newer)
+    monkeypatch.setattr("zhike.store.schema.SCHEMA_VERSION", "t0002")
+
+
+@pytest.mark.usefixtures("newer_zhike")
+def test_the_command_brings_a_database_of_an_older_state_up(
+        url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    def zhike(*words: str) -> tuple[int, str]:
+        code = cli.main(["migrate", *words, "--data", str(tmp_path)])
+        return code, "".join(capsys.readouterr())
+
+    monkeypatch.setenv("LANG", "en_US.UTF-8")
+    monkeypatch.setenv("ZHIKE_DATABASE__URL", url)
+    assert zhike("--to", "0001")[0] == 0  # the older state
+    on(url, add_contact)
+    with pytest.raises(ZhikeError, match="zhike migrate"):
+        start_desk(url)
+    code, said = zhike("--dry-run")
+    assert (code, "nickname" in said) == (0, True)
+    with pytest.raises(ZhikeError, match="zhike migrate"):
+        start_desk(url)
+    code, said = zhike()
+    assert (code, said.splitlines()[-1]) == (0, "Schema 0001 → t0002")
+    assert on(url, contacts) == [(1, "林 🙂")]
+    assert start_desk(url) == on(url, get_meta, "secret")
+    assert zhike() == (0, "The database is up to date (schema t0002).\n")
+    code, said = zhike("--to", "0001")
+    assert (code, "no way back" in said) == (3, True)
+
+
+def test_the_command_on_a_file_that_is_no_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.delenv("ZHIKE_DATABASE__URL", raising=False)
+    (tmp_path / "zhike.db").write_text("a letter" * 1000)
+    assert cli.main(["migrate", "--data", str(tmp_path)]) == 4
+    assert "not a database" in capsys.readouterr().err
 
 
 def test_the_server_never_loads_alembic() -> None:

@@ -160,7 +160,12 @@ def test_admin_link(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "admin", "link")[1] != out
 
 
-def test_migrate(capsys: pytest.CaptureFixture[str]) -> None:
+def test_migrate(capsys: pytest.CaptureFixture[str], place: Path) -> None:
+    code, out, _ = run(capsys, "migrate", "--dry-run")
+    assert (code, "CREATE TABLE messages" in out) == (0, True)
+    assert not (place / "data").exists()
+    assert run(capsys, "migrate", "--to", "nowhere")[0] == 3
+    assert "Schema empty → " in run(capsys, "migrate")[1]
     assert "up to date" in run(capsys, "migrate")[1]
 
 
