@@ -59,6 +59,7 @@ class Visitor:
     lang = "zh"
     conversation_id = 0
     contact: dict[str, str] | None = None
+    last_client_msg_id = ""
 
     def __init__(self, number: int) -> None:
         self.inbox_id = INBOX

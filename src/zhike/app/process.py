@@ -8,6 +8,7 @@ a message (*ready*: the first stored answer), then HTTP.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -40,6 +41,7 @@ def serve(settings: Settings, *, demo: bool = False) -> int:
     """
     import uvloop
 
+    gc.disable()
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     host, port = settings.server.host, settings.server.port
     try:
@@ -64,14 +66,13 @@ def limits_of(settings: Settings) -> Limits:
 def settle_memory() -> None:
     """What was imported and loaded stays: the collector need not walk it again and again.
 
-    The thresholds are those of a process that makes thousands of small objects per batch; with
-    Python's own (700), collections would take a tenth of the time.
+    It was off while loading (a tenth of the start). The thresholds are those of a process that
+    makes thousands of small objects per batch; with Python's own (700), collections would take a
+    tenth of the time.
     """
-    import gc
-
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 def raise_file_limit(connections: int) -> None:

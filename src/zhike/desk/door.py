@@ -55,7 +55,7 @@ class Door:
                                         self._now_ms() // 1000)
         joined = Joined("visitor", inbox_id=inbox.id, sender=admitted.visitor.sender, lang=hello.lang[:16])
         joined.token = admitted.token
-        joined.contact = admitted.contact
+        joined.contact = _known_of(admitted.contact, hello)
         self._greet(joined, inbox)
         if hello.token or hello.customer is not None:  # a new visitor has no past to look up
             conversation = await self._conversation_of((inbox.id, joined.sender))
@@ -109,6 +109,14 @@ class Door:
         for who, future in asked:
             if not future.done():
                 future.set_result(found.get(who))
+
+
+def _known_of(contact: dict[str, str], hello: Hello) -> dict[str, str]:
+    """What the shop said of the customer, and the page they are on (cut: it is their browser's word)."""
+    if not hello.page:
+        return contact
+    page = {f"page_{name}": hello.page[name][:500] for name in ("url", "title") if hello.page.get(name)}
+    return {**contact, **page}
 
 
 def _latest(conn: Connection, who: list[tuple[int, str]]) -> dict[tuple[int, str], Conversation]:

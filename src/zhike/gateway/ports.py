@@ -24,6 +24,7 @@ class Source(Protocol):
     lang: str
     conversation_id: int
     contact: dict[str, str]
+    last_client_msg_id: str
 
     def on_control(self, frame: ClientFrame) -> None:
         """A decoded frame that is not a message, in the order in which it came."""

@@ -42,7 +42,8 @@ class Session:
     """See the module. Small on purpose: tens of thousands of these are idle at a time."""
 
     __slots__ = ("_refusals", "agent_id", "agent_name", "busy", "conn", "contact", "conversation_id",
-                 "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang", "sender", "state",
+                 "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang",
+                 "last_client_msg_id", "sender", "state",
                  "watches")
 
     def __init__(self, gateway: Gateway, conn: Connection, headers: Mapping[str, str]) -> None:
@@ -56,6 +57,7 @@ class Session:
         self.key: tuple[int, str] = (0, "")
         self.agent_id = 0
         self.agent_name = ""
+        self.last_client_msg_id = ""
         self.lang = "zh" if headers.get("accept-language", "").lower().startswith("zh") else ""
         self.conversation_id = 0
         self.contact: dict[str, str] = {}
@@ -121,7 +123,8 @@ class Session:
             self.fail(ZhikeError("protocol_error", "The first frame must be hello."))
             return
         if hello.lang:
-            self.lang = "zh" if hello.lang.lower().startswith("zh") else "en"
+            self.last_client_msg_id = ""
+        self.lang = "zh" if hello.lang.lower().startswith("zh") else "en"
         if hello.v != wire.PROTOCOL_VERSION:
             self.fail(ZhikeError("unsupported_version", f"v={hello.v}; this server speaks "
                                                         f"{wire.PROTOCOL_VERSION}."))

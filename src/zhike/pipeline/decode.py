@@ -27,10 +27,10 @@ def check(frame: SendMessage) -> ZhikeError | None:
         return ZhikeError("empty_message", field="text")
     if len(text) > MAX_TEXT_CHARS:
         return ZhikeError("too_long", f"({len(text)} > {MAX_TEXT_CHARS})", field="text")
-    if "\0" in text or not _encodable(text):
+    if "\0" in text:
         return ZhikeError("invalid_text", field="text")
     message_id = frame.client_msg_id
-    if len(message_id) > MAX_CLIENT_MSG_ID_CHARS or "\0" in message_id or not _encodable(message_id):
+    if len(message_id) > MAX_CLIENT_MSG_ID_CHARS or "\0" in message_id:
         return ZhikeError("invalid_field", field="client_msg_id")
     if frame.n is not None and (not 1 <= frame.n <= MAX_COUNTER
                                 or not message_id.endswith(f".{frame.n}")):
@@ -39,12 +39,11 @@ def check(frame: SendMessage) -> ZhikeError | None:
     return None
 
 
-def _encodable(text: str) -> bool:
-    """False for lone surrogates."""
-    if text.isascii():
-        return True
+def encodable(frame: SendMessage) -> bool:
+    """False if there are lone surrogates. (JSON with one is refused while decoding.)"""
     try:
-        text.encode()
+        frame.text.encode()
+        frame.client_msg_id.encode()
     except UnicodeEncodeError:
         return False
     return True
@@ -57,6 +56,10 @@ def decode(batch: Batch) -> None:
         payload = item.payload
         if isinstance(payload, SendMessage):
             frame = payload
+            if not encodable(frame):
+                batch.count("decode", "invalid_text")
+                item.source.on_refused("", ZhikeError("invalid_text"))
+                continue
         else:
             try:
                 decoded = decode_client(payload)

@@ -83,8 +83,10 @@ class Dedup:
         """The key of the client's message n-1, unless it is known to be stored."""
         if frame.n is None or frame.n == 1:
             return None
-        stream = frame.client_msg_id[:-len(str(frame.n)) - 1]
-        key = key_of(source, f"{stream}.{frame.n - 1}")
+        previous = f"{frame.client_msg_id[:-len(str(frame.n))]}{frame.n - 1}"
+        if source.last_client_msg_id == previous:
+            return None
+        key = key_of(source, previous)
         return None if self._known(key) is not None else key
 
     def _maybe_seen(self, key: bytes) -> bool:

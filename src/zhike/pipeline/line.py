@@ -30,7 +30,7 @@ from zhike.pipeline.queue import Queue
 from zhike.pipeline.receive import Receive
 from zhike.pipeline.route import Route
 from zhike.pipeline.send import Send
-from zhike.pipeline.understand import understand
+from zhike.pipeline.understand import Understand
 from zhike.search.text import understand as read
 from zhike.store.engine import Store
 from zhike.store.unit import Result, commit_unit
@@ -80,6 +80,7 @@ class Line:
         self._loop = asyncio.get_running_loop()
         self.receive = Receive(settings.receive_max_messages, settings.receive_max_bytes, self._loop)
         self.dedup = Dedup()
+        self.understand = Understand()
         self.route = Route(answerer, bots, executor, settings.search_batch)
         self.queue = Queue(answerer, executor, self.receive.work,
                            fragment_wait_s=fragment_wait_s or (lambda _: settings.fragment_wait_s),
@@ -191,7 +192,7 @@ class Line:
         batch.begin(self.receive.take(room), self._now_ms(), self._loop.time())
         decode(batch)
         self.dedup(batch)
-        understand(batch)
+        self.understand(batch)
         batch.items += batch.part
         unknown = self.route.quick(batch.part)
         if unknown:

@@ -17,7 +17,8 @@ class Source(Protocol):
 
     ``sender`` is authenticated: the contact's key for visitors, ``a:<agent id>`` for agents.
     ``conversation_id`` is a hint (0 = unknown). ``contact``: name, email, phone of a known
-    customer. The methods are called on the event loop, in order, and must not block or raise.
+    customer. ``last_client_msg_id``: its last message that is known to be stored (kept by the
+    pipeline; "" at first). The methods are called on the event loop, in order, and must not block or raise.
     """
 
     inbox_id: int
@@ -27,6 +28,7 @@ class Source(Protocol):
     lang: str
     conversation_id: int
     contact: dict[str, str] | None
+    last_client_msg_id: str
 
     def on_control(self, frame: ClientFrame) -> None:
         """A decoded frame that is not a message comes back."""

@@ -42,9 +42,13 @@ class Send:
         self._publish(result, sources)
         for item in batch.items:
             self._settle(batch, item)
+        incoming = sum(1 for row in result.rows if row.entry is not None)
+        batch.count("dedup", "stored", incoming)
+        batch.count("send", "reply_stored", sum(1 for row in result.rows if row.reply is not None))
         for entry in batch.entries:
             if isinstance(entry, BotReply):
-                batch.count("send", f"reply_{entry.outcome or 'refused'}")
+                if entry.outcome != "stored":
+                    batch.count("send", f"reply_{entry.outcome or 'refused'}")
                 self._queue.settled(entry)
         for conversation in result.changed:
             self._queue.forget(conversation)
@@ -71,7 +75,7 @@ class Send:
         assert entry is not None
         outcome = entry.outcome
         if outcome == "stored":
-            batch.count("dedup", "stored")
+            item.source.last_client_msg_id = entry.client_msg_id
             self._dedup.stored(entry)
             self._queue.release(entry)
             self._owe(batch, item, entry)
@@ -96,8 +100,8 @@ class Send:
         conversation = entry.conversation
         assert conversation is not None
         if entry.reply_stored:
-            batch.count("send", "reply_stored")
-        elif item.question is not None and item.bot_id and conversation.holder == "bot":
+            return
+        if item.question is not None and item.bot_id and conversation.holder == "bot":
             self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s,
                              searched=item.searched)
 

@@ -31,6 +31,7 @@ class HttpSource:
         "conversation_id",
         "inbox_id",
         "lang",
+        "last_client_msg_id",
         "sender",
     )
 
@@ -52,6 +53,7 @@ class HttpSource:
         self.agent_name = agent_name
         self.conversation_id = conversation_id
         self.contact = contact
+        self.last_client_msg_id = ""
         self._stored: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
 
     def on_control(self, frame: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import MAX_TEXT_CHARS, Button
@@ -26,6 +27,9 @@ MAX_POSITION = 1_000_000
 MAX_NAME_CHARS = 200
 MAX_KEY_CHARS = 64
 MAX_ENTRY_KEY_CHARS = 128
+MAX_URL_CHARS = 2000
+SECRET_SETTINGS = ("identity_secret", "callback_secret")
+"""Settings of an inbox that are never shown, exported or logged."""
 
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _URL = re.compile(r"(https?://|mailto:|tel:|/(?![/\\]))\S+|/", re.IGNORECASE)
@@ -178,7 +182,8 @@ def check_inbox(inbox: Inbox) -> Iterator[Fault]:
         yield Fault("channel", f"{inbox.channel!r} 不是渠道名", f"{inbox.channel!r} is no name of a channel")
     yield from _check_settings(inbox.settings, {"origins": _origins, "greeting": _by_lang,
                                                 "suggestions": _lists, "offline": _by_lang,
-                                                "identity_secret": _secret})
+                                                "identity_secret": _secret,
+                                                "callback_url": _callback_url, "callback_secret": _secret})
 
 
 def _check_settings(settings: dict[str, Any], known: dict[str, Any]) -> Iterator[Fault]:
@@ -225,6 +230,26 @@ def _origins(field: str, value: Any) -> Iterator[Fault]:
         if origin != "*" and not re.fullmatch(r"https?://[^\s/?#@]+", origin):
             yield Fault(f"{field}[{index}]", f"{origin!r} 要写成 https://域名（不带路径），或 *",
                         f"{origin!r} must be https://host without a path, or *")
+
+
+def _callback_url(field: str, value: Any) -> Iterator[Fault]:
+    """Its form; which addresses it may reach is decided when something is sent there."""
+    try:
+        parts = urlsplit(value if isinstance(value, str) else "")
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or not value.isascii() or not value.isprintable() or " " in value:
+        yield Fault(field, "需要 https://… 这样的网址（ASCII 字符）",
+                    "needs a URL such as https://shop.example/hook, in ASCII")
+        return
+    if len(value) > MAX_URL_CHARS:
+        yield Fault(field, f"最多 {MAX_URL_CHARS} 个字符", f"holds {MAX_URL_CHARS} characters at most")
+    if parts.username is not None or parts.password is not None:
+        yield Fault(field, "网址里不能写用户名或密码；请求会带签名",
+                    "must not hold a user or password; requests are signed instead")
+    if parts.fragment:
+        yield Fault(field, "不能带 # 后面的部分", "must not have a part after #")
 
 
 def _secret(field: str, value: Any) -> Iterator[Fault]:

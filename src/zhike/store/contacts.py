@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 from sqlalchemy import Connection, select, update
 
 from zhike.domain.knowledge import Contact
@@ -30,15 +31,18 @@ def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], in
         for contact_id, ((inbox_id, sender), (fields, now)) in zip(ids, missing.items(), strict=True):
             found[(inbox_id, sender)] = contact_id
             new.append((contact_id, inbox_id, sender, fields.get("name", ""), fields.get("email", ""),
-                        fields.get("phone", ""), "{}", now, now))
+                        fields.get("phone", ""), _attributes(fields), now, now))
         insert_many(conn, "contacts", _INSERT, new)
     return found
 
 
+def _attributes(fields: dict[str, str]) -> str:
+    page = {name: fields[f"page_{name}"] for name in ("url", "title") if fields.get(f"page_{name}")}
+    return msgspec.json.encode({"page": page}).decode() if page else "{}"
+
+
 def get_contact(conn: Connection, contact_id: int) -> Contact | None:
     """One contact, or None."""
-    import msgspec
-
     row = conn.execute(select(contacts).where(contacts.c.id == contact_id)).mappings().first()
     if row is None:
         return None
