@@ -57,7 +57,8 @@ class Queue:
         self._searching: asyncio.Task[None] | None = None
         self._waits: list[tuple[float, int, Turn, int]] = []
         self._wait_count = 0
-        self._wake: asyncio.TimerHandle | None = None
+        self._wake: asyncio.Handle | None = None
+        self._wake_at_s = 0.0
         self.held: dict[bytes, list[Item]] = {}
         self._held_until: deque[tuple[float, bytes]] = deque()
         self.held_count = 0
@@ -196,10 +197,11 @@ class Queue:
             return
         due_s = self._waits[0][0]
         if self._wake is not None:
-            if self._wake.when() <= due_s:
+            if self._wake_at_s <= due_s:
                 return
             self._wake.cancel()
-        self._wake = self._loop.call_at(due_s, self._over)
+        # uvloop gives a handle without ``when`` for what is due already, so the time is kept here
+        self._wake, self._wake_at_s = self._loop.call_at(due_s, self._over), due_s
 
     def _over(self) -> None:
         self._wake = None

@@ -67,6 +67,7 @@ class Client:
         self.options = dict(options or {})
         self.ws: ClientConnection | None = None
         self.welcome: dict[str, Any] = {}
+        """Of this connection; {} while there is none."""
         self.welcomes_count = 0
         self.token = ""
         self.frames: list[dict[str, Any]] = []
@@ -138,11 +139,11 @@ class Client:
 
     async def _connected(self, ws: ClientConnection) -> None:
         self.ws = ws
-        self.welcome = {}
         await ws.send(json.dumps(self._hello()))
 
     def _lost(self) -> int:
         ws, self.ws = self.ws, None
+        self.welcome = {}
         if ws is None:
             return 0
         code = ws.close_code or 1006
