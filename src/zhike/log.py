@@ -21,7 +21,7 @@ TEXT_FIELDS = frozenset({"text", "texts", "answer", "question", "payload", "fram
                          "contact", "parameters"})
 """Fields that may hold somebody's words or person: shown at ``debug`` only."""
 SECRET_FIELDS = frozenset({"password", "token", "secret", "authorization", "cookie", "csrf", "api_key",
-                           "identity_secret", "link", "sig"})
+                           "identity_secret", "callback_secret", "link", "sig"})
 """Fields never shown."""
 HIDDEN = "***"
 

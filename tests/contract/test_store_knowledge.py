@@ -257,11 +257,40 @@ def test_inboxes(db: Db, bot: Bot) -> None:
     ({"origins": ["shop.example"]}, "settings.origins[0]"), ({"greeting": "hi"}, "settings.greeting"),
     ({"suggestions": {"zh": "x"}}, "settings.suggestions"), ({"identity_secret": "short"},
                                                              "settings.identity_secret"),
+    ({"callback_secret": 16 * 7}, "settings.callback_secret"), ({"callback_url": 1}, "settings.callback_url"),
+    ({"callback_url": "shop.example/x"}, "settings.callback_url"),
+    ({"callback_url": "ftp://shop.example/"}, "settings.callback_url"),
+    ({"callback_url": "javascript:alert(1)"}, "settings.callback_url"),
+    ({"callback_url": "https://u:p@shop.example/"}, "settings.callback_url"),
+    ({"callback_url": "https://shop.example:99999/"}, "settings.callback_url"),
+    ({"callback_url": "https://shop.example/\r\nx: y"}, "settings.callback_url"),
+    ({"callback_url": "https://shop.example/#x"}, "settings.callback_url"),
+    ({"callback_url": "https://店.example/"}, "settings.callback_url"),
+    ({"callback_url": "https://shop.example/" + "x" * 2000}, "settings.callback_url"),
 ])
 def test_inbox_settings_are_checked(db: Db, settings: dict[str, Any], field: str) -> None:
     with pytest.raises(FieldError) as error:
         db(inboxes.create_inbox, Inbox(0, "web", "x", "web", None, settings), 1)
     assert error.value.field == field
+
+
+def test_settings_of_an_api_inbox(db: Db) -> None:
+    settings = {"callback_url": "https://shop.example:8443/hook?a=b%20c", "callback_secret": "x" * 16}
+    made = db(inboxes.create_inbox, Inbox(0, "erp", "x", "api", None, settings), 1)
+    assert made.settings == settings
+    local = {**settings, "callback_url": "http://127.0.0.1:9000"}
+    assert db(inboxes.update_inbox, msgspec.structs.replace(made, settings=local), 2).settings == local
+
+
+def test_every_edit_of_an_inbox_moves_the_newest_time(db: Db) -> None:
+    first = db(inboxes.create_inbox, Inbox(0, "a", "x", "web"), 1000)
+    second = db(inboxes.create_inbox, Inbox(0, "b", "x", "web"), 1000)
+    third = db(inboxes.update_inbox, msgspec.structs.replace(first, name="y"), 1000)
+    behind = db(inboxes.update_inbox, msgspec.structs.replace(second, name="z"), 500)
+    assert [one.updated_at for one in (first, second, third, behind)] == [1000, 1001, 1002, 1003]
+    stored = db(inboxes.get_inbox, second.id)
+    assert stored is not None
+    assert (stored.updated_at, stored.created_at) == (1003, 1000)
 
 
 def test_nothing_is_deleted_on_the_side(db: Db, bot: Bot) -> None:

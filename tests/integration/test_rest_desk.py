@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -197,6 +199,68 @@ async def test_articles_rules_bots_inboxes(rig: Rig) -> None:
         )
     ).status == 200
     assert (await admin("DELETE", "/api/v1/inboxes/1")).status == 204
+
+
+async def test_an_inbox_of_the_api_channel(rig: Rig) -> None:
+    admin, agent = await rig.signed_in("admin"), await rig.signed_in("agent")
+    url = "https://erp.example/hook?key=abc"
+    made = await admin(
+        "POST",
+        "/api/v1/inboxes",
+        {"key": "erp", "name": "ERP", "channel": "api", "settings": {"callback_url": url}},
+    )
+    assert (made.status, made.json["settings"], made.json["has_callback_secret"]) == (
+        201,
+        {"callback_url": url},
+        False,
+    )
+    path = f"/api/v1/inboxes/{made.json['id']}"
+    sent_in = await admin("PATCH", path, {"settings": {"callback_secret": "0123456789abcdef"}})
+    assert (sent_in.code, sent_in.json["error"]["field"]) == ("invalid_field", "settings.callback_secret")
+    removed = await admin("PATCH", path, {"settings": {"callback_secret": None}})
+    assert removed.code == "invalid_field"
+    bad = await admin("PATCH", path, {"settings": {"callback_url": "file:///etc/passwd"}})
+    assert (bad.code, bad.json["error"]["field"]) == ("invalid_field", "settings.callback_url")
+    for client in (agent, await rig.with_key("admin")):
+        assert (await client("POST", f"{path}/callback-secret")).code == "forbidden"
+    secret = (await admin("POST", f"{path}/callback-secret")).json["callback_secret"]
+    assert len(secret) == 64
+    stored = rig.desk.inbox(made.json["id"])
+    assert stored is not None
+    assert stored.settings == {"callback_url": url, "callback_secret": secret}
+    for client, seen in ((admin, {"callback_url": url}), (agent, {}), (await rig.with_key("agent"), {})):
+        for shown in (await client("GET", path), await client("GET", "/api/v1/inboxes")):
+            inbox = shown.json["items"][-1] if "items" in shown.json else shown.json
+            assert (inbox["settings"], inbox["has_callback_secret"]) == (seen, True)
+            assert secret.encode() not in shown.body
+    entries = (await admin("GET", "/api/v1/audit")).json["items"]
+    assert "inbox.callback_secret_made" in [entry["action"] for entry in entries]
+    assert secret not in str(entries)
+
+
+async def test_an_edit_does_not_undo_a_secret_made_meanwhile(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admin = await rig.signed_in("admin")
+    write = rig.store.write
+
+    async def take_turns(*args: Any, **kwargs: Any) -> Any:
+        await asyncio.sleep(0)  # a real store answers later; others go on meanwhile
+        return await write(*args, **kwargs)
+
+    monkeypatch.setattr(rig.store, "write", take_turns)
+    answers = await asyncio.gather(
+        admin("PATCH", "/api/v1/inboxes/1", {"name": "New"}),
+        admin("POST", "/api/v1/inboxes/1/callback-secret"),
+        admin("PATCH", "/api/v1/inboxes/1", {"settings": {"greeting": None}}),
+        admin("POST", "/api/v1/inboxes/1/identity-secret"),
+    )
+    stored = rig.desk.inbox(1)
+    assert stored is not None
+    assert stored.name == "New"
+    assert stored.settings["callback_secret"] == answers[1].json["callback_secret"]
+    assert stored.settings["identity_secret"] == answers[3].json["identity_secret"]
+    assert "greeting" not in stored.settings
 
 
 async def test_the_hit_test(rig: Rig) -> None:

@@ -184,20 +184,21 @@ def test_what_is_in_use_is_not_pruned(conn: Connection) -> None:
         apply(conn, read_text("zhike: 1\nbots: []\n"), 2, prune=True)
 
 
-def test_a_secret_is_neither_exported_nor_lost(conn: Connection) -> None:
+@pytest.mark.parametrize("name", ["identity_secret", "callback_secret"])
+def test_a_secret_is_neither_exported_nor_lost(conn: Connection, name: str) -> None:
     secret = "0123456789abcdef0123"
-    apply(conn, read_text(SMALL.replace('origins: ["*"]', f"identity_secret: {secret}")), 1)
+    apply(conn, read_text(SMALL.replace('origins: ["*"]', f"{name}: {secret}")), 1)
     assert secret not in text_of(conn)
     exported = read_text(text_of(conn))
     assert make_plan(conn, exported).changes == []
     apply(conn, read_text(text_of(conn).replace("name: web", "name: 网店")), 2)
     box = inboxes.get_inbox_by_key(conn, "web")
     assert box is not None
-    assert (box.name, box.settings["identity_secret"]) == ("网店", secret)
-    other = SMALL.replace('origins: ["*"]', "identity_secret: ffffffffffffffff0000")
+    assert (box.name, box.settings[name]) == ("网店", secret)
+    other = SMALL.replace('origins: ["*"]', f"{name}: ffffffffffffffff0000")
     plan = make_plan(conn, read_text(other))
     shown = "\n".join(describe(plan, "en"))
-    assert "settings.identity_secret: *** → ***" in shown
+    assert f"settings.{name}: *** → ***" in shown
     assert "ffff" not in shown
 
 

@@ -223,6 +223,23 @@ async def test_a_public_name_that_points_here_is_refused(monkeypatch: pytest.Mon
             await resolve(f"https://{host}/", allow_private=False)
 
 
+async def test_http_where_private_networks_are_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = {"erp.internal": "10.0.0.5", "shop.example": "93.184.216.34"}
+
+    async def look_up(host: str, port: int, **_: Any) -> list[Any]:
+        return [(2, 1, 6, "", (answers[host], port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", look_up)
+    target = await resolve("http://erp.internal:9000/x", allow_private=True)
+    assert (target.port, target.addresses) == (9000, ("10.0.0.5",))
+    assert (await resolve("https://erp.internal/", allow_private=True)).addresses == ("10.0.0.5",)
+    for url in ("http://shop.example/", "http://93.184.216.34/", "http://169.254.169.254/"):
+        with pytest.raises(BadTarget):
+            await resolve(url, allow_private=True)
+    with pytest.raises(BadTarget):
+        await resolve("http://erp.internal:9000/x", allow_private=False)
+
+
 def test_signatures() -> None:
     header = sign(SECRET, b"{}", 1000)
     assert verify(SECRET, b"{}", header, 1200)

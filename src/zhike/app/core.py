@@ -128,7 +128,7 @@ class Core:
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
         await self.runner.start()
-        self._channel = ApiChannel(self.registry.inboxes.get, self.now,
+        self._channel = ApiChannel(self.desk.inbox, self.now,
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
         self.dispatcher.start()

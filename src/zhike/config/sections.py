@@ -159,6 +159,15 @@ class Answer(Section, frozen=True):
                                      "int", 1, 1_000)] = 64
 
 
+class Channels(Section, frozen=True):
+    """zh: 渠道。 en: Channels."""
+
+    allow_private: Annotated[bool, Doc(
+        "回调地址（callback_url）可以指向内网，并且在内网里可以用 http；默认只能指向公网的 https 或本机。",
+        "Callbacks (callback_url) may go to private networks, there by http too; by default only to public "
+        "addresses by https, or to this machine.", "bool")] = False
+
+
 class Metrics(Section, frozen=True):
     """zh: 监控指标 /metrics。 en: Metrics at /metrics."""
 
@@ -204,6 +213,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: Api = Api()
     pipeline: Pipeline = Pipeline()
     answer: Answer = Answer()
+    channels: Channels = Channels()
     metrics: Metrics = Metrics()
     log: Log = Log()
     sample: Sample = Sample()

@@ -9,8 +9,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
-entry has its default. The secret with which a shop signs its customers is not exported, and stays
-as it is when a file without it is applied.
+entry has its default. The secrets of an inbox (with which a shop signs its customers, and the desk its
+callbacks) are not exported, and stay as they are when a file without them is applied.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Button
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
 from zhike.store import articles, bots, inboxes, rules
-from zhike.store.checks import Fault, check_article, check_bot, check_inbox, check_rule
+from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_inbox, check_rule
 
 FORMAT_VERSION = 1
 Item = Bot | Inbox | Article | Rule
@@ -44,7 +44,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
             "rules": ("key", "bot", "kind", "match")}
 NUMBERS = ("answer_threshold", "fragment_wait_s")
-SECRETS = ("identity_secret",)
+SECRETS = SECRET_SETTINGS
 
 
 class Entry(NamedTuple):

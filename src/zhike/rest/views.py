@@ -12,6 +12,7 @@ from zhike.domain.agent import Agent, Role
 from zhike.domain.conversation import Conversation, Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
 from zhike.domain.message import Button
+from zhike.store.checks import SECRET_SETTINGS
 
 T = TypeVar("T")
 
@@ -222,7 +223,8 @@ def bot_view(b: Bot) -> BotView:
 
 
 class InboxView(Struct):
-    """An inbox. ``snippet``: what to paste into the shop's pages. The identity secret is never shown."""
+    """An inbox. ``snippet``: what to paste into the shop's pages. Secrets are never shown; the
+    ``callback_url`` only to admins, because such addresses often hold a key themselves."""
 
     id: int
     key: str
@@ -231,13 +233,15 @@ class InboxView(Struct):
     bot_id: int | None
     settings: dict[str, Any]
     has_identity_secret: bool
+    has_callback_secret: bool
     snippet: str
     created_at: datetime
     updated_at: datetime
 
 
-def inbox_view(i: Inbox, public_url: str) -> InboxView:
-    settings = {name: value for name, value in i.settings.items() if name != "identity_secret"}
+def inbox_view(i: Inbox, public_url: str, *, to_admin: bool) -> InboxView:
+    hidden = SECRET_SETTINGS if to_admin else (*SECRET_SETTINGS, "callback_url")
+    settings = {name: value for name, value in i.settings.items() if name not in hidden}
     snippet = f'<script src="{public_url}/widget.js" data-inbox="{i.key}" async></script>'
     return InboxView(
         i.id,
@@ -247,6 +251,7 @@ def inbox_view(i: Inbox, public_url: str) -> InboxView:
         i.bot_id,
         settings,
         bool(i.settings.get("identity_secret")),
+        bool(i.settings.get("callback_secret")),
         snippet,
         to_datetime(i.created_at),
         to_datetime(i.updated_at),

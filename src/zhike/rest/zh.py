@@ -49,6 +49,7 @@ DESCRIPTIONS: dict[str, str] = {
     "change_inbox": "修改收件箱；key 和渠道不能改。",
     "delete_inbox": "删除还没有人来过的收件箱。",
     "new_identity_secret": "生成新的身份密钥，只显示这一次；用旧密钥签的身份立即失效。",
+    "new_callback_secret": "生成新的回调密钥，只显示这一次；之后的回调（包括重试）立即用它签名。",
     "list_agents": "客服列表，按编号排列。",
     "get_agent": "一位客服。",
     "create_agent": "新建客服；只有所有者能建所有者。不给密码时自动生成，只显示这一次。",

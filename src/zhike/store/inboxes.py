@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from zhike.domain.knowledge import Inbox
@@ -37,11 +37,12 @@ def create_inbox(conn: Connection, inbox: Inbox, now: int) -> Inbox:
     _check(conn, inbox)
     if get_inbox_by_key(conn, inbox.key) is not None:
         raise ZhikeError("conflict", f"inboxes.key = {inbox.key!r}", field="key")
-    new = msgspec.structs.replace(inbox, id=next_ids(conn, "inbox", 1)[0], created_at=now, updated_at=now)
+    at = _edit_time(conn, now)
+    new = msgspec.structs.replace(inbox, id=next_ids(conn, "inbox", 1)[0], created_at=now, updated_at=at)
     try:
         conn.execute(insert(_inboxes).values(
             id=new.id, key=new.key, name=new.name, channel=new.channel, bot_id=new.bot_id,
-            settings=_encode(new.settings).decode(), created_at=now, updated_at=now))
+            settings=_encode(new.settings).decode(), created_at=now, updated_at=at))
     except IntegrityError as error:
         raise ZhikeError("conflict", f"inboxes.key = {inbox.key!r}", field="key") from error
     return new
@@ -63,9 +64,17 @@ def update_inbox(conn: Connection, inbox: Inbox, now: int) -> Inbox:
     _check(conn, new)
     if new == old:
         return old
+    at = _edit_time(conn, now)
     conn.execute(update(_inboxes).where(_inboxes.c.id == inbox.id).values(
-        name=new.name, bot_id=new.bot_id, settings=_encode(new.settings).decode(), updated_at=now))
-    return msgspec.structs.replace(new, updated_at=now)
+        name=new.name, bot_id=new.bot_id, settings=_encode(new.settings).decode(), updated_at=at))
+    return msgspec.structs.replace(new, updated_at=at)
+
+
+def _edit_time(conn: Connection, now: int) -> int:
+    """``now``, or a moment after the newest edit: the running desks see by the newest ``updated_at`` that
+    something was edited, even twice in a millisecond or by a machine whose clock is behind."""
+    newest = conn.execute(select(func.max(_inboxes.c.updated_at))).scalar()
+    return max(now, int(newest) + 1) if newest is not None else now
 
 
 def get_inbox(conn: Connection, inbox_id: int) -> Inbox | None:

@@ -1,9 +1,9 @@
 """Where a callback may go: the server must not be talked into calling what only it can reach.
 
 ``https`` to a public address, or ``http``/``https`` to this very machine (the owner's program beside
-the desk). Addresses of private networks only where the operator allows them. The name is looked
-up here and the connection goes to the address that was checked, so a name that changes its
-address between the check and the call gains nothing.
+the desk). Addresses of private networks only where the operator allows them, and then by ``http``
+too. The name is looked up here and the connection goes to the address that was checked, so a name
+that changes its address between the check and the call gains nothing.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ class Target(NamedTuple):
     addresses: tuple[str, ...]
 
 
-def check_url(url: str) -> tuple[str, str, int]:
+def check_url(url: str, *, allow_private: bool = False) -> tuple[str, str, int]:
     """(scheme, host, port) of a URL whose form is allowed; looks nothing up.
 
     Raises:
-        BadTarget: no URL, another scheme, with credentials, or http to a name that is not this machine.
+        BadTarget: no URL, another scheme, with credentials, or http to a name that is not this machine
+            (with ``allow_private`` its addresses decide: :func:`resolve`).
     """
     try:
         parts = urlsplit(url)
@@ -49,7 +50,7 @@ def check_url(url: str) -> tuple[str, str, int]:
         raise BadTarget("must start with https://")
     if parts.username is not None or parts.password is not None:
         raise BadTarget("a URL must not hold a password; requests are signed instead")
-    if parts.scheme == "http" and not _names_this_machine(host):
+    if parts.scheme == "http" and not allow_private and not _names_this_machine(host):
         raise BadTarget("http is for this machine only; use https")
     return parts.scheme, host, port or (443 if parts.scheme == "https" else 80)
 
@@ -84,7 +85,7 @@ async def resolve(url: str, *, allow_private: bool) -> Target:
         BadTarget: the URL or one of its addresses is not allowed.
         OSError: the name cannot be looked up now.
     """
-    scheme, host, port = check_url(url)
+    scheme, host, port = check_url(url, allow_private=allow_private)
     literal = _literal(host)
     if literal is not None:
         found = [literal]
@@ -97,4 +98,6 @@ async def resolve(url: str, *, allow_private: bool) -> Target:
         if address.is_loopback and not _names_this_machine(host):
             # a public name that points here is how a stranger would reach our own ports
             raise BadTarget(f"{host} is {address}: call this machine by its own name")
+        if scheme == "http" and address.is_global:  # (signed, but for everybody to read on its way)
+            raise BadTarget(f"{host} is {address}: use https where the way leaves your own network")
     return Target(url, scheme, host, port, tuple(map(str, found)))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy import Connection
 
 from zhike.access.rights import ADMIN, ADMIN_ONLY, AGENT
 from zhike.domain.knowledge import Inbox
@@ -18,6 +19,7 @@ from zhike.rest.table import Call, Route
 from zhike.rest.views import InboxView, Page, inbox_view
 from zhike.rest.write import audited
 from zhike.store import inboxes as rows
+from zhike.store.checks import SECRET_SETTINGS
 
 Channel = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 
@@ -27,7 +29,8 @@ class InboxQuery(Paged, forbid_unknown_fields=True):
 
 
 class NewInbox(Struct, forbid_unknown_fields=True):
-    """``settings``: origins [site or "*"], greeting and offline {zh, en}, suggestions {zh: [], en: []}."""
+    """``settings``: origins [site or "*"], greeting and offline {zh, en}, suggestions {zh: [], en: []};
+    of channel "api" also callback_url (see the manual of the channel)."""
 
     key: Key
     name: Name
@@ -50,17 +53,25 @@ class IdentitySecret(Struct):
     identity_secret: str
 
 
+class CallbackSecret(Struct):
+    """Shown this once. The desk signs what it sends to ``callback_url`` with it."""
+
+    callback_secret: str
+
+
 def _view(call: Call, inbox: Inbox) -> InboxView:
-    return inbox_view(inbox, call.to.public_url)
+    return inbox_view(inbox, call.to.public_url, to_admin=call.principal.role in ("owner", "admin"))
 
 
 def _check(settings: Settings) -> None:
-    if "identity_secret" in settings:
-        raise FieldFault(
-            "settings.identity_secret",
-            "It is made by POST …/identity-secret and never sent in.",
-            "密钥由 POST …/identity-secret 生成，不能自己填写。",
-        )
+    for name in SECRET_SETTINGS:
+        if name in settings:
+            path = name.replace("_", "-")
+            raise FieldFault(
+                f"settings.{name}",
+                f"It is made by POST …/{path} and never sent in.",
+                f"密钥由 POST …/{path} 生成，不能自己填写。",
+            )
 
 
 async def list_inboxes(call: Call) -> Page[InboxView]:
@@ -110,19 +121,27 @@ async def create_inbox(call: Call) -> InboxView:
     return _view(call, inbox)
 
 
+def _edit(conn: Connection, inbox_id: int, change: InboxChange, now: int) -> Inbox:
+    """In one transaction: an edit must not undo a secret that was made a moment ago."""
+    old = rows.get_inbox(conn, inbox_id)
+    if old is None:
+        raise ZhikeError("not_found")
+    new = msgspec.structs.replace(
+        old,
+        name=old.name if change.name is UNSET else change.name,
+        bot_id=old.bot_id if change.bot_id is UNSET else change.bot_id,
+        settings=old.settings if change.settings is UNSET else merged(old.settings, change.settings),
+    )
+    return rows.update_inbox(conn, new, now)
+
+
 async def change_inbox(call: Call) -> InboxView:
     """Changes an inbox; key and channel stay."""
     body: InboxChange = call.body
-    old = await _find(call)
     if body.settings is not UNSET:
         _check(body.settings)
-    new = msgspec.structs.replace(
-        old,
-        name=old.name if body.name is UNSET else body.name,
-        bot_id=old.bot_id if body.bot_id is UNSET else body.bot_id,
-        settings=old.settings if body.settings is UNSET else merged(old.settings, body.settings),
-    )
-    inbox = await audited(call, "inbox.updated", f"inbox:{old.id}", None, rows.update_inbox, new, call.now)
+    inbox_id = path_id(call.path["id"])
+    inbox = await audited(call, "inbox.updated", f"inbox:{inbox_id}", None, _edit, inbox_id, body, call.now)
     await call.to.desk.inboxes_changed()
     return _view(call, inbox)
 
@@ -134,16 +153,25 @@ async def delete_inbox(call: Call) -> None:
     await call.to.desk.inboxes_changed()
 
 
-async def new_identity_secret(call: Call) -> IdentitySecret:
-    """Makes a new identity secret; claims signed with the old one end at once."""
-    old = await _find(call)
+async def _new_secret(call: Call, name: str) -> str:
+    inbox_id = path_id(call.path["id"])
     secret = secrets.token_hex(32)
-    new = msgspec.structs.replace(old, settings={**old.settings, "identity_secret": secret})
+    change = InboxChange(settings={name: secret})
     await audited(
-        call, "inbox.identity_secret_made", f"inbox:{old.id}", None, rows.update_inbox, new, call.now
+        call, f"inbox.{name}_made", f"inbox:{inbox_id}", None, _edit, inbox_id, change, call.now
     )
     await call.to.desk.inboxes_changed()
-    return IdentitySecret(secret)
+    return secret
+
+
+async def new_identity_secret(call: Call) -> IdentitySecret:
+    """Makes a new identity secret; claims signed with the old one end at once."""
+    return IdentitySecret(await _new_secret(call, "identity_secret"))
+
+
+async def new_callback_secret(call: Call) -> CallbackSecret:
+    """Makes a new callback secret; callbacks are signed with it at once, retries too."""
+    return CallbackSecret(await _new_secret(call, "callback_secret"))
 
 
 _PATH = "/api/v1/inboxes/{id}"
@@ -202,6 +230,15 @@ ROUTES = [
         ADMIN_ONLY,
         ("Make a new identity secret", "生成新的身份密钥"),
         answer=IdentitySecret,
+        status=201,
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/callback-secret",
+        new_callback_secret,
+        ADMIN_ONLY,
+        ("Make a new callback secret", "生成新的回调密钥"),
+        answer=CallbackSecret,
         status=201,
     ),
 ]
