@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,10 +22,10 @@ from zhike.app.core import Core
 from zhike.app.process import Process, limits_of
 from zhike.bus.memory import MemoryBus
 from zhike.clock import now_ms
-from zhike.domain.message import Reply
-from zhike.search.text import Question
+from zhike.domain.unit import BotReply
 from zhike.store import tables
 from zhike.store.engine import open_store
+from zhike.store.unit import commit_unit
 from zhike.testing.instance import Instance, quiet_settings, running
 from zhike.testing.restclient import Agent, Api, set_up
 from zhike.testing.wsclient import Visitor
@@ -36,7 +35,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RULE = "退货"
 KNOWLEDGE = "下单后多久发货？"
 NEW = (f"火星上的第 {number} 家店在哪里" for number in itertools.count())
-"""Texts that no rule and no cache knows: they are searched."""
+"""Nothing is known of these: the answer that says so comes later than its question."""
 
 
 class Clock:
@@ -90,25 +89,25 @@ async def pair(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 class Gate:
-    """Holds an instance's searches until it is opened: an answer in flight."""
+    """Holds an instance's units with an answer in them, just before their transaction."""
 
     def __init__(self, instance: Instance[Process], monkeypatch: pytest.MonkeyPatch) -> None:
-        self.entered = asyncio.Event()
-        self._open = threading.Event()
-        loop = asyncio.get_running_loop()
-        engine = core_of(instance).engine
-        real = engine.search
+        self._entered = asyncio.Event()
+        self._open = asyncio.Event()
+        store = core_of(instance).store
+        real = store.write
 
-        def search(bot_id: int, questions: Sequence[Question]) -> list[Reply | None]:
-            loop.call_soon_threadsafe(self.entered.set)
-            self._open.wait(60)
-            return real(bot_id, questions)
+        async def write(fn: Any, *args: Any, **kwargs: Any) -> Any:
+            if fn is commit_unit and any(isinstance(entry, BotReply) for entry in args[0]):
+                self._entered.set()
+                await self._open.wait()
+            return await real(fn, *args, **kwargs)
 
-        monkeypatch.setattr(engine, "search", search)
+        monkeypatch.setattr(store, "write", write)
 
     async def reached(self) -> None:
         async with asyncio.timeout(30):
-            await self.entered.wait()
+            await self._entered.wait()
 
     def open(self) -> None:
         self._open.set()
@@ -290,6 +289,26 @@ async def test_what_one_instance_leaves_behind_the_other_answers_once(
         seq = visitor.acked[question][1]
         assert [row.answers for row in visitor.rows().values()].count((seq,)) == 1
         visitor.check_order()
+
+
+async def test_questions_through_both_instances_are_all_answered(
+        pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A later question that the other instance answers first does not swallow an earlier one."""
+    async with asking(pair) as (visitor, _), Visitor(pair.b.url, token=visitor.token) as second:
+        gate = Gate(pair.a, monkeypatch)
+        first_question = visitor.say(next(NEW))
+        await visitor.stored(first_question)
+        await gate.reached()
+        later_question = second.say(RULE)
+        await second.answered(later_question)
+        gate.open()
+        await visitor.answered(first_question)
+        await settled(pair.a, pair.b)
+        rows = visitor.rows()
+        answered = [seq for row in rows.values() for seq in row.answers]
+        assert sorted(answered) == [seq for seq, row in rows.items() if row.direction == "incoming"]
+        visitor.check_order()
+        second.check_order()
 
 
 async def test_an_agent_signed_out_on_b_is_out_on_a(pair: Pair) -> None:

@@ -75,5 +75,7 @@ class Recovery:
 
 
 def _owing(conn: Connection, after_id: int, limit: int) -> list[tuple[Conversation, list[Message]]]:
-    return [(c, message_rows.incoming_between(conn, c.id, c.answered_seq, c.last_incoming_seq))
-            for c in conversation_rows.owing_answers(conn, after_id, limit)]
+    owing = conversation_rows.owing_answers(conn, after_id, limit)
+    still_open = message_rows.open_questions(conn, [c.id for c in owing])
+    return [(c, [m for m in message_rows.incoming_between(conn, c.id, c.answered_seq, c.last_incoming_seq)
+                 if m.seq in still_open[c.id]]) for c in owing]

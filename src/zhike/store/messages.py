@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from zhike.domain.message import Message
-from zhike.store.dialect import digest_text, select_in
+from zhike.store.dialect import digest_text, run, select_in
 from zhike.store.tables import messages
 
 COLUMNS = ("conversation_id", "seq", "direction", "sender_type", "text", "created_at", "sender_id",
@@ -50,6 +50,25 @@ def incoming_between(conn: Connection, conversation_id: int, above: int, upto: i
                           messages.c.seq <= upto, messages.c.direction == "incoming")
             .order_by(messages.c.seq))
     return [to_message(row) for row in conn.execute(stmt)]
+
+
+def open_questions(conn: Connection, ids: Sequence[int]) -> dict[int, set[int]]:
+    """Conversation id → the seqs that came in above its ``answered_seq`` and that no outgoing message
+    names: what is really open. (A later question may be answered before an earlier one.)"""
+    came: dict[int, set[int]] = {number: set() for number in ids}
+    named: dict[int, set[int]] = {number: set() for number in ids}
+    for start in range(0, len(ids), 256):
+        part = list(ids[start:start + 256])
+        part += [part[-1]] * ((1 << (len(part) - 1).bit_length()) - len(part))
+        cursor = run(conn, "SELECT m.conversation_id, m.seq, m.direction, m.answers FROM messages m JOIN "
+                           "conversations c ON c.id = m.conversation_id WHERE m.conversation_id IN "
+                           f"({','.join('?' * len(part))}) AND m.seq > c.answered_seq", part)
+        for conversation_id, seq, direction, answers in cursor.fetchall():
+            if direction == "incoming":
+                came[conversation_id].add(seq)
+            elif answers:
+                named[conversation_id].update(map(int, answers.split(",")))
+    return {number: came[number] - named[number] for number in ids}
 
 
 def by_dedup_keys(conn: Connection, keys: Sequence[bytes]) -> dict[str, tuple[int, int, str, int]]:

@@ -19,7 +19,7 @@ from zhike.domain.words import system_text
 from zhike.store import contacts as contact_rows
 from zhike.store import conversations as conversation_rows
 from zhike.store.dialect import insert_many, next_ids
-from zhike.store.messages import by_dedup_keys, pack_answers
+from zhike.store.messages import by_dedup_keys, open_questions, pack_answers
 
 _MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
                     "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
@@ -66,6 +66,8 @@ class _Unit:
         self.state_changed: dict[int, Conversation] = {}
         self.message_rows: list[tuple[object, ...]] = []
         self.outbox: list[Row] = []
+        self.open: dict[int, set[int]] = {}
+        """For conversations that a late answer comes to: the seqs of their unanswered questions."""
 
     def commit(self) -> Result:
         self._read()
@@ -109,6 +111,9 @@ class _Unit:
         if missing:
             for conversation in conversation_rows.by_ids(self.conn, sorted(missing), lock=True).values():
                 self.by_id[conversation.id] = conversation
+        late = sorted({entry.conversation_id for entry in self.entries if isinstance(entry, BotReply)})
+        if late:
+            self.open = open_questions(self.conn, late)
 
     def _conversation_of(self, entry: Incoming) -> Conversation:
         """The sender's open conversation, made now if there is none."""
@@ -187,6 +192,8 @@ class _Unit:
                       sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry),
                   entry.dedup_key)
         conversation.last_incoming_seq = seq
+        if (still_open := self.open.get(conversation.id)) is not None:
+            still_open.add(seq)
         if entry.lang:
             conversation.lang = entry.lang
         if conversation.holder == "queue" and conversation.waiting_since is None:
@@ -222,7 +229,7 @@ class _Unit:
                       sender_id=entry.agent_id, agent_name=entry.agent_name,
                       client_msg_id=entry.client_msg_id, entry=entry), entry.dedup_key)
         if direction == "outgoing":
-            conversation.answered_seq = conversation.last_incoming_seq
+            self._covered(conversation)
             if conversation.waiting_since is not None:
                 conversation.waiting_since = None
                 self.state_changed[conversation.id] = conversation
@@ -230,12 +237,15 @@ class _Unit:
 
     def _bot_reply(self, entry: BotReply) -> None:
         conversation = self.by_id.get(entry.conversation_id)
-        if (conversation is None or conversation.holder != "bot"
-                or conversation.holder_epoch != entry.epoch
-                or conversation.answered_seq >= entry.answers[-1]):
+        answers: tuple[int, ...] = ()
+        if (conversation is not None and conversation.holder == "bot"
+                and conversation.holder_epoch == entry.epoch):
+            # another instance, or a sweep, may have answered some of it meanwhile
+            answers = tuple(seq for seq in entry.answers if seq in self.open[conversation.id])
+        if conversation is None or not answers:
             entry.outcome = "stale"
             return
-        self._say(conversation, entry, entry.answers)
+        self._say(conversation, entry, answers)
         entry.outcome = "stored"
 
     def _say(self, conversation: Conversation, entry: Incoming | BotReply, answers: tuple[int, ...]) -> None:
@@ -244,7 +254,11 @@ class _Unit:
         assert reply is not None
         self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", reply.text, entry.at,
                       answers=answers, reply=reply))
-        conversation.answered_seq = max(conversation.answered_seq, answers[-1])
+        still_open = self.open.get(conversation.id)
+        if still_open is not None:
+            still_open.difference_update(answers)
+        # it stays below what is open, so that whoever looks for unanswered questions finds them
+        conversation.answered_seq = min(still_open) - 1 if still_open else conversation.last_incoming_seq
         if reply.action == "handoff":
             self._hold(conversation, "queue", entry.at)
 
@@ -277,7 +291,7 @@ class _Unit:
                 return
             self._system(conversation, "returned", at)
             # what was asked while a person held it is theirs: the bot starts with the next question
-            conversation.answered_seq = conversation.last_incoming_seq
+            self._covered(conversation)
             self._hold(conversation, "bot", at)
         elif entry.kind == "queue":
             if conversation.holder == "queue":
@@ -287,8 +301,14 @@ class _Unit:
             self._hold(conversation, "queue", at)
         else:
             self._system(conversation, "resolved", at)
-            conversation.answered_seq = conversation.last_incoming_seq
+            self._covered(conversation)
             self._hold(conversation, "none", at)
+
+    def _covered(self, conversation: Conversation) -> None:
+        """Nothing that came in is open any more."""
+        conversation.answered_seq = conversation.last_incoming_seq
+        if conversation.id in self.open:
+            self.open[conversation.id] = set()
 
     # ---- effects -----------------------------------------------------------------------------
 
