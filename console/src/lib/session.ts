@@ -4,7 +4,7 @@ import { computed, ref } from "vue";
 import { api, type Me } from "@/api";
 import { ApiError, setCsrf } from "@/api/client";
 import type { Role } from "@/api/types";
-import { setLang } from "@/i18n";
+import { lang, setLang, type Lang } from "@/i18n";
 
 const RANK: Record<Role, number> = { agent: 1, admin: 2, owner: 3 };
 
@@ -15,11 +15,30 @@ export function may(role: Role): boolean {
   return me.value !== null && RANK[me.value.role] >= RANK[role];
 }
 
+/** A language was chosen on this page, by hand: it counts for more than what the account says. */
+let chosen = false;
+
 export function enter(found: Me): void {
   me.value = found;
   setCsrf(found.csrf_token);
   const wish = found.agent?.lang;
-  if (wish === "zh" || wish === "en") setLang(wish);
+  if (chosen) keepLang();
+  else if (wish === "zh" || wish === "en") setLang(wish);
+}
+
+/** The choice of a person: for this browser, and with the account for every other. */
+export function chooseLang(value: Lang): void {
+  chosen = true;
+  setLang(value);
+  keepLang();
+}
+
+function keepLang(): void {
+  const agent = me.value?.agent;
+  if (!agent || agent.lang === lang.value) return;
+  agent.lang = lang.value;
+  // If it cannot be kept now, this browser knows it all the same, and the next sign-in tries again.
+  api.changeMe({ lang: lang.value }).catch(() => undefined);
 }
 
 export function leave(): void {
