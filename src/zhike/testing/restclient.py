@@ -93,38 +93,54 @@ def _body(headers: dict[str, str], rest: bytes) -> bytes:
 class Agent(Reader):
     """A signed-in agent's page: REST and a socket with the same cookie.
 
-    ``rest`` is signed in; make it by :func:`set_up` or :func:`sign_in`.
+    ``rest`` is signed in (:func:`set_up`, :func:`sign_in`). ``port``: of the socket, if a proxy stands
+    before it.
     """
 
-    def __init__(self, rest: Api, **options: Any) -> None:
-        headers = {"Cookie": rest.headers["Cookie"]}
-        super().__init__(f"ws://{rest.host}:{rest.port}/ws", headers=headers,
-                         origin=f"http://{rest.host}:{rest.port}", **options)
+    def __init__(self, rest: Api, *, port: int = 0, **options: Any) -> None:
+        place = f"{rest.host}:{port or rest.port}"
+        super().__init__(f"ws://{place}/ws", headers={"Cookie": rest.headers["Cookie"]},
+                         origin=f"http://{place}", **options)
         self.hello_fields["role"] = "agent"
         self.rest = rest
         self.acked: dict[str, int] = {}
         """client_msg_id → seq."""
+        self.outbox: dict[str, dict[str, Any]] = {}
+        """Without an ack, in order."""
+        self._watched: set[int] = set()
         self._said: dict[str, tuple[str, bool]] = {}
 
     def on_frame(self, kind: str, frame: dict[str, Any]) -> None:
-        if kind != "ack":
+        if kind == "welcome":  # after a lost connection: everything as it was
+            for conversation in self._watched:
+                self.watch(conversation, self.delivered.get(conversation, 0))
+            for message in self.outbox.values():
+                self.transmit(message)
+        elif kind == "ack":
+            client_msg_id, conversation, seq = frame["client_msg_id"], frame["conversation"], frame["seq"]
+            if self.acked.setdefault(client_msg_id, seq) != seq:
+                self.problems.append(f"{client_msg_id} is at {self.acked[client_msg_id]} and at {seq}")
+            self.outbox.pop(client_msg_id, None)
+            text, note = self._said[client_msg_id]
+            self.own(conversation, seq, "note" if note else "outgoing", "agent", text, client_msg_id,
+                     duplicate=frame.get("duplicate", False))
+        else:
             super().on_frame(kind, frame)
-            return
-        client_msg_id, conversation, seq = frame["client_msg_id"], frame["conversation"], frame["seq"]
-        self.acked[client_msg_id] = seq
-        text, note = self._said[client_msg_id]
-        self.own(conversation, seq, "note" if note else "outgoing", "agent", text, client_msg_id)
 
     def watch(self, conversation: int, after: int | None = 0) -> None:
         """Follows a conversation from ``after`` (default: all of it)."""
+        self._watched.add(conversation)
         self.transmit({"type": "watch", "conversation": conversation, "after": after})
 
-    def say(self, conversation: int, text: str, *, note: bool = False, client_msg_id: str = "") -> str:
-        """Sends over the socket."""
-        client_msg_id = client_msg_id or f"agent-{next(_names)}"
+    def say(self, conversation: int, text: str, *, note: bool = False) -> str:
+        """Sends over the socket, and again after a lost connection until it is acknowledged."""
+        client_msg_id = f"agent-{next(_names)}"
         self._said[client_msg_id] = (text, note)
-        self.transmit({"type": "message", "conversation": conversation, "client_msg_id": client_msg_id,
-                       "text": text, "note": note})
+        frame = {"type": "message", "conversation": conversation, "client_msg_id": client_msg_id,
+                 "text": text, "note": note}
+        self.outbox[client_msg_id] = frame
+        if self.welcome:
+            self.transmit(frame)
         return client_msg_id
 
     async def take(self, conversation: int) -> dict[str, Any]:

@@ -139,7 +139,10 @@ class Client:
 
     async def _connected(self, ws: ClientConnection) -> None:
         self.ws = ws
-        await ws.send(json.dumps(self._hello()))
+        try:
+            await ws.send(json.dumps(self._hello()))
+        except ConnectionClosed:
+            return  # turned away at the door; what was said there is still to be read
 
     def _lost(self) -> int:
         ws, self.ws = self.ws, None
