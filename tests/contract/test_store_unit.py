@@ -94,7 +94,8 @@ async def test_a_message_waits_for_its_predecessor(desk: Store) -> None:
     early, first = say("二", "s.2", after="s.1"), say("一", "s.1")
     await commit(desk, early)
     assert early.outcome == "waiting"
-    count = await desk.read(lambda c: c.execute(select(func.count()).select_from(tables.conversations)).scalar())
+    count = await desk.read(
+        lambda c: c.execute(select(func.count()).select_from(tables.conversations)).scalar())
     assert count == 0  # a waiting message makes no empty conversation
     second = say("二", "s.2", after="s.1")
     await commit(desk, first, second)

@@ -157,6 +157,7 @@ class Visitor:
     inbox_id, agent_id, conversation_id = 1, 0, 0
     agent_name, lang = "", "en"
     contact: dict[str, str] | None = None
+    last_client_msg_id = ""
 
     def __init__(self, number: int) -> None:
         self.sender = f"v:{number}"
