@@ -34,6 +34,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kb columns": ("列：question answer，可选 key lang variants category enabled；\n"
                    "也可以用中文列名：问题 答案 编号 语言 相似问 分类 启用。",
                    "Columns: question answer, and if wanted key lang variants category enabled."),
+    "eval": ("测量机器人答得对不对：对、错、沉默各多少",
+             "measure how often the bot is right, wrong and silent"),
+    "eval kb": ("用它自己的知识测：留出问法再来问",
+                "on its own knowledge: leave phrasings out and ask them"),
+    "eval faq": ("用问答表和一组真实提问测", "on a table of questions and a set of real queries"),
+    "eval intents": ("用带标签的训练和测试文字测", "on labelled training and test texts"),
     "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
     "migrate": ("把数据库升级到当前版本", "bring the database to the present version"),
     "doctor": ("检查这台机器和数据库", "check this machine and the database"),
@@ -63,6 +69,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--dry-run": ("只检查，不写入", "only check"),
     "--to": ("到哪个结构版本（默认最新）", "to which schema revision (default: the newest)"),
     "--dry-run-sql": ("只打印要执行的 SQL，什么都不改", "print the SQL that would be run, change nothing"),
+    "--eval-bot": ("测哪个机器人（只有一个时可省略）", "which bot (not needed if there is one)"),
+    "--kb": ("问答表，每行 {question, answer?}", "the table, rows {question, answer?}"),
+    "--queries": ("提问，每行 {text, label}；label 是表中的问题，null 表示表里没有",
+                  "the queries, rows {text, label}; label: a question of the table, null: not in it"),
+    "--train": ("训练文字，每行 {text, label}；null 表示范围之外",
+                "training texts, rows {text, label}; null: out of scope"),
+    "--test": ("测试文字，每行 {text, label}", "test texts, rows {text, label}"),
+    "--train-split": ("训练只用 split 是这些的行（逗号分开）",
+                      "train on rows whose `split` is one of these (commas) only"),
+    "--test-split": ("测试只用 split 是这些的行（逗号分开）",
+                     "test on rows whose `split` is one of these (commas) only"),
+    "--threshold": ("回答阈值 0..1（默认：机器人自己的；intents：从训练数据选定）",
+                    "answer threshold 0..1 (default: the bot's own; intents: chosen from training data)"),
+    "--json": ("输出一个 JSON 对象；比例都是 0..1", "print one flat JSON object; shares are 0..1"),
+    "--html": ("另存带曲线的报告", "also write a report with the curve"),
     "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
     "wrong": ("用法不对：", ""),
 }
@@ -192,6 +213,26 @@ def kb_flags(parser: Parser) -> None:
     settings_flags(part)
 
 
+def eval_flags(parser: Parser) -> None:
+    """``eval kb | faq | intents``."""
+    parts = parser.parts("part")
+    kb = parser.part(parts, "kb", "eval kb")
+    kb.flag("--bot", metavar="KEY", default="", text="--eval-bot")
+    faq = parser.part(parts, "faq", "eval faq")
+    faq.flag("--kb", metavar="FILE", required=True)
+    faq.flag("--queries", metavar="FILE", required=True)
+    intents = parser.part(parts, "intents", "eval intents")
+    intents.flag("--train", metavar="FILE", required=True)
+    intents.flag("--test", metavar="FILE", required=True)
+    intents.flag("--train-split", metavar="NAMES", default="")
+    intents.flag("--test-split", metavar="NAMES", default="")
+    for part in (kb, faq, intents):
+        part.flag("--threshold", metavar="P")
+        part.flag("--json", action="store_true")
+        part.flag("--html", metavar="FILE", default="")
+        settings_flags(part)
+
+
 def migrate_flags(parser: Parser) -> None:
     """``migrate``."""
     parser.flag("--dry-run", action="store_true", text="--dry-run-sql")
@@ -205,7 +246,7 @@ def no_flags(parser: Parser) -> None:
 
 COMMANDS: dict[str, Callable[[Parser], None]] = {
     "serve": serve_flags, "demo": demo_flags, "admin": admin_flags, "config": config_flags,
-    "kb": kb_flags, "bench": no_flags, "migrate": migrate_flags, "doctor": serve_flags,
+    "kb": kb_flags, "eval": eval_flags, "bench": no_flags, "migrate": migrate_flags, "doctor": serve_flags,
     "version": no_flags,
 }
 

@@ -56,7 +56,8 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def test_every_command_has_a_body() -> None:
     for name in set(COMMANDS) - {"serve", "bench", "version"}:
         parser = build_parser(name, "en")
-        parts = {"admin": ["link"], "config": ["export", "diff", "apply", "check"], "kb": ["import"]}
+        parts = {"admin": ["link"], "config": ["export", "diff", "apply", "check"], "kb": ["import"],
+                 "eval": ["kb", "faq", "intents"]}
         for part in parts.get(name, [""]):
             assert callable(getattr(commands, f"{name}_{part}".rstrip("_")))
             assert parser.prog == "zhike"

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from zhike.clock import now_ms
 from zhike.config import ConfigError, Problem, Settings, stray_environment
 from zhike.config.problems import unknown
-from zhike.domain.knowledge import Bot
+from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.errors import Lang, ZhikeError
 from zhike.store.engine import Store, open_store
 
@@ -166,6 +166,33 @@ async def _bot(store: Store, key: str) -> Bot:
             "--bot", "数据库里还没有机器人；先启动一次，或用 zhike config apply 建一个",
             "there is no bot yet; start the desk once or make one by zhike config apply")])
     raise ConfigError([unknown("--bot", "机器人", "bot", key, list(found))])
+
+
+def eval_kb(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval kb``."""
+    from zhike.ops.eval.cli import kb
+    from zhike.store import articles, rules
+
+    async def take(store: Store) -> tuple[Bot, list[Article], list[Rule]]:
+        bot = await _bot(store, args.bot)
+        return (bot, await store.read(articles.all_for_bot, bot.id),
+                await store.read(rules.all_for_bot, bot.id))
+
+    return kb(*with_store(settings, take), args, say.lang)
+
+
+def eval_faq(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval faq``."""
+    from zhike.ops.eval.cli import faq
+
+    return faq(args, say.lang)
+
+
+def eval_intents(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval intents``."""
+    from zhike.ops.eval.cli import intents
+
+    return intents(args, say.lang)
 
 
 def demo(settings: Settings, args: Namespace, say: Say) -> int:

@@ -1,0 +1,112 @@
+"""The bodies of ``zhike eval kb | faq | intents``: read, evaluate with a progress bar, show."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from zhike.config import ConfigError, Problem
+from zhike.domain.knowledge import Article, Bot, Rule
+from zhike.errors import Lang
+from zhike.ops.eval import faq as faq_part
+from zhike.ops.eval import intents as intents_part
+from zhike.ops.eval import kb as kb_part
+from zhike.ops.eval.report import as_json, html, table
+from zhike.ops.eval.result import Result
+from zhike.ops.eval.rows import read_pairs, read_texts
+from zhike.ops.progress import Progress
+from zhike.search.text import normalise
+
+
+def kb(bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], args: Namespace, lang: Lang) -> int:
+    """``zhike eval kb``, once the desk's knowledge is read.
+
+    Raises:
+        ConfigError: the bot has no enabled article.
+    """
+    threshold = _threshold(args)
+    total = sum(1 + len(article.variants) for article in articles if article.enabled)
+    if not total:
+        raise ConfigError([Problem("--bot", f"机器人 {bot.key!r} 还没有启用的知识条目",
+                                   f"bot {bot.key!r} has no enabled article yet")])
+    result = Result("kb")
+    with _progress(lang, 3 * total) as bar:
+        kb_part.evaluate(bot, articles, rules, threshold, bar.add, result)
+    return _show(result, args, lang)
+
+
+def faq(args: Namespace, lang: Lang) -> int:
+    """``zhike eval faq``.
+
+    Raises:
+        ConfigError: a file or a row is not valid.
+    """
+    threshold = _threshold(args)
+    result = Result("faq")
+    pairs, repeated = read_pairs(Path(args.kb))
+    texts = read_texts(Path(args.queries))
+    faq_part.check_labels(Path(args.queries), texts, {pair.question for pair in pairs})
+    if repeated:
+        result.notes.append((f"知识里有 {repeated} 行问题重复，只用了第一行。",
+                             f"{repeated} rows of the knowledge repeat a question; only the first counts."))
+    with _progress(lang, len(texts)) as bar:
+        faq_part.evaluate(pairs, texts, threshold, bar.add, result)
+    return _show(result, args, lang)
+
+
+def intents(args: Namespace, lang: Lang) -> int:
+    """``zhike eval intents``.
+
+    Raises:
+        ConfigError: a file or a row is not valid; the same rows are to train and to test.
+    """
+    threshold = _threshold(args)
+    result = Result("intents")
+    splits = [[word.strip() for word in names.split(",") if word.strip()]
+              for names in (args.train_split, args.test_split)]
+    paths = Path(args.train), Path(args.test)
+    if paths[0].resolve() == paths[1].resolve() and (not all(splits) or set(splits[0]) & set(splits[1])):
+        raise ConfigError([Problem(
+            "--test", "训练和测试不能用同样的行；同一个文件请用 --train-split 和 --test-split 分开",
+            "must not be the rows of --train; part one file with --train-split and --test-split")])
+    train, test = read_texts(paths[0], splits[0]), read_texts(paths[1], splits[1])
+    if all(row.label is None for row in train):
+        raise ConfigError([Problem(args.train, "没有一行写了 label", "has no row with a label")])
+    known = {normalise(row.text) for row in train}
+    if seen := sum(normalise(row.text) in known for row in test):
+        result.notes.append((f"{seen} 条测试文字在训练数据里一字不差地出现过。",
+                             f"{seen} test texts stand word for word in the training data."))
+    fitted = intents_part.fit_count(train) if threshold is None else 0
+    with _progress(lang, fitted + len(test)) as bar:
+        intents_part.evaluate(train, test, threshold, bar.add, result)
+    return _show(result, args, lang)
+
+
+def _progress(lang: Lang, total: int) -> Progress:
+    return Progress("逐条提问" if lang == "zh" else "asking", total)
+
+
+def _threshold(args: Namespace) -> float | None:
+    """``--threshold``, None if it was not given."""
+    if args.threshold is None:
+        return None
+    try:
+        value = float(args.threshold)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:  # not a number is refused too
+        raise ConfigError([Problem("--threshold", f"应是 0 到 1 之间的数，而不是 {args.threshold!r}",
+                                   f"must be a number from 0 to 1, not {args.threshold!r}")])
+    return value
+
+
+def _show(result: Result, args: Namespace, lang: Lang) -> int:
+    print(as_json(result) if args.json else table(result, lang))
+    if args.html:
+        try:
+            Path(args.html).write_text(html(result, lang), "utf-8")
+        except OSError as error:
+            raise ConfigError([Problem(args.html, f"写不了：{error.strerror}",
+                                       f"cannot be written: {error.strerror}")]) from None
+    return 0

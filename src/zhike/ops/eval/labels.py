@@ -1,0 +1,34 @@
+"""What the figures are called: Chinese, English; keys as in the JSON."""
+
+from __future__ import annotations
+
+LABELS: dict[str, tuple[str, str]] = {
+    "bot": ("机器人", "bot"),
+    "articles": ("知识条目", "articles"),
+    "train_rows": ("训练文字", "training texts"),
+    "rows": ("问了多少条", "texts asked"),
+    "top1": ("第一位就对", "right article first"),
+    "top5": ("前五位里有", "right article among five"),
+    "accuracy": ("正确率（拒绝范围之外的也算对）", "accuracy (rejecting out of scope is right)"),
+    "in_scope_accuracy": ("范围之内答对", "in scope, answered right"),
+    "oos_recall": ("不知道的没有乱答", "not known, and silent"),
+    "oos_auroc": ("区分知道与不知道 AUROC", "known from not known, AUROC"),
+    "threshold": ("回答阈值", "answer threshold"),
+    "right": ("答对", "answered right"),
+    "wrong": ("答错", "answered wrong"),
+    "silent": ("沉默", "silent"),
+    "perturbed_right": ("打错字、换说法：答对", "typed in a hurry: right"),
+    "perturbed_wrong": ("打错字、换说法：答错", "typed in a hurry: wrong"),
+    "perturbed_silent": ("打错字、换说法：沉默", "typed in a hurry: silent"),
+    "perturbed_by_rule": ("打错字、换说法：规则先回答了", "typed in a hurry: a rule answered first"),
+    "coverage_at_2pct_wrong": ("答错不超过 2 % 时能回答", "can answer with ≤ 2 % of answers wrong"),
+    "calibration_error": ("置信度平均偏差", "confidence is off by, on average"),
+    "p50_ms": ("检索中位耗时", "search p50"),
+    "p99_ms": ("检索 p99 耗时", "search p99"),
+    "rss_bytes": ("内存", "memory"),
+    "seconds": ("用时", "took"),
+    "learned_model": ("有学习得来的意图模型", "with a learned intent model"),
+}
+COUNTED = ("articles", "train_rows", "rows")
+PLAIN = ("threshold", "oos_auroc", "calibration_error")
+"""Numbers from 0 to 1 that are no share of texts."""

@@ -1,0 +1,69 @@
+"""The engine under measurement: asked as a visitor asks, and looked into where it would not say.
+
+This is the only file that knows the engine from inside: its ``search`` tells an answer or nothing,
+while a curve needs the confidence below the threshold, and five places instead of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import NamedTuple
+
+from zhike.answer.confidence import confidence
+from zhike.answer.engine import Engine, answer_threshold
+from zhike.domain.knowledge import Article, Bot, Rule
+from zhike.domain.message import Reply
+from zhike.ops.bench.hist import Histogram
+from zhike.search.text import normalise, understand
+
+PLACES = 5
+
+
+class Ranked(NamedTuple):
+    """Articles for one text, best first, as numbers into ``Probe.articles``; the confidence in the
+    first, before any threshold."""
+
+    documents: tuple[int, ...]
+    confidence: float
+
+
+class Probe:
+    """One bot, loaded into an engine of its own.
+
+    Args:
+        bot: ``settings["answer_threshold"]`` decides what is said.
+        articles: disabled ones are left out, as the product does.
+    """
+
+    def __init__(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule] = ()) -> None:
+        self.articles = [article for article in articles if article.enabled]
+        self.threshold = answer_threshold(bot.settings)
+        self.took = Histogram()
+        self._bot = bot
+        self._engine = Engine()
+        self._engine.load_bot(bot, self.articles, rules)
+        self._index = self._engine._bots[bot.id].knowledge._index
+
+    def ask(self, text: str, lang: str = "") -> Reply | None:
+        """What the knowledge says at the bot's threshold; the time of the search is recorded."""
+        question = understand(text, lang)
+        started = perf_counter_ns()
+        reply = self._engine.search(self._bot.id, (question,))[0]
+        self.took.record((perf_counter_ns() - started) // 1000)
+        return reply
+
+    def rule(self, text: str, lang: str = "") -> Reply | None:
+        """What a rule says, which comes before any knowledge."""
+        return self._engine.quick(self._bot.id, understand(text, lang))
+
+    def rank(self, text: str) -> Ranked:
+        """The best articles for ``text`` as one question."""
+        found = self._index.find(normalise(text), PLACES)
+        return Ranked(tuple([match.document for match in found.matches]), confidence(found))
+
+
+def key_of(reply: Reply | None) -> str:
+    """The article a reply comes from, "" for none. A reply that joins two articles has a key that
+    is neither's: who asked one thing and got two answers was not answered right."""
+    return reply.source.key if reply is not None and reply.source is not None else ""
