@@ -1,8 +1,10 @@
-"""Resume: whatever is lost, late, cut or reread, a client gets 1, 2, 3 … each once and in order."""
+"""Resume: whatever is lost, late, cut or reread, and however often a conversation ends and another begins,
+a client gets 1, 2, 3 … of each conversation, each once and in order."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 from hypothesis import example, given, settings
@@ -21,6 +23,7 @@ step = st.one_of(
     st.tuples(st.just("lose"), st.integers(1, 3)),       # stored, the event never arrives
     st.tuples(st.just("delay"), st.integers(1, 3)),      # stored, the event arrives later
     st.tuples(st.just("arrive"), st.integers(0, 5)),     # one delayed event arrives, in any order
+    st.tuples(st.just("resolve"), st.just(0)),           # what is stored next begins another conversation
     st.tuples(st.just("cut"), st.just(0)),               # the connection is lost and comes back
     st.tuples(st.just("resume"), st.just(0)),            # the client asks again on the same connection
     st.tuples(st.just("slow"), st.integers(0, 4)),       # reads take this long (x 10 ms)
@@ -34,37 +37,50 @@ class Visitor:
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
         self.client: Client | None = None
-        self.last = 0
-        """It has everything up to here."""
-        self.acked: set[int] = set()
+        self.conversation = 0
+        """The newest that it has seen something of."""
+        self.lasts: Counter[int] = Counter()
+        """It has everything up to here, by conversation."""
+        self.acked: set[tuple[int, int]] = set()
         self.sent = 0
+
+    @property
+    def last(self) -> int:
+        """In the newest conversation."""
+        return self.lasts[self.conversation]
 
     def read(self) -> None:
         """Takes what came. Its place moves by messages and by its own acks."""
         assert self.client is not None
         for frame in self.client.frames():
             if frame["type"] == "ack":
-                assert frame["seq"] not in self.acked, "acknowledged twice"
-                self.acked.add(frame["seq"])
+                place = (frame["conversation"], frame["seq"])
+                assert place not in self.acked, "acknowledged twice"
+                self.acked.add(place)
+                self.conversation = max(self.conversation, frame["conversation"])
             elif frame["type"] == "message":
-                self.take(frame["seq"])
+                self.take(frame["conversation"], frame["seq"])
             elif frame["type"] == "messages":
                 for item in frame["items"]:
-                    self.take(item["seq"])
-        self.skip_own()
+                    self.take(frame["conversation"], item["seq"])
+        for conversation in {conversation for conversation, _ in self.acked}:
+            self.skip_own(conversation)
 
-    def take(self, seq: int) -> None:
+    def take(self, conversation: int, seq: int) -> None:
         """One message: the next one, or one of its own that the ack told of before."""
-        self.skip_own(before=seq)
-        if seq in self.acked and seq <= self.last:
+        self.skip_own(conversation, before=seq)
+        self.conversation = max(self.conversation, conversation)
+        last = self.lasts[conversation]
+        if (conversation, seq) in self.acked and seq <= last:
             return
-        assert seq == self.last + 1, f"after {self.last} came {seq}"
-        self.last = seq
+        assert seq == last + 1, f"{conversation}: after {last} came {seq}"
+        self.lasts[conversation] = seq
 
-    def skip_own(self, before: int = 1 << 60) -> None:
+    def skip_own(self, conversation: int, before: int = 1 << 60) -> None:
         """Its own messages are acknowledged instead of sent."""
-        while self.last + 1 in self.acked and self.last + 1 <= before:
-            self.last += 1
+        while (conversation, self.lasts[conversation] + 1) in self.acked and (
+                self.lasts[conversation] + 1 <= before):
+            self.lasts[conversation] += 1
 
     async def connect(self) -> None:
         """As the widget does after any loss."""
@@ -72,7 +88,8 @@ class Visitor:
             self.read()
             self.client.transport.abort()
         self.client = Client(self.gateway)
-        self.client.hello(token="t", after=self.last)
+        remembered = {"conversation": self.conversation} if self.conversation else {}
+        self.client.hello(token="t", after=self.last, **remembered)
 
 
 async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
@@ -99,6 +116,8 @@ async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
                     delayed += events
         elif kind == "arrive" and delayed:
             gateway.hub.handle([delayed.pop(count % len(delayed))])
+        elif kind == "resolve" and (1, "t") in desk.open:
+            desk.resolved.add(desk.open[(1, "t")])
         elif kind == "cut":
             await visitor.connect()
         elif kind == "resume":
@@ -115,16 +134,19 @@ async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
     gateway.hub.handle(desk.store(1, "t", "last", outgoing=True))
     await asyncio.sleep(2)
     visitor.read()
-    total = len(desk.messages[1])
+    current = desk.open[(1, "t")]
     assert visitor.client is not None
     assert visitor.client.close_code is None
-    assert visitor.last == total
-    # and so does coming back
+    assert (visitor.conversation, visitor.last) == (current, len(desk.messages[current]))
+    # and so does coming back, though another conversation has begun meanwhile
     desk.store(1, "t", "while away", outgoing=True)
+    desk.resolved.add(current)
+    desk.store(1, "t", "and in the next one", outgoing=True)
     await visitor.connect()
     await asyncio.sleep(1)
     visitor.read()
-    assert visitor.last == total + 1
+    assert visitor.lasts[current] == len(desk.messages[current])
+    assert (visitor.conversation, visitor.last) == (desk.open[(1, "t")], 1)
 
 
 @settings(max_examples=250, deadline=None)

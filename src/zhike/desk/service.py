@@ -99,6 +99,13 @@ class Desk:
             return None
         return state_of(found, self.registry.agent_name(found.agent_id))
 
+    async def owns(self, inbox_id: int, sender: str, conversation_id: int) -> bool:
+        """True if this conversation, resolved or not, is the sender's own."""
+        if not 0 < conversation_id < 2**53:
+            return False
+        found = await self._store.read(conversation_rows.get_conversation, conversation_id)
+        return found is not None and (found.inbox_id, found.sender) == (inbox_id, sender)
+
     async def may_watch(self, session: Any, conversation_id: int) -> ConversationState:
         """The state of a conversation that an agent wants to follow.
 

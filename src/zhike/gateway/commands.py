@@ -8,7 +8,7 @@ from zhike.domain import wire
 from zhike.domain.wire import ClientFrame, History, Ping, Read, Resume, Typing, Watch
 from zhike.errors import ZhikeError
 from zhike.gateway import views
-from zhike.gateway.follow import Follow
+from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
 
 if TYPE_CHECKING:
     from zhike.gateway.gateway import Gateway
@@ -35,7 +35,10 @@ def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
         _conversation(session, frame.conversation)
         gateway.backend.control(session, frame)
     elif isinstance(frame, Resume):
-        _resume(session, frame)
+        if session.agent_id or frame.conversation in (None, session.conversation_id):
+            _resume(session, frame)
+        else:
+            gateway.spawn(_resume_older(gateway, session, frame.conversation, frame.after), session)
     elif isinstance(frame, History):
         gateway.spawn(_history(gateway, session, frame), session)
     elif isinstance(frame, Watch):
@@ -59,7 +62,7 @@ def _conversation(session: Session, asked: int | None) -> int:
 
 def _resume(session: Session, frame: Resume) -> None:
     conversation_id = _conversation(session, frame.conversation)
-    after = max(0, frame.after)
+    after = max(0, min(frame.after, MAX_SEQ))
     if not conversation_id:
         session.send(wire.encode(wire.Messages(0, (), 0)))
         return
@@ -74,14 +77,39 @@ def _resume(session: Session, frame: Resume) -> None:
     session.read(follow, answer_always=True)
 
 
+async def _check_own(gateway: Gateway, session: Session, conversation_id: int) -> None:
+    if not await gateway.backend.owns(session.inbox_id, session.sender, conversation_id):
+        raise ZhikeError("not_found", field="conversation")
+
+
+async def _resume_older(gateway: Gateway, session: Session, conversation_id: int, after: int) -> None:
+    """A visitor asks for what it missed of an earlier conversation of its own; the present one goes on."""
+    await _check_own(gateway, session, conversation_id)
+    if session not in gateway.sessions:
+        return
+    gateway.counters.resumed_total += 1
+    session.past = follow = Follow(conversation_id, max(0, min(after, MAX_SEQ)))
+    await catch_up(session, follow, answer_always=True)
+
+
 async def _history(gateway: Gateway, session: Session, frame: History) -> None:
-    conversation_id = _conversation(session, frame.conversation)
+    if session.agent_id or frame.conversation in (None, session.conversation_id):
+        conversation_id = _conversation(session, frame.conversation)
+    else:
+        conversation_id = frame.conversation
+        await _check_own(gateway, session, conversation_id)
     if not conversation_id:
         session.send(wire.encode(wire.Messages(0, (), 0, "history")))
         return
-    messages = await gateway.backend.before(conversation_id, frame.before, frame.limit)
+    before = None if frame.before is None else max(0, min(frame.before, MAX_SEQ))
+    while True:
+        messages = await gateway.backend.before(conversation_id, before, frame.limit)
+        more = len(messages) >= frame.limit and messages[0].seq > 1
+        if not more or session.agent_id or any(message.direction != "note" for message in messages):
+            break
+        before = messages[0].seq  # nothing but private notes: a visitor could not ask for what is below
     page, _ = views.page(conversation_id, messages, for_agent=session.agent_id > 0, reason="history",
-                         more=len(messages) >= frame.limit and messages[0].seq > 1)
+                         more=more)
     await session.conn.writable()
     gateway.counters.pages_out += 1
     session.send(page)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from zhike.gateway.session import Session
 
 PAGE_MESSAGES: Final = 100
+MAX_SEQ: Final = 2**53 - 1
+"""What clients call a seq is bounded before it meets a database; JavaScript counts so far exactly."""
 _PATIENCE: Final = 6
 """Reads without progress before giving up, each twice as long after the last from 20 ms (1.3 s in
 all): a database replica may lag behind the node that announced the message."""

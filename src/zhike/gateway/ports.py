@@ -80,6 +80,9 @@ class Backend(Protocol):
     async def current(self, inbox_id: int, sender: str) -> ConversationState | None:
         """The sender's open conversation *now*; asked after subscribing, when the join saw none."""
 
+    async def owns(self, inbox_id: int, sender: str, conversation_id: int) -> bool:
+        """True if this conversation, resolved or not, is the sender's. Any number may be asked."""
+
     async def after(self, conversation_id: int, after: int, limit: int) -> Sequence[Message]:
         """The first ``limit`` messages with a seq above ``after``, in order."""
 

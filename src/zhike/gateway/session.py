@@ -20,7 +20,7 @@ from zhike.domain.wire import MAX_FRAME_BYTES, MAX_HELLO_BYTES, ClientFrame, Sen
 from zhike.errors import Lang, ZhikeError
 from zhike.gateway import closecodes
 from zhike.gateway.connection import Connection
-from zhike.gateway.follow import Follow, catch_up
+from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
 from zhike.gateway.ports import Joined
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class Session:
 
     __slots__ = ("_refusals", "agent_id", "agent_name", "busy", "conn", "contact", "conversation_id",
                  "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang",
-                 "last_client_msg_id", "sender", "state",
-                 "watches")
+                 "last_client_msg_id", "past", "sender", "state", "watches")
 
     def __init__(self, gateway: Gateway, conn: Connection, headers: Mapping[str, str]) -> None:
         self.gateway = gateway
@@ -63,6 +62,9 @@ class Session:
         self.contact: dict[str, str] = {}
         self.follow: Follow | None = None
         """A visitor's place in its current conversation."""
+        self.past: Follow | None = None
+        """And in the one before it, or in an older one that it asked for: what is late, or still
+        missing there, gets through."""
         self.watches: dict[int, Follow] | None = None
         """An agent's places, by conversation."""
         self.inbox_ids: tuple[int, ...] = ()
@@ -105,7 +107,7 @@ class Session:
         """The connection closes, whoever began: let go of everything."""
         state, self.state = self.state, GONE
         self.gateway.left(self, joined=state == JOINED)
-        self.follow = self.watches = None
+        self.follow = self.past = self.watches = None
         self.headers = _NO_HEADERS
 
     def _hello(self, payload: bytes) -> None:
@@ -162,22 +164,42 @@ class Session:
                 # new with this very hello cannot have one
                 self.gateway.spawn(self._look_again(), self)
             return
-        after = conversation.last_seq
-        if hello.after is not None:
-            # another conversation than the client remembers: it has nothing of this one yet
-            after = max(0, hello.after) if hello.conversation in (None, conversation.id) else 0
-            self.gateway.counters.resumed_total += 1
-        self._follow(conversation.id, min(after, conversation.last_seq))
+        if conversation.status == "resolved":
+            self.gateway.spawn(self._look_again(), self)
+        if hello.after is None:
+            self.read(self._follow(conversation.id, conversation.last_seq))
+            return
+        self.gateway.counters.resumed_total += 1
+        after = max(0, min(hello.after, MAX_SEQ))
+        if hello.conversation in (None, conversation.id):
+            self.read(self._follow(conversation.id, min(after, conversation.last_seq)))
+            return
+        # another conversation than the client remembers: it has nothing of this one yet
+        follow = self._follow(conversation.id, 0)
+        follow.reading = True
+        self.gateway.spawn(self._resume_both(Follow(hello.conversation, after), follow), self)
+
+    async def _resume_both(self, older: Follow, current: Follow) -> None:
+        """First what was missed of the conversation that the client remembers, if that is its own."""
+        try:
+            mine = await self.gateway.backend.owns(self.inbox_id, self.sender, older.conversation_id)
+            if mine and self.follow is current:
+                self.past = older
+                await catch_up(self, older)
+        finally:
+            current.reading = False  # (it was kept back from live events meanwhile)
+        if self.follows(current):
+            await catch_up(self, current)
 
     async def _look_again(self) -> None:
         state = await self.gateway.backend.current(self.inbox_id, self.sender)
-        if state is not None and self.state == JOINED and self.follow is None:
-            self._follow(state.id, 0)
+        if state is not None and self.state == JOINED and state.id > self.conversation_id:
+            self.read(self._follow(state.id, 0))
 
     def _follow(self, conversation_id: int, delivered: int) -> Follow:
         self.conversation_id = conversation_id
+        self.past = self.follow
         self.follow = follow = Follow(conversation_id, delivered)
-        self.read(follow)
         return follow
 
     def read(self, follow: Follow, *, answer_always: bool = False) -> None:
@@ -189,7 +211,7 @@ class Session:
         """True while this place is one the session still cares for."""
         if self.agent_id:
             return self.watches is not None and self.watches.get(follow.conversation_id) is follow
-        return self.follow is follow
+        return self.follow is follow or self.past is follow
 
     # ---- Subscriber: what the hub says -------------------------------------------------------
 
@@ -217,12 +239,13 @@ class Session:
     def _place(self, event: Event) -> Follow | None:
         if self.agent_id:
             return self.watches.get(event.conversation_id) if self.watches else None
-        follow = self.follow
-        if follow is None or follow.conversation_id != event.conversation_id:
-            # the visitor's next conversation; it starts at 0
-            self.conversation_id = event.conversation_id
-            self.follow = follow = Follow(event.conversation_id, 0)
-        return follow
+        follow, number = self.follow, event.conversation_id
+        if follow is not None and number <= follow.conversation_id:
+            if number == follow.conversation_id:
+                return follow
+            # late news of an older conversation must not take the visitor back to it
+            return self.past if self.past is not None and number == self.past.conversation_id else None
+        return self._follow(number, 0)  # the visitor's next conversation; numbers rise
 
     # ---- Source: what the pipeline says ------------------------------------------------------
 

@@ -60,7 +60,7 @@ DESCRIPTIONS: dict[str, str] = {
     "list_audit": "操作记录，最新的在前。",
     "visitor_hello": "说明访客是谁；回答中的 token 是其余接口的凭证。",
     "visitor_send": "发送消息；存好之后才返回确认。",
-    "visitor_poll": "某个 seq 之后的消息；带 wait_s 时会等待新消息。",
+    "visitor_poll": "某个 seq 之后的消息，带 wait_s 时会等待新消息；或用 before 查看更早的消息。",
     "visitor_read": "记下访客读到哪一条。",
     "live": "只要进程在运行就会应答。",
     "ready": "正在启动、正在退出或数据库不可用时返回 503。",

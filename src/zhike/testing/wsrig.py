@@ -186,6 +186,8 @@ class FakeDesk:
         self.join_error: Exception | None = None
         self.messages: dict[int, list[Message]] = {}
         self.open: dict[tuple[int, str], int] = {}
+        self.owners: dict[int, tuple[int, str]] = {}
+        self.resolved: set[int] = set()
         self.controls: list[ClientFrame] = []
         self.joins: list[tuple[Hello, str, str]] = []
         self.reads = 0
@@ -228,13 +230,16 @@ class FakeDesk:
         """A new conversation of this sender."""
         number = self.open[(inbox_id, sender)] = self._next
         self.messages[number] = []
+        self.owners[number] = (inbox_id, sender)
         self._next += 1
         return number
 
     def store(self, inbox_id: int, sender: str, text: str, *, source: Any = None, client_msg_id: str = "",
               outgoing: bool = False, note: bool = False) -> list[Event]:
         """Stores one message; returns its event, which is not published yet."""
-        number = self.open.get((inbox_id, sender)) or self.begin(inbox_id, sender)
+        number = self.open.get((inbox_id, sender), 0)
+        if not number or number in self.resolved:
+            number = self.begin(inbox_id, sender)
         stored = self.messages[number]
         seq = len(stored) + 1
         stored.append(Message(number, seq, "note" if note else "outgoing" if outgoing else "incoming",
@@ -248,7 +253,8 @@ class FakeDesk:
         self.joins.append((hello, origin, address))
         assert host == "desk.example" or host.startswith("127.0.0.1:"), host
         sender = hello.token or f"v{len(self.joins)}"
-        state = await self.current(1, sender)
+        number = self.open.get((1, sender))
+        state = None if number is None else self.state(number)
         await asyncio.sleep(self.slow_s)
         if self.join_error is not None:
             raise self.join_error
@@ -261,11 +267,18 @@ class FakeDesk:
 
     async def current(self, inbox_id: int, sender: str) -> ConversationState | None:
         number = self.open.get((inbox_id, sender))
-        return None if number is None else self.state(number)
+        return None if number is None or number in self.resolved else self.state(number)
+
+    async def owns(self, inbox_id: int, sender: str, conversation_id: int) -> bool:
+        await asyncio.sleep(self.slow_s)
+        return (inbox_id, sender) == self.owners.get(conversation_id)
 
     def state(self, number: int) -> ConversationState:
         """The conversation as clients see it."""
-        return ConversationState(number, "pending", "bot", 1, len(self.messages[number]))
+        count = len(self.messages[number])
+        if number in self.resolved:
+            return ConversationState(number, "resolved", "none", 2, count)
+        return ConversationState(number, "pending", "bot", 1, count)
 
     async def after(self, conversation_id: int, after: int, limit: int) -> Sequence[Message]:
         self.reads += 1

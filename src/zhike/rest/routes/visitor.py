@@ -5,7 +5,10 @@ The frames are those of the WebSocket protocol (``domain/wire.py``); resume work
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Callable, Sequence
+from typing import Annotated, NamedTuple
+
+from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
 from zhike.access import origins
@@ -42,9 +45,11 @@ class ReadBody(Read, frozen=True, tag="read", forbid_unknown_fields=True):
 
 class PollQuery(Struct, forbid_unknown_fields=True):
     """``after``: the last seq the client has, in ``conversation`` (default: the present one). When another
-    conversation has begun meanwhile, its messages come from the first on."""
+    conversation has begun meanwhile, its messages come from the first on, once all of the older one are
+    there. ``before``: a page of the past instead: those below this seq, in any conversation of one's own."""
 
-    after: Seq = 0
+    after: Seq | None = None
+    before: Annotated[int, Meta(ge=1, le=MAX_ID)] | None = None
     conversation: Id | None = None
     limit: Limit = 100
     wait_s: WaitS = 0
@@ -102,45 +107,128 @@ async def visitor_send(call: Call) -> Answer:
     return acked(await source.send(call.to.desk, frame))
 
 
+class _Found(NamedTuple):
+    """A conversation (None: the sender has none), its agent's name, and messages of it."""
+
+    conversation: Conversation | None
+    agent_name: str = ""
+    messages: Sequence[Message] = ()
+
+
+def _own(conn: Connection, inbox_id: int, sender: str, conversation_id: int) -> Conversation | None:
+    found = conversations.get_conversation(conn, conversation_id)
+    return found if found is not None and (found.inbox_id, found.sender) == (inbox_id, sender) else None
+
+
+def _visible(
+    page: Callable[[int], list[Message]], at: int, limit: int, *, backwards: bool = False
+) -> list[Message]:
+    """Up to ``limit`` messages from ``at`` on, without notes between agents: a page full of notes must not
+    look like the end."""
+    found: list[Message] = []
+    while True:
+        some = page(at)
+        shown = [message for message in some if message.direction != "note"]
+        found = [*shown, *found] if backwards else [*found, *shown]
+        if len(found) >= limit or len(some) < limit:
+            return found[-limit:] if backwards else found[:limit]
+        at = some[0 if backwards else -1].seq
+
+
+def _named(conn: Connection, conversation: Conversation, found: Sequence[Message]) -> _Found:
+    agent_id = conversation.agent_id
+    return _Found(conversation, agents.names(conn).get(agent_id, "") if agent_id else "", found)
+
+
 def _read(
     conn: Connection, inbox_id: int, sender: str, known: int | None, after: int, limit: int
-) -> tuple[Conversation | None, str, list[Message]]:
-    """The sender's conversation, its agent's name, and the messages above ``after`` (all of them,
-    if the client knows another conversation)."""
+) -> _Found:
+    """The messages above ``after``: of the older conversation that the client knows, as long as there are
+    any, then of the present one, from the first on."""
     current = conversations.latest_of_sender(conn, inbox_id, sender)
     if current is None:
-        return None, "", []
-    at = after if known in (None, current.id) else 0
-    found: list[Message] = []
-    while True:  # notes between agents are left out; a page full of them must not look like the end
-        some = messages.after(conn, current.id, at, limit)
-        found += [message for message in some if message.direction != "note"]
-        if len(found) >= limit or len(some) < limit:
-            break
-        at = some[-1].seq
-    agent_name = agents.names(conn).get(current.agent_id, "") if current.agent_id else ""
-    return current, agent_name, found
+        return _Found(None)
+
+    def above(conversation_id: int, at: int) -> list[Message]:
+        return _visible(lambda seq: messages.after(conn, conversation_id, seq, limit), at, limit)
+
+    if known not in (None, current.id):
+        older = _own(conn, inbox_id, sender, known)
+        if older is not None and (missed := above(older.id, after)):
+            return _named(conn, older, missed)
+        after = 0
+    return _named(conn, current, above(current.id, after))
+
+
+def _read_past(
+    conn: Connection, inbox_id: int, sender: str, wanted: int | None, before: int, limit: int
+) -> _Found:
+    """The messages below ``before``.
+
+    Raises:
+        ZhikeError: ``not_found``: the conversation is not the sender's.
+    """
+    if wanted is None:
+        found = conversations.latest_of_sender(conn, inbox_id, sender)
+        if found is None:
+            return _Found(None)
+    else:
+        found = _own(conn, inbox_id, sender, wanted)
+        if found is None:
+            raise ZhikeError("not_found", field="conversation")
+    conversation_id = found.id
+    past = _visible(
+        lambda seq: messages.before(conn, conversation_id, seq, limit), before, limit, backwards=True
+    )
+    return _named(conn, found, past)
+
+
+async def _past(call: Call, query: PollQuery, before: int) -> VisitorMessages:
+    if query.after is not None or query.wait_s:
+        raise FieldFault(
+            "before",
+            "`before` goes without `after` and `wait_s`.",
+            "`before` 不能和 `after`、`wait_s` 一起用。",
+        )
+    who = call.principal
+    found = await call.to.store.read(
+        _read_past, who.inbox_id, who.sender, query.conversation, before, query.limit + 1
+    )
+    if found.conversation is None:
+        return VisitorMessages(0, (), 0, "history")
+    items = tuple(view_of(message, for_agent=False) for message in found.messages[-query.limit :])
+    return VisitorMessages(
+        found.conversation.id,
+        items,
+        found.conversation.last_seq,
+        "history",
+        len(found.messages) > query.limit,
+        state_of(found.conversation, found.agent_name),
+    )
 
 
 async def visitor_poll(call: Call) -> VisitorMessages:
-    """Messages after a seq; with ``wait_s`` waits for one."""
+    """Messages after a seq, with ``wait_s`` waiting for one; or a page of the past."""
     query: PollQuery = call.query
     _check_origin(call)
+    if query.before is not None:
+        return await _past(call, query, query.before)
     who = call.principal
 
-    async def read() -> tuple[Conversation | None, str, list[Message]]:
+    async def read() -> _Found:
         return await call.to.store.read(
-            _read, who.inbox_id, who.sender, query.conversation, query.after, query.limit + 1
+            _read, who.inbox_id, who.sender, query.conversation, query.after or 0, query.limit + 1
         )
 
     bell = Bell()
     call.to.hub.subscribe_visitor(who.inbox_id, who.sender, bell)
     try:
-        current, agent_name, found = await wait_for(
-            call.to, bell, query.wait_s, call.gone, read, lambda result: result[2]
+        result: _Found = await wait_for(
+            call.to, bell, query.wait_s, call.gone, read, lambda found: found.messages
         )
     finally:
         call.to.hub.unsubscribe_visitor(who.inbox_id, who.sender, bell)
+    current, agent_name, found = result
     if current is None:
         return VisitorMessages(0, (), 0)
     items = tuple(view_of(message, for_agent=False) for message in found[: query.limit])
@@ -156,7 +244,7 @@ async def visitor_read(call: Call) -> None:
     if not 0 <= body.seq <= MAX_ID:
         raise FieldFault("seq", "`seq` is out of range.", "`seq` 超出范围。")
     who = call.principal
-    current, *_ = await call.to.store.read(_read, who.inbox_id, who.sender, None, MAX_ID, 1)
+    current = await call.to.store.read(conversations.latest_of_sender, who.inbox_id, who.sender)
     if current is None or body.conversation not in (None, current.id):
         raise ZhikeError("not_found")
     await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), False)
@@ -202,7 +290,7 @@ ROUTES = [
         query=PollQuery,
         budget="poll",
         cors=True,
-        errors=("origin_not_allowed", "inbox_not_found"),
+        errors=("origin_not_allowed", "inbox_not_found", "not_found"),
     ),
     Route(
         "POST",
