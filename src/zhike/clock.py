@@ -18,9 +18,16 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+_last: tuple[int, datetime] = (0, datetime.fromtimestamp(0, UTC))
+
+
 def to_datetime(ms: int) -> datetime:
-    """An aware UTC datetime from stored milliseconds."""
-    return datetime.fromtimestamp(ms / 1000, UTC)
+    """An aware UTC datetime from stored milliseconds. All messages of a batch share one."""
+    global _last
+    last = _last
+    if last[0] != ms:
+        last = _last = (ms, datetime.fromtimestamp(ms / 1000, UTC))
+    return last[1]
 
 
 def to_ms(value: datetime) -> int:
