@@ -118,10 +118,15 @@ class Line:
         self._task = self._loop.create_task(self._run(), name="line")
 
     async def settle(self) -> None:
-        """Returns when everything taken is stored, and every answer that is owed is given."""
+        """Returns when everything taken is stored or refused, and every answer that is owed is given.
+
+        For the end of a process: what still waits for an earlier message of its client then is
+        refused with ``going_away``.
+        """
         while self.busy or self.queue.turns:
             self._batch_done.clear()
             await self._batch_done.wait()
+        self.queue.refuse_held(ZhikeError("going_away", retry_after_s=1.0))
 
     async def drain(self, timeout_s: float) -> bool:
         """Takes no more and settles; True if that was done in time.

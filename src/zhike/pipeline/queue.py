@@ -235,6 +235,14 @@ class Queue:
             self.held_count -= len(items)
             self._put_back(items)
 
+    def refuse_held(self, error: ZhikeError) -> None:
+        """Nothing waits any longer: the process ends."""
+        waiting, self.held, self.held_count = self.held, {}, 0
+        for items in waiting.values():
+            for item in items:
+                assert item.frame is not None
+                item.source.on_refused(item.frame.client_msg_id, error)
+
     def _give_up(self) -> None:
         now = self._loop.time() + SLACK_S
         while self._held_until and self._held_until[0][0] <= now:
