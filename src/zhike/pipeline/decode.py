@@ -41,12 +41,38 @@ def check(frame: SendMessage) -> ZhikeError | None:
 
 def encodable(frame: SendMessage) -> bool:
     """False if there are lone surrogates. (JSON with one is refused while decoding.)"""
+    return _whole(frame.text) and _whole(frame.client_msg_id)
+
+
+def _whole(text: str) -> bool:
     try:
-        frame.text.encode()
-        frame.client_msg_id.encode()
+        text.encode()
     except UnicodeEncodeError:
         return False
     return True
+
+
+def unreadable(payload: bytes, error: Exception) -> tuple[str, ZhikeError]:
+    """Which message a frame was that could not be read ("" = nobody can tell), and what to say.
+
+    A page that is not told which one keeps it, and everything it counts after it waits. The likely
+    case: half of an emoji, which browsers send as an escaped lone surrogate.
+    """
+    import json  # only here: it accepts what msgspec rightly does not
+
+    client_msg_id = ""
+    problem = ZhikeError("protocol_error", str(error))
+    try:
+        found = json.loads(payload)
+    except (ValueError, RecursionError):
+        return client_msg_id, problem
+    if isinstance(found, dict) and found.get("type") == "message":
+        named, text = found.get("client_msg_id"), found.get("text")
+        if isinstance(named, str) and 0 < len(named) <= MAX_CLIENT_MSG_ID_CHARS and _whole(named):
+            client_msg_id = named
+        if isinstance(text, str) and not _whole(text):
+            problem = ZhikeError("invalid_text", field="text")
+    return client_msg_id, problem
 
 
 def decode(batch: Batch) -> None:
@@ -64,8 +90,9 @@ def decode(batch: Batch) -> None:
             try:
                 decoded = decode_client(payload)
             except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                batch.count("decode", "protocol_error")
-                item.source.on_refused("", ZhikeError("protocol_error", str(error)))
+                client_msg_id, refusal = unreadable(payload, error)
+                batch.count("decode", refusal.code)
+                item.source.on_refused(client_msg_id, refusal)
                 continue
             if not isinstance(decoded, SendMessage):
                 batch.count("decode", "control")
