@@ -71,6 +71,7 @@ export class Client {
     addEventListener("pagehide", () => this.slots.release());
     addEventListener("pageshow", (event) => event.persisted && this.slots.renew());
     addEventListener("online", () => this.connection.nudge());
+    addEventListener("offline", () => this.connection.offline());
     addEventListener("visibilitychange", () => document.visibilityState === "visible" && this.connection.nudge());
     addEventListener("storage", (event) => this.otherPage(event));
   }

@@ -125,6 +125,43 @@ describe("connection", () => {
     expect(line.phase).toBe("waiting");
   });
 
+  it("gives up a way on which a message gets no answer, and keeps one on which anything comes", () => {
+    const line = connection();
+    line.start();
+    last().on.frame(welcome);
+    const message = { type: "message", client_msg_id: "s.1", text: "a", n: 1 } as const;
+    line.send(message);
+    vi.advanceTimersByTime(7_000);
+    last().on.frame({ type: "typing", conversation: 1, on: true, sender: "agent" });
+    vi.advanceTimersByTime(8_000);
+    expect(line.phase).toBe("online");
+    line.send({ type: "typing", on: true }); // is never answered
+    vi.advanceTimersByTime(60_000);
+    expect(line.phase).toBe("online");
+    line.send(message);
+    vi.advanceTimersByTime(8_000);
+    expect(line.phase).toBe("waiting");
+  });
+
+  it("asks when the browser says that there is no network, and believes what works", () => {
+    const line = connection();
+    line.start();
+    last().on.frame(welcome);
+    vi.stubGlobal("navigator", { onLine: false });
+    line.offline();
+    last().on.frame({ type: "pong", id: "" });
+    vi.advanceTimersByTime(2_000);
+    expect(line.phase).toBe("online"); // a desk on this very machine
+    line.nudge();
+    line.offline();
+    vi.advanceTimersByTime(2_000);
+    expect(line.phase).toBe("offline");
+    vi.runOnlyPendingTimers();
+    expect(opened.length).toBe(2);
+    last().on.frame(welcome);
+    expect(line.phase).toBe("online");
+  });
+
   it("tells starting from online", () => {
     const line = connection();
     line.start();

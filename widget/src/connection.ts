@@ -21,10 +21,17 @@ export interface ConnectionPorts {
   stopping?(code: number, error: ErrorBody | null): boolean;
 }
 
-/** An answer to a probe must come within this, else the way counts as dead. */
+/** An answer to a probe, or to a message, must come within this, else the way counts as dead. */
 const PROBE_MS = 8_000;
+/** The same once the browser says that the network is gone: a socket does not notice by itself, and
+ * it may still work, as a desk on this very machine does. */
+const OFFLINE_PROBE_MS = 2_000;
 /** While polling, a WebSocket is tried again after this long, doubling up to ten times as much. */
 const UPGRADE_MS = 60_000;
+
+function noNetwork(): boolean {
+  return typeof navigator !== "undefined" && navigator.onLine === false;
+}
 
 export class Connection {
   phase: Phase = "idle";
@@ -69,31 +76,42 @@ export class Connection {
   /** Do not wait for the back-off any longer: the network or the page came back. */
   nudge(): void {
     if (this.phase === "waiting" || this.phase === "offline") this.restart();
-    else if (this.phase === "online" && !this.probe) {
-      this.send({ type: "ping" });
-      this.probe = setTimeout(() => {
-        this.probe = undefined;
-        this.lose(0);
-      }, PROBE_MS);
+    else if (this.send({ type: "ping" })) this.doubt(PROBE_MS);
+  }
+
+  /** The browser says that there is no network. */
+  offline(): void {
+    if (this.phase === "waiting") this.to("offline");
+    else if (this.send({ type: "ping" })) {
+      clearTimeout(this.probe);
+      this.probe = undefined;
+      this.doubt(OFFLINE_PROBE_MS);
     }
   }
 
   send(frame: ClientFrame): boolean {
     if (this.phase !== "online" || !this.link) return false;
     this.link.send(frame);
+    // A network that swallows everything closes no socket: without this, "sending" would stand for
+    // minutes. What was sent goes again under its own id, so giving up too early does no harm.
+    if (frame.type === "message") this.doubt(PROBE_MS);
     return true;
+  }
+
+  /** Gives the way up unless something comes within `ms`. */
+  private doubt(ms: number): void {
+    this.probe ??= setTimeout(() => {
+      this.probe = undefined;
+      this.lose(0);
+    }, ms);
   }
 
   private connect(): void {
     clearTimeout(this.timer);
-    if (typeof navigator !== "undefined" && navigator.onLine === false) {
-      this.to("offline");
-      this.timer = setTimeout(() => this.connect(), backoffMs(++this.attempt));
-      return;
-    }
     this.error = null;
     const poll = this.pollNext();
-    this.to("connecting");
+    // Tried all the same: a desk on this machine or in this house needs no network.
+    this.to(noNetwork() ? "offline" : "connecting");
     let mine: Link | null = null;
     const on: LinkEvents = {
       frame: (frame) => this.take(frame),
@@ -161,7 +179,7 @@ export class Connection {
     if (never && kind === "socket" && this.pollNext()) wait = 0;
     else this.attempt++;
     this.askedMs = null;
-    this.to(typeof navigator !== "undefined" && navigator.onLine === false ? "offline" : "waiting");
+    this.to(noNetwork() ? "offline" : "waiting");
     this.timer = setTimeout(() => this.connect(), wait);
   }
 

@@ -153,7 +153,11 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
       else if (frame.type === "resume" || frame.type === "history") {
         after = frame.type === "resume" ? frame.after : 0;
         round?.abort();
-      } else if (frame.type === "ping") on.frame({ type: "pong", id: frame.id ?? "" });
+      } else if (frame.type === "ping") {
+        // The poll under way says nothing about the network; a request of its own does.
+        call<Messages>(`messages?after=${after}&wait_s=0`).then(
+          () => over || on.frame({ type: "pong", id: frame.id ?? "" }), fail);
+      }
     },
     close: () => {
       over = true;

@@ -34,6 +34,7 @@ export const connection = new Connection(
 );
 
 addEventListener("online", () => connection.nudge());
+addEventListener("offline", () => connection.offline());
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible") connection.nudge();
 });

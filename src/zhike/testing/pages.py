@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, WebSocket, expect
 
 Lang = Literal["zh", "en"]
 LOCALES: dict[Lang, str] = {"zh": "zh-CN", "en": "en-US"}
@@ -90,6 +90,16 @@ class Widget:
         """What was said and is not stored yet."""
         self.stored = page.locator(".row[data-seq]:not([data-seq='0'])")
         self.human = page.locator(".human")
+        self.heard: list[str] = []
+        """Every frame that came over a WebSocket, also those that are not shown."""
+        page.on("websocket", self._listen)
+
+    @property
+    def conversation(self) -> int:
+        """The number of the conversation, from the last acknowledgement."""
+        acks = [found for frame in self.heard if '"ack"' in frame
+                for found in re.findall(r'"conversation":(\d+)', frame)]
+        return int(acks[-1])
 
     def open(self, url: str) -> None:
         """Goes to the shop and opens the chat; returns when the greeting and its buttons are there."""
@@ -113,6 +123,9 @@ class Widget:
     def words(self, seq: int) -> str:
         """The text of a stored message; waits for it."""
         return self.row(seq).locator(".bub").inner_text()
+
+    def _listen(self, socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: self.heard.append(str(frame)))
 
     def talk(self) -> list[tuple[int, str, str]]:
         """(seq, who, text) of every stored message on the page; who: me bot agent system."""
@@ -159,9 +172,9 @@ class Console:
         """One of the four lists."""
         self.page.locator(".tabs .tab").nth(("needs", "bot", "mine", "all").index(name)).click()
 
-    def conversation(self, text: str) -> Locator:
-        """The row of the list that shows this as its last message."""
-        return self.list.filter(has_text=text)
+    def conversation(self, number: int) -> Locator:
+        """The row of the list for this conversation."""
+        return self.page.locator(f".list .one[href$='/conversations/{number}']")
 
     def leave_fields(self) -> None:
         """Out of any field: single keys are for commands again."""
@@ -171,6 +184,12 @@ class Console:
         """A single key, pressed while no field has the focus."""
         self.leave_fields()
         self.page.keyboard.press(name)
+
+    def take(self) -> None:
+        """Takes the open conversation over, by its key; returns when a reply can be written."""
+        self.page.locator(".composer .closed").wait_for()
+        self.key("a")
+        expect(self.composer).to_be_focused()
 
     def say(self, text: str, *, note: bool = False) -> None:
         """A reply, or a private note, through the keyboard alone."""
