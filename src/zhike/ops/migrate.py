@@ -14,6 +14,7 @@ import asyncio
 import io
 import os
 import secrets
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -27,6 +28,7 @@ from zhike import clock
 from zhike.errors import Lang, ZhikeError
 from zhike.store import tables
 from zhike.store.dialect import name_of, upsert
+from zhike.store.engine import use_wal
 from zhike.store.migrations import ROOT, VERSIONS
 from zhike.store.schema import get_meta
 
@@ -220,7 +222,9 @@ def _sqlite(url: URL) -> Engine:
     def on_connect(dbapi: Any, _record: object) -> None:
         dbapi.isolation_level = None
         # foreign keys stay off: a rebuilt table is dropped and renamed while others point to it
-        for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"):
+        dbapi.execute("PRAGMA busy_timeout=10000")
+        use_wal(dbapi)
+        for pragma in ("synchronous=FULL", "foreign_keys=OFF"):
             dbapi.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -251,7 +255,7 @@ def _backup(url: URL, before: str, now_ms: int) -> Path | None:
     source = Path(url.database or "")
     stamp = clock.to_datetime(now_ms).strftime("%Y%m%dT%H%M%SZ")
     target = source.with_name(f"{source.name}.{before}-{stamp}.bak")
-    part = target.with_suffix(".part")
+    part = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")  # two may copy at once
     part.unlink(missing_ok=True)
     engine = _sqlite(url)
     try:

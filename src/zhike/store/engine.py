@@ -16,7 +16,9 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import sqlite3
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -89,6 +91,24 @@ def sqlite_synchronous() -> str:
     return value if value in ("FULL", "NORMAL", "EXTRA") else "FULL"
 
 
+def use_wal(dbapi: Any) -> None:
+    """Switches a SQLite connection to WAL.
+
+    The first switch of a new file needs the file alone, and SQLite does not wait for that however
+    long ``busy_timeout`` is: two processes that start at once take turns here.
+    """
+    end_s = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            dbapi.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > end_s:
+                raise
+            time.sleep(0.02)  # in a thread of the store, never on the event loop
+        else:
+            return
+
+
 def _sqlite_engine(url: URL) -> Engine:
     # parameters hold people's words: they stay out of errors and so out of the log
     engine = create_engine(url, poolclass=NullPool, hide_parameters=True,
@@ -98,8 +118,9 @@ def _sqlite_engine(url: URL) -> Engine:
     def on_connect(dbapi: Any, _record: object) -> None:
         dbapi.isolation_level = None  # transactions are begun by us, not guessed by the driver
         cursor = dbapi.cursor()
-        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL",
-                       f"synchronous={sqlite_synchronous()}", "foreign_keys=ON",
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        use_wal(dbapi)
+        for pragma in (f"synchronous={sqlite_synchronous()}", "foreign_keys=ON",
                        "cache_size=-16000", "wal_autocheckpoint=4000", "temp_store=MEMORY"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
