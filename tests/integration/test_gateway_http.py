@@ -18,7 +18,7 @@ from zhike.gateway.frontdoor import FrontDoor, bind
 from zhike.gateway.gateway import Gateway
 from zhike.gateway.limits import Limits
 from zhike.gateway.uvicorn_host import HttpHost
-from zhike.testing.wsrig import UPGRADE, FakeDesk, masked
+from zhike.testing.wsrig import UPGRADE, FakeDesk, FakeTransport, masked
 
 Main = Callable[["Rig"], Coroutine[Any, Any, None]]
 
@@ -30,6 +30,8 @@ class App:
         self.events: list[str] = []
         self.release = asyncio.Event()
         self.fail = False
+        self.headers: list[tuple[bytes, bytes]] = []
+        """Of the last request, as they stand when its body was read."""
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
@@ -49,6 +51,7 @@ class App:
             message = await receive()
             body += message.get("body", b"")
             more = message.get("more_body", False)
+        self.headers = list(scope["headers"])
         if scope["path"] == "/slow":
             await self.release.wait()
         answer = f"{scope['method']} {scope['path']} {len(body)}".encode()
@@ -324,5 +327,100 @@ def test_a_long_resume_over_a_real_socket_waits_for_its_reader() -> None:
         assert re.findall(rb'"seq":(\d+)', data) == [b"%d" % seq for seq in range(1, 3001)]
         assert rig.gateway.counters.refused["slow_reader"] == 0
         writer.close()
+
+    serve(main)
+
+
+HELLO = b"GET /first HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"POST /second HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n"
+ENDLESS = {
+    "headers": (b"GET / HTTP/1.1\r\n", b"a: b\r\n" * 500),
+    "a header": (b"GET / HTTP/1.1\r\nA: ", b"x" * 4096),
+    "a name": (b"GET / HTTP/1.1\r\n", b"x" * 4096), "the address": (b"GET /", b"x" * 4096),
+    "empty lines": (b"", b"\r\n" * 2000), "trailers": (CHUNKED + b"0\r\n", b"a: b\r\n" * 500),
+    "a trailer": (CHUNKED + b"0\r\nA: ", b"x" * 4096), "an extension": (CHUNKED + b"2;", b"x" * 4096),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_nothing_of_a_later_request_is_without_end(what: str) -> None:
+    """The first head is bounded by the front door; the others come through the same connection."""
+    async def main(rig: Rig) -> None:
+        await rig.attach()
+        reader, writer = await rig.raw(HELLO)
+        await reader.readuntil(b"GET /first 0")
+        start, more = ENDLESS[what]
+        writer.write(start)
+        try:
+            for _ in range(4000):  # 16 MB, if nobody stops it
+                writer.write(more)
+                await writer.drain()
+            raise AssertionError("it took everything")
+        except ConnectionError:
+            pass
+        rig.app.release.set()
+        assert rig.gateway.counters.refused["bad_request"] == 1
+        await until(lambda: not rig.gateway.counters.http_open)
+        writer.close()
+
+    serve(main)
+
+
+def test_a_later_head_that_is_too_large_is_told_so() -> None:
+    async def main(rig: Rig) -> None:
+        await rig.attach()
+        for bad, status in ((b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 101 + b"\r\n", b"431"),
+                            (b"GET / HTTP/1.1\r\nA: " + b"x" * 17_000 + b"\r\n\r\n", b"431"),
+                            (b"GET /" + b"x" * 17_000 + b" HTTP/1.1\r\n\r\n", b"431"),
+                            (b"what is this?\r\n\r\n", b"400")):
+            reader, writer = await rig.raw(HELLO)
+            await reader.readuntil(b"GET /first 0")
+            writer.write(bad)
+            answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 " + status), answer
+            assert json.loads(answer.partition(b"\r\n\r\n")[2])["error"]["code"] == "bad_request"
+            writer.close()
+
+    serve(main)
+
+
+def test_large_requests_of_honest_clients_pass() -> None:
+    async def main(rig: Rig) -> None:
+        await rig.attach()
+        reader, writer = await rig.raw(HELLO)
+        await reader.readuntil(b"GET /first 0")
+        for _ in range(3):  # nothing adds up over the requests of a connection
+            writer.write(b"GET /full HTTP/1.1\r\n" + b"".join(
+                b"x-%d: %s\r\n" % (number, b"y" * 140) for number in range(95)) + b"\r\n")
+            await reader.readuntil(b"GET /full 0")
+            writer.write(b"POST /plain HTTP/1.1\r\nContent-Length: 600000\r\n\r\n" + b"z" * 600_000)
+            await reader.readuntil(b"POST /plain 600000")
+            writer.write(b"POST /pieces HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         + b"3;a=b\r\nxyz\r\n" * 40_000 + b"0\r\nX-Late: 1\r\n\r\n")
+            await reader.readuntil(b"POST /pieces 120000")
+        assert b"x-late" not in dict(rig.app.headers)
+        writer.close()
+
+    serve(main)
+
+
+def test_a_head_that_trickles_in_is_cut_off() -> None:
+    async def main(rig: Rig) -> None:
+        host = await rig.attach()
+        transport = FakeTransport(rig.gateway.loop)
+        connection: Any = host.protocol("")
+        transport.protocol = connection
+        rig.gateway.admission.enter(rig.gateway.admission.http, "")
+        connection.connection_made(transport)
+        connection.data_received(HELLO)
+        await until(lambda: b"GET /first 0" in transport.read)
+        connection.data_received(b"GET / HTTP/1.1\r\nA: ")
+        ticks, began = rig.gateway.wheel.ticks, rig.gateway.wheel.now
+        for second in range(5, 31, 5):  # a byte now and then: never silent for long
+            connection.data_received(b"x")
+            connection._heard = began + ticks(second)
+            assert connection.on_wheel(connection._heard) > 0
+        assert connection.on_wheel(began + ticks(31)) == 0
+        assert transport.aborted
 
     serve(main)

@@ -11,7 +11,9 @@ import pytest_asyncio
 from zhike.clock import now_ms
 from zhike.config import Settings
 from zhike.config.sections import Api, Metrics, Sample, Server
+from zhike.rest.app import build
 from zhike.testing.apirig import Client, Rig, asked
+from zhike.testing.wsrig import turns
 
 
 @pytest_asyncio.fixture
@@ -144,7 +146,146 @@ async def test_addresses_behind_our_own_proxy() -> None:
     proxied = Client(rig.app, address="127.0.0.1", headers={"x-forwarded-for": "203.0.113.9"})
     assert (await proxied("GET", "/metrics")).code == "unauthenticated"
     assert (await Client(rig.app, address="127.0.0.1")("GET", "/metrics")).status == 200
+    # another proxy on this machine, which forgets to say for whom it asks
+    for header in ("x-real-ip", "forwarded", "x-forwarded-for"):
+        client = Client(rig.app, address="127.0.0.1", headers={header: "127.0.0.1"})
+        assert (await client("GET", "/metrics")).code == "unauthenticated", header
     await rig.stop()
+
+
+COOKIES: tuple[tuple[str, str, str, dict[str, str], bool], ...] = (
+    ("http", "", "10.0.0.1", {}, False),
+    ("https", "", "203.0.113.7", {}, True),
+    ("http", "https://desk.example", "203.0.113.7", {}, True),
+    ("http", "", "10.0.0.1", {"x-forwarded-proto": "https"}, True),
+    ("http", "", "10.0.0.1", {"x-forwarded-proto": "https", "x-forwarded-for": "10.0.0.1"}, True),
+    ("http", "", "10.0.0.1", {"x-forwarded-proto": "http, https"}, True),
+    ("http", "", "10.0.0.1", {"x-forwarded-proto": "https, http"}, False),
+    ("http", "", "203.0.113.7", {"x-forwarded-proto": "https"}, False),  # anybody could write that
+)
+
+
+@pytest.mark.parametrize(("scheme", "public_url", "address", "headers", "secure"), COOKIES)
+async def test_the_cookie_behind_proxies(
+    scheme: str, public_url: str, address: str, headers: dict[str, str], secure: bool
+) -> None:
+    server = Server(public_url=public_url, trusted_proxies=("10.0.0.0/8",))
+    rig = await Rig(now_ms, Settings(server=server)).start()
+    token, session = await rig.access.sessions.open(rig.agent(), "", "")
+    client = Client(
+        rig.app,
+        address=address,
+        scheme=scheme,
+        headers={"cookie": f"zhike_session={token}", "x-csrf-token": session.csrf, **headers},
+    )
+    cookie = (await client("POST", "/api/v1/logout")).headers["set-cookie"]
+    name, *flags = cookie.split("; ")
+    assert name == ("__Host-zhike_session=" if secure else "zhike_session=")
+    assert ("Secure" in flags) is secure
+    assert {"Path=/", "HttpOnly", "SameSite=Lax", "Max-Age=0"} <= set(flags)
+    await rig.stop()
+
+
+async def test_a_neighbour_s_cookie_does_not_win_over_our_own(rig: Rig) -> None:
+    mine, _ = await rig.access.sessions.open(rig.agent("agent"), "", "")
+    theirs, _ = await rig.access.sessions.open(rig.agent("admin"), "", "")
+    # a longer path comes first in the header; only our own host can set the prefixed name
+    cookies = f"zhike_session={theirs}; __Host-zhike_session={mine}; zhike_session={theirs}"
+    me = (await rig.http("GET", "/api/v1/me", headers={"cookie": cookies})).json
+    assert me["role"] == "agent"
+
+
+async def test_one_address_cannot_hold_all_long_polls() -> None:
+    rig = await Rig(now_ms, Settings(api=Api(long_polls=8))).start()
+    visitors = [(await rig.visitor())[0] for _ in range(3)]
+    path = "/api/v1/visitor/messages?wait_s=25"
+    waiting = [asyncio.create_task(visitor("GET", path)) for visitor in visitors[:2]]
+    await turns()
+    assert (await visitors[2]("GET", path)).code == "overloaded"
+    elsewhere = Client(rig.app, address="198.51.100.9", headers=visitors[2].headers)
+    other = asyncio.create_task(elsewhere("GET", path))
+    await turns()
+    rig.app.end_polls()
+    assert [answer.status for answer in await asyncio.gather(*waiting, other)] == [200, 200, 200]
+    assert rig.app.context.rooms["poll"].used == 0
+    assert rig.app.context.rooms["poll"]._mine == {}
+    await rig.stop()
+
+
+async def test_big_and_deep_bodies(rig: Rig) -> None:
+    visitor, _ = await rig.visitor()
+    hello = {"inbox": "shop", "page": {"url": "x" * 9000}}
+    assert (await rig.http("POST", "/api/v1/visitor/hello", hello)).code == "too_long"
+    big = {"client_msg_id": "b", "text": "x" * 70_000}
+    assert (await visitor("POST", "/api/v1/visitor/messages", big)).code == "too_long"
+    admin = await rig.signed_in("admin")
+    for depth in (100, 400, 900, 990, 100_000):
+        nested = b'{"settings":{"fallback":' + b"[" * depth + b'"\\u0041"' + b"]" * depth + b"}}"
+        answer = await admin("PATCH", "/api/v1/bots/1", raw=nested)
+        assert answer.code in ("invalid_field", "bad_request"), (depth, answer.body)
+    digits = b'{"settings":{"answer_threshold":' + b"9" * 100_000 + b"}}"
+    assert (await admin("PATCH", "/api/v1/bots/1", raw=digits)).code in ("invalid_field", "bad_request")
+
+
+async def test_other_sites_cannot_act_for_a_signed_in_agent(rig: Rig) -> None:
+    agent = await rig.signed_in("admin")
+    body = {"key": "evil", "name": "Evil"}
+    without = Client(rig.app, headers={"cookie": agent.headers["cookie"]})
+    assert (await without("POST", "/api/v1/bots", body)).code == "csrf"
+    guessed = without.with_headers(x_csrf_token="A" * 32)
+    assert (await guessed("POST", "/api/v1/bots", body)).code == "csrf"
+    for origin in ("https://evil.example", "null", "http://desk.example.evil.example", "file://"):
+        answer = await agent("POST", "/api/v1/bots", body, headers={"origin": origin})
+        assert answer.code == "csrf", origin
+        assert "access-control-allow-origin" not in answer.headers
+    # signing a victim in as somebody else: a plain form cannot send JSON, and nobody may ask first
+    login = b'{"email":"a@b.example","password":"x"}'
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        answer = await rig.http("POST", "/api/v1/login", raw=login, headers={"content-type": kind})
+        assert answer.code == "unsupported_type"
+    asked_first = await rig.http("OPTIONS", "/api/v1/login", headers={"origin": "https://evil.example"})
+    assert not [name for name in asked_first.headers if name.startswith("access-control")]
+
+
+async def test_only_what_can_be_an_origin_is_sent_back(rig: Rig) -> None:
+    for origin in ("https://a.example x", "https://a.example\tx: y", "https://\xff.example", " "):
+        answer = await rig.http("GET", "/api/v1/visitor/messages", headers={"origin": origin})
+        assert "access-control-allow-origin" not in answer.headers
+    sandboxed = await rig.http("GET", "/api/v1/visitor/messages", headers={"origin": "null"})
+    assert sandboxed.headers["access-control-allow-origin"] == "null"  # the inbox's list decides
+
+
+async def test_a_household_guesses_passwords_as_one(rig: Rig) -> None:
+    codes = []
+    for number in range(16):
+        client = Client(rig.app, address=f"2001:db8:1:2::{number + 1:x}")
+        guess = {"email": f"somebody{number}@shop.example", "password": "wrong wrong wrong"}
+        codes.append((await client("POST", "/api/v1/login", guess)).code)
+    assert codes == ["bad_credentials"] * 12 + ["rate_limited"] * 4
+    neighbour = Client(rig.app, address="2001:db8:1:3::1")
+    guess = {"email": "other@shop.example", "password": "wrong wrong wrong"}
+    assert (await neighbour("POST", "/api/v1/login", guess)).code == "bad_credentials"
+
+
+async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
+    made = []
+
+    def make() -> bytes:
+        made.append(1)
+        return b"{}"
+
+    app = build(
+        settings=rig.settings,
+        store=rig.store,
+        access=rig.access,
+        desk=rig.desk,
+        hub=rig.hub,
+        probe=rig.probe,
+        asyncapi=make,
+    )
+    for _ in range(3):
+        assert (await Client(app)("GET", "/api/v1/asyncapi.json")).body == b"{}"
+    assert made == [1]
 
 
 PAGES = (

@@ -95,6 +95,12 @@ def test_a_known_customer() -> None:
     assert Visitors(SECRET).verify(admitted.token, NOW_S).expires_s == NOW_S + 60
 
 
+def test_what_a_claim_says_fits_where_it_is_kept() -> None:
+    said = claim(name="李\0" + "娜" * 300, email="e" * 400, phone="\0")
+    contact = Visitors(SECRET).admit(Hello(inbox="shop", customer=said), INBOX, "", (), NOW_S).contact
+    assert contact == {"name": "李" + "娜" * 199, "email": "e" * 320}
+
+
 @pytest.mark.parametrize("bad", [
     {"sig": "0" * 64}, {"sig": "é"}, {"expires": NOW_S}, {"expires": NOW_S + 2 * 366 * 86400},
     {"id": "a\n1"}])
@@ -256,6 +262,9 @@ def test_cookie() -> None:
     assert "SameSite=Lax" in header
     assert "Secure" in header
     assert "Max-Age=0" in set_cookie("", secure=False)
+    assert header.startswith("__Host-zhike_session=abc; Path=/;")
+    assert "Domain" not in header
+    assert cookie_of("zhike_session=theirs; __Host-zhike_session=ours") == "ours"
 
 
 def test_keys_are_stored_as_digests() -> None:

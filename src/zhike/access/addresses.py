@@ -56,6 +56,12 @@ def client_address(peer: str, forwarded_for: str, trusted: Sequence[Network]) ->
     return str(here)
 
 
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """True if ``peer`` is one of our own reverse proxies."""
+    here = _parse(peer)
+    return here is not None and any(here in network for network in trusted)
+
+
 def bucket_of(address: str) -> str:
     """What one caller is for limits: an IPv4 address, or an IPv6 /64 (one household holds all of it)."""
     parsed = _parse(address)

@@ -14,6 +14,9 @@ from zhike.ids import new_token
 from zhike.store import sessions as rows
 
 COOKIE = "zhike_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""Its name over TLS: browsers let nobody but this very host set a cookie with that prefix, so a page on a
+neighbouring subdomain cannot slip its own session under an agent's."""
 CSRF_HEADER = "x-csrf-token"
 LIFETIME_MS = 14 * 24 * 3600 * 1000
 """Two weeks without use; use prolongs it (at most once in :data:`PROLONG_AFTER_MS`)."""
@@ -121,15 +124,18 @@ def cookie_of(header: str) -> str:
     """Our cookie's value in a Cookie header, or ""."""
     if COOKIE not in header:
         return ""
+    plain = ""
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
-        if name == COOKIE:
+        if name == SECURE_COOKIE:
             return value.strip('"')
-    return ""
+        if name == COOKIE and not plain:
+            plain = value.strip('"')
+    return plain
 
 
 def set_cookie(token: str, *, secure: bool) -> str:
     """The Set-Cookie header of a sign-in; ``token`` "" removes the cookie."""
     age = LIFETIME_MS // 1000 if token else 0
-    return (f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"
+    return (f"{SECURE_COOKIE if secure else COOKIE}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={age}"
             + ("; Secure" if secure else ""))

@@ -109,8 +109,9 @@ class Visitors:
             claim = hello.customer
             verify_claim(claim, inbox, now_s)
             visitor = Visitor(inbox.id, f"c:{claim.id}", now_s, claim.expires)
-            contact = {name: value for name, value in
-                       (("name", claim.name), ("email", claim.email), ("phone", claim.phone)) if value}
+            contact = {name: clean for name, value, most in
+                       (("name", claim.name, 200), ("email", claim.email, 320), ("phone", claim.phone, 64))
+                       if (clean := value.replace("\0", "")[:most])}  # as much as the columns hold
             return Admitted(visitor, self.sign(visitor), contact)
         if hello.token:
             visitor = self.verify(hello.token, now_s)

@@ -16,7 +16,7 @@ import msgspec
 from zhike.errors import ErrorEnvelope, Lang, ZhikeError
 
 MAX_HEAD_BYTES: Final = 16 * 1024
-_MAX_HEADERS: Final = 100
+MAX_HEADERS: Final = 100
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _TOKEN: Final = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _PHRASES: Final = {400: "Bad Request", 404: "Not Found", 408: "Request Timeout", 426: "Upgrade Required",
@@ -66,8 +66,8 @@ def parse(head: bytes) -> Request:
     parts = first.split(b" ")
     if len(parts) != 3 or not parts[2].startswith(b"HTTP/1.") or not parts[1]:
         raise _bad("the request line is not HTTP/1.1")
-    if len(lines) > _MAX_HEADERS:
-        raise _bad(f"more than {_MAX_HEADERS} headers")
+    if len(lines) > MAX_HEADERS:
+        raise _bad(f"more than {MAX_HEADERS} headers")
     headers: dict[str, str] = {}
     for line in lines:
         raw_name, colon, raw_value = line.partition(b":")

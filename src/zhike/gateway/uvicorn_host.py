@@ -8,13 +8,17 @@ for a connection (the Date header, time-outs of silent peers) is done here by th
 from __future__ import annotations
 
 import asyncio
+import logging
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import httptools
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import Server
 
+from zhike.errors import ZhikeError
+from zhike.gateway import handshake
 from zhike.gateway.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
 _SILENT_S: Final = 30.0
 """A peer that owes us bytes (a head, a body) and sends none for this long is dropped."""
 _KEEP_ALIVE_S: Final = 20
+_HEAD_S: Final = 30.0
+"""Longest time from the first byte of a head to its end."""
 
 
 class HttpHost:
@@ -40,6 +46,8 @@ class HttpHost:
                         loop="none", interface="asgi3", log_config=None, access_log=False,
                         proxy_headers=False, server_header=False, timeout_keep_alive=_KEEP_ALIVE_S)
         config.load()
+        # a line for each request that is no HTTP would let anybody fill the disk; they are counted instead
+        logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
         self.config = config
         self.server = Server(config)
         self.server.servers = []
@@ -78,7 +86,12 @@ class HttpHost:
 
 
 class HttpConnection(HttpToolsProtocol):
-    """uvicorn's connection, counted and watched."""
+    """uvicorn's connection, counted and watched.
+
+    The front door bounds the head of the first request; every later one on a kept-alive connection,
+    and what stands between and after the chunks of a body, is bounded here: the parser itself takes
+    headers without end (one peer could fill a gigabyte with 60 MB of them).
+    """
 
     def __init__(self, config: Config, server_state: Any, app_state: dict[str, Any],
                  _loop: asyncio.AbstractEventLoop | None = None, *, endpoint: Endpoint, bucket: str) -> None:
@@ -87,6 +100,14 @@ class HttpConnection(HttpToolsProtocol):
         self.wheel_slot = -1
         self._bucket: str | None = bucket
         self._heard = endpoint.wheel.now
+        self._in_head = True
+        self._head_bytes = 0
+        """Of the head (or the trailers) that is being read: names and values so far."""
+        self._head_since: int | None = None
+        """When its first byte came."""
+        self._loose_bytes = 0
+        """Since anything of a message was complete: an unfinished header, the length of a chunk."""
+        self._too_large = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -95,7 +116,65 @@ class HttpConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._heard = self.endpoint.wheel.now
+        if self._in_head and self._head_since is None:
+            self._head_since = self._heard
+        self._loose_bytes += len(data)
         super().data_received(data)
+        if self._loose_bytes > handshake.MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._too_large = True
+            self.send_400_response("")
+
+    # ---- what the parser says ------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        self._in_head = True
+        self._head_bytes = self._loose_bytes = 0
+        self._head_since = self._heard
+        super().on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._count(len(name) + len(value) + 4)
+        if self._in_head:  # else a trailer: nobody asked for it, and it must not pass for a header
+            super().on_header(name, value)
+            if len(self.headers) > handshake.MAX_HEADERS:
+                self._count(handshake.MAX_HEAD_BYTES)
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        self._head_since = None
+        self._head_bytes = self._loose_bytes = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._loose_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_head = True
+        self._loose_bytes = 0
+        super().on_message_complete()
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        self._loose_bytes = 0
+        if self._head_bytes > handshake.MAX_HEAD_BYTES:
+            self._too_large = True
+            raise httptools.HttpParserError("too many header bytes")  # the parser stops here
+
+    def send_400_response(self, msg: str) -> None:
+        """The one error shape instead of uvicorn's text; nothing into the middle of an answer."""
+        self.endpoint.counters.refused["bad_request"] += 1
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.transport.abort()
+            return
+        status, said = (431, "The request head is too large.") if self._too_large else (
+            400, "This is not HTTP/1.1.")
+        self.transport.write(handshake.refusal(status, ZhikeError("bad_request", said)))
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
@@ -110,11 +189,13 @@ class HttpConnection(HttpToolsProtocol):
         falls silent would stay for ever."""
         cycle = self.cycle
         owes_bytes = cycle is None or cycle.response_complete or cycle.more_body
-        if owes_bytes and now - self._heard > self.endpoint.wheel.ticks(_SILENT_S):
+        ticks = self.endpoint.wheel.ticks
+        if (owes_bytes and now - self._heard > ticks(_SILENT_S)) or (
+                self._head_since is not None and now - self._head_since > ticks(_HEAD_S)):
             self.endpoint.counters.refused["silent"] += 1
             self.transport.abort()
             return 0
-        return self.endpoint.wheel.ticks(_SILENT_S / 3)
+        return ticks(_SILENT_S / 3)
 
     def _leave(self) -> None:
         self.endpoint.wheel.remove(self)

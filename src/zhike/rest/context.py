@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 from zhike.access import addresses
@@ -20,18 +21,22 @@ if TYPE_CHECKING:
 
 ADDRESS_FACTOR = 5
 """An address may send this many times what one key or session may: an office shares one."""
+POLL_SHARE = 4
+"""An address may hold this part of all long polls."""
 
 
 class Room:
-    """A bound on requests at the same time."""
+    """A bound on requests at the same time, in all and (0 = none) per household of addresses."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("_mine", "limit", "per_household", "used")
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, per_household: int = 0) -> None:
         self.limit = limit
+        self.per_household = per_household
         self.used = 0
+        self._mine: dict[str, int] = {}
 
-    def enter(self) -> None:
+    def enter(self, household: str = "") -> None:
         """Takes a place.
 
         Raises:
@@ -39,11 +44,22 @@ class Room:
         """
         if self.used >= self.limit:
             raise ZhikeError("overloaded", retry_after_s=1.0)
+        if self.per_household:
+            mine = self._mine.get(household, 0)
+            if mine >= self.per_household:
+                raise ZhikeError("overloaded", retry_after_s=1.0)
+            self._mine[household] = mine + 1
         self.used += 1
 
-    def leave(self) -> None:
+    def leave(self, household: str = "") -> None:
         """Gives it back."""
         self.used -= 1
+        if self.per_household:
+            mine = self._mine[household] - 1
+            if mine:
+                self._mine[household] = mine
+            else:
+                del self._mine[household]
 
 
 class Context:
@@ -69,7 +85,7 @@ class Context:
         self.desk = desk
         self.hub = hub
         self.probe = probe
-        self.asyncapi = asyncapi
+        self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe
         self.now = now
         self.public_url = public_url or settings.public_url()
@@ -79,7 +95,12 @@ class Context:
         self.callers = Buckets(per_s, burst)
         self.callers_by_address = Buckets(per_s * ADDRESS_FACTOR, burst * ADDRESS_FACTOR)
         self.visitor_messages = Buckets(settings.gateway.messages_per_s, settings.gateway.burst)
-        self.rooms = {"call": Room(settings.api.concurrency), "poll": Room(settings.api.long_polls)}
+        polls = settings.api.long_polls
+        self.rooms = {
+            "call": Room(settings.api.concurrency),
+            # behind a proxy connections are not bounded per address; waiting costs its owner nothing
+            "poll": Room(polls, max(1, polls // POLL_SHARE)),
+        }
         self.waiting: set[Bell] = set()
         """The long polls that wait now."""
         self.draining = False

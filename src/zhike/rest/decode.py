@@ -144,7 +144,10 @@ class BodyDecoder:
         except (RecursionError, OverflowError, ValueError) as error:
             raise ZhikeError("bad_request", "The body cannot be read as JSON.") from error
         if b"\\u" in body:  # the only way a decoded text can hold U+0000 or half a surrogate pair
-            check_texts(value)
+            try:
+                check_texts(value)
+            except RecursionError as error:
+                raise ZhikeError("bad_request", "The body is nested too deep.") from error
         return value
 
 

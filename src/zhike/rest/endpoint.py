@@ -10,6 +10,7 @@ from litestar import Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp, Guard
 
+from zhike.access.addresses import bucket_of
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, empty, encoded
 from zhike.rest.context import Context
@@ -80,8 +81,9 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
     async def run(request: Request[Any, Any, Any]) -> ASGIApp:
         call = cast(Call, request.scope["zhike_call"])  # type: ignore[typeddict-item]
         call.path = {name: str(value) for name, value in request.scope["path_params"].items()}
+        household = bucket_of(call.address)
         if room is not None:
-            room.enter()
+            room.enter(household)
         try:
             if decode_query is not None:
                 call.query = decode_query(request.scope["query_string"])
@@ -91,7 +93,7 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
             return cast(ASGIApp, _finish(route, await route.handler(call)))
         finally:
             if room is not None:
-                room.leave()
+                room.leave(household)
 
     async def guard(connection: Any, _handler: Any) -> None:
         await admit(context, route, connection.scope)

@@ -9,6 +9,7 @@ import asyncio
 import gzip
 import hashlib
 import mimetypes
+import threading
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -61,6 +62,8 @@ class Files:
     def __init__(self) -> None:
         self._cache: dict[Path, _Loaded] = {}
         self._bytes = 0
+        self._lock = threading.Lock()
+        """Files are read in several threads at a time."""
 
     def _load(self, root: Path, name: str) -> _Loaded | None:
         path = inside(root, name)
@@ -82,7 +85,8 @@ class Files:
             packed,
             content_type,
         )
-        self._keep(path, loaded)
+        with self._lock:
+            self._keep(path, loaded)
         return loaded
 
     def _keep(self, path: Path, loaded: _Loaded) -> None:

@@ -42,7 +42,10 @@ def open_call(context: Context, scope: Any) -> Call:
     secure = (
         scope.get("scheme") == "https"
         or public_url.startswith("https:")
-        or (address != peer and headers.get("x-forwarded-proto", "").lower() == "https")
+        or (
+            addresses.is_trusted(peer, context.proxies)
+            and headers.get("x-forwarded-proto", "").rpartition(",")[2].strip().lower() == "https"
+        )
     )
     return Call(
         to=context,

@@ -21,8 +21,8 @@ _SECURITY = {
         "type": "apiKey",
         "in": "cookie",
         "name": "zhike_session",
-        "description": "Set by POST /api/v1/login. Requests that change something also send the header "
-        "X-CSRF-Token with the csrf_token of that answer.",
+        "description": "Set by POST /api/v1/login; over TLS its name is __Host-zhike_session. Requests that "
+        "change something also send the header X-CSRF-Token with the csrf_token of that answer.",
     },
     "apiKey": {
         "type": "http",

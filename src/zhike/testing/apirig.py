@@ -120,10 +120,11 @@ class Response:
 class Client:
     """Calls an ASGI application. ``headers`` go with every request."""
 
-    def __init__(self, app: Any, *, address: str = "203.0.113.7",
+    def __init__(self, app: Any, *, address: str = "203.0.113.7", scheme: str = "http",
                  headers: dict[str, str] | None = None) -> None:
         self.app = app
         self.address = address
+        self.scheme = scheme
         self.headers = {"host": "desk.example", **(headers or {})}
 
     async def __call__(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None,
@@ -135,8 +136,9 @@ class Client:
         if (body is not None or raw is not None) and "content-type" not in all_headers:
             all_headers["content-type"] = "application/json"
         scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method,
-                 "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-                 "root_path": "", "client": (self.address, 50000), "server": ("desk.example", 80),
+                 "scheme": self.scheme, "path": path, "raw_path": path.encode(),
+                 "query_string": query.encode(), "root_path": "", "client": (self.address, 50000),
+                 "server": ("desk.example", 80),
                  "headers": [(name.lower().encode(), value.encode("latin-1"))
                              for name, value in all_headers.items()]}
         started: dict[str, Any] = {}
@@ -163,7 +165,7 @@ class Client:
     def with_headers(self, **headers: str) -> Client:
         """The same client with more headers (underscores stand for hyphens)."""
         more = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Client(self.app, address=self.address, headers={**self.headers, **more})
+        return Client(self.app, address=self.address, scheme=self.scheme, headers={**self.headers, **more})
 
 
 class Rig:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from zhike.access import passwords, tokens
+from zhike.access.addresses import bucket_of
 from zhike.access.rights import AGENT, AGENT_ONLY, public
 from zhike.access.sessions import Session, set_cookie
 from zhike.clock import to_datetime
@@ -104,12 +105,12 @@ async def login(call: Call) -> Answer:
     """Signs in. The answer to a wrong password and to an unknown address is the same and takes as long."""
     body: Login = call.body
     access = call.to.access
-    access.throttle.begin(body.email, call.address, call.now / 1000)
+    access.throttle.begin(body.email, bucket_of(call.address), call.now / 1000)
     agent = await call.to.store.read(agents.by_email, body.email)
     right = await access.passwords.verify(agent.password_hash if agent is not None else "", body.password)
     if agent is None or not right or not agent.enabled:
         raise ZhikeError("bad_credentials")
-    access.throttle.succeeded(body.email, call.address)
+    access.throttle.succeeded(body.email, bucket_of(call.address))
     if passwords.needs_rehash(agent.password_hash):
         stored = await access.passwords.hash(body.password)
         await call.to.store.write(agents.change, agent.id, {"password_hash": stored}, end_sessions=False)
@@ -154,10 +155,10 @@ async def change_me(call: Call) -> Any:
         agent = await call.to.store.read(agents.get, agent_id)
         if agent is None:
             raise ZhikeError("session_revoked")
-        access.throttle.begin(agent.email, call.address, call.now / 1000)
+        access.throttle.begin(agent.email, bucket_of(call.address), call.now / 1000)
         if not await access.passwords.verify(agent.password_hash, body.password.current):
             raise ZhikeError("invalid_field", "password.current", field="password.current")
-        access.throttle.succeeded(agent.email, call.address)
+        access.throttle.succeeded(agent.email, bucket_of(call.address))
         passwords.check_strength(body.password.new, email=agent.email)
         values["password_hash"] = await access.passwords.hash(body.password.new)
     changed = await audited(
@@ -186,7 +187,7 @@ async def post_setup(call: Call) -> Answer:
     """Makes the first admin (or lets one back in) with the one-time link, and signs in."""
     body: Setup = call.body
     access = call.to.access
-    access.throttle.begin("setup", call.address, call.now / 1000)
+    access.throttle.begin("setup", bucket_of(call.address), call.now / 1000)
     digest = tokens.digest(body.token)
     await call.to.store.read(agents.check_setup_link, digest, call.now)
     name, email = printable("name", body.name), printable("email", body.email)
@@ -205,7 +206,7 @@ async def post_setup(call: Call) -> Answer:
         body.lang,
         call.now,
     )
-    access.throttle.succeeded("setup", call.address)
+    access.throttle.succeeded("setup", bucket_of(call.address))
     access.sessions.ended(agent.id)
     return await _signed_in(call, agent, 201)
 

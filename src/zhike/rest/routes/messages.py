@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from zhike.access.addresses import bucket_of
 from zhike.access.rights import AGENT, KEY
 from zhike.bus.base import Stored
 from zhike.clock import to_datetime
@@ -92,7 +93,8 @@ async def _wait_after(call: Call, conversation_id: int, after: int, query: Messa
     if not query.wait_s:
         return await read()
     bell = Bell()
-    call.to.rooms["poll"].enter()
+    household = bucket_of(call.address)
+    call.to.rooms["poll"].enter(household)
     call.to.rooms["call"].leave()  # who waits must not hold a place of those who work
     call.to.hub.watch(conversation_id, bell)
     try:
@@ -100,7 +102,7 @@ async def _wait_after(call: Call, conversation_id: int, after: int, query: Messa
     finally:
         call.to.hub.unwatch(conversation_id, bell)
         call.to.rooms["call"].used += 1
-        call.to.rooms["poll"].leave()
+        call.to.rooms["poll"].leave(household)
 
 
 def acked(stored: Stored) -> Answer:

@@ -18,7 +18,17 @@ from zhike.clock import to_datetime
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import MAX_TEXT_CHARS, Message
 from zhike.domain.views import state_of, view_of
-from zhike.domain.wire import Ack, ConversationState, Hello, Messages, Read, SendMessage, Welcome
+from zhike.domain.wire import (
+    MAX_FRAME_BYTES,
+    MAX_HELLO_BYTES,
+    Ack,
+    ConversationState,
+    Hello,
+    Messages,
+    Read,
+    SendMessage,
+    Welcome,
+)
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer
 from zhike.rest.decode import MAX_ID, FieldFault, Id
@@ -262,6 +272,7 @@ ROUTES = [
         ("Begin or resume as a visitor", "以访客身份开始或继续"),
         answer=Welcome,
         body=HelloBody,
+        body_limit_bytes=MAX_HELLO_BYTES,
         cors=True,
         errors=("inbox_not_found", "origin_not_allowed", "bad_identity", "unsupported_version"),
         example={"inbox": "shop-web", "lang": "zh"},
@@ -276,6 +287,7 @@ ROUTES = [
         status=201,
         other=(200,),
         body=SendBody,
+        body_limit_bytes=MAX_FRAME_BYTES,
         cors=True,
         errors=(*SEND_ERRORS, "origin_not_allowed", "inbox_not_found"),
         example={"client_msg_id": "a1b2c3", "text": "怎么退货？"},
@@ -300,6 +312,7 @@ ROUTES = [
         ("Mark as read", "标为已读"),
         status=204,
         body=ReadBody,
+        body_limit_bytes=MAX_HELLO_BYTES,
         cors=True,
         errors=("origin_not_allowed", "inbox_not_found", "not_found"),
         example={"seq": 4},
