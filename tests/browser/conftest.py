@@ -10,17 +10,22 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Error, expect, sync_playwright
 
 from zhike.errors import ZhikeError
 from zhike.testing.deskprocess import DeskProcess
-from zhike.testing.pages import Console, Lang, Visits, chromium_path, launch, state_of
+from zhike.testing.pages import PASSWORD, Console, Lang, Visits, chromium_path, launch, state_of
 from zhike.web import asset_dir
 
 OWNER = ("林晓", "lin@shop.example")
 COLLEAGUE = ("Wang Lei", "wang@shop.example")
+MANAGER = ("Ann Field", "ann@shop.example")
+ADD = """body => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/v1/agents', {method: 'POST',
+  headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token}, body: JSON.stringify(body)}))
+  .then(r => r.status)"""
 PATIENCE_MS = 20_000
 """How long anything may take on a machine that has other things to do."""
 VISITS = pytest.StashKey[Visits]()
@@ -102,6 +107,36 @@ def colleague(chromium: Browser, desk: DeskProcess, owner: str,
     both.close()
     assert both.faults == []
     return state
+
+
+@pytest.fixture(scope="package")
+def manager(chromium: Browser, desk: DeskProcess, owner: str,
+            tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An admin who reads English, for the pages that agents do not have. A storage state."""
+    both = Visits(chromium, desk.url)
+    admin = both.page("zh", storage_state=owner)
+    admin.goto(f"{desk.url}/console/account")
+    made: int = admin.evaluate(ADD, {"email": MANAGER[1], "name": MANAGER[0], "role": "admin", "lang": "en",
+                                     "password": PASSWORD})
+    assert made == 201
+    person = Console(both.page("en"), desk.url)
+    person.open("/sign-in")
+    person.fill_sign_in(MANAGER[1])
+    person.page.wait_for_url("**/console/conversations")
+    state = state_of(person.page.context, tmp_path_factory.mktemp("manager") / "state.json")
+    both.close()
+    assert both.faults == []
+    return state
+
+
+@pytest.fixture
+def admin(visits: Visits, owner: str, manager: str) -> Callable[..., Console]:
+    """Opens the console as an admin who reads this language; further options are the context's."""
+    def open_console(lang: Lang = "zh", **options: Any) -> Console:
+        state = owner if lang == "zh" else manager
+        return Console(visits.page(lang, storage_state=state, **options), visits.url)
+
+    return open_console
 
 
 @pytest.fixture
