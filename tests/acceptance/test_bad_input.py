@@ -123,6 +123,7 @@ async def test_what_a_joined_connection_survives(server: Server, bystander: Visi
         check_shape(visitor.errors[0], code)
         assert visitor.errors[0].get("client_msg_id", "") == client_msg_id
         await visitor.answered(visitor.say("退货"))  # it goes on as if nothing had been
+        await visitor.heard()
         assert len(visitor.errors) == 1
         assert len(visitor.rows()) == 2, "something of the bad frame was stored"
         visitor.check_order()

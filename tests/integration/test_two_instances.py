@@ -113,11 +113,13 @@ class Gate:
         self._open.set()
 
 
-async def settled(*instances: Instance[Process]) -> None:
-    """Until neither has anything left to store or to answer."""
-    for instance in instances:
+async def settled(pair: Pair, *visitors: Visitor) -> None:
+    """Until neither has anything left to store or to answer, and the visitors have heard it all."""
+    for instance in (pair.a, pair.b):
         async with asyncio.timeout(30):
             await core_of(instance).line.settle()
+    for visitor in visitors:
+        await visitor.heard()
 
 
 def senders(visitor: Visitor) -> list[str]:
@@ -146,7 +148,7 @@ async def test_taking_over_on_b_silences_the_bot_on_a(pair: Pair) -> None:
         await agent.until(lambda: seq in agent.rows(conversation), "the question")
         agent.say(conversation, "我是小王")
         await visitor.got("我是小王")
-        await settled(pair.a, pair.b)
+        await settled(pair, visitor)
         assert senders(visitor)[2:] == ["system", "contact", "agent"], "the bot spoke over a person"
         await agent.give_back(conversation)
         await visitor.until(lambda: visitor.states[conversation]["holder"] == "bot", "the return")
@@ -171,7 +173,7 @@ async def test_an_answer_in_flight_on_a_is_not_said_after_a_take_over_on_b(
         await visitor.until(lambda: visitor.states.get(conversation, {}).get("holder")
                             == ("bot" if returned else "agent"), "the change of holder")
         gate.open()
-        await settled(pair.a, pair.b)
+        await settled(pair, visitor)
         assert senders(visitor)[2:] == ["contact", "system", *(["system"] if returned else [])]
         assert visitor.answer_of(question) is None
         if returned:
@@ -211,7 +213,7 @@ async def test_the_same_message_sent_to_both_at_once_is_stored_once(pair: Pair) 
                     text = f"{RULE} {number}" if number else RULE
                     assert first.say(text) == second.say(text)
                 await asyncio.gather(first.stored(), second.stored())
-                await settled(pair.a, pair.b)
+                await settled(pair, first, second)
                 assert first.acked == second.acked, f"one message, two places (round {round_number})"
                 await asyncio.gather(first.answered(), second.answered())
                 page = await pair.owner.good(
@@ -241,7 +243,7 @@ async def test_two_tabs_on_two_instances_see_one_order(pair: Pair) -> None:
             second.say(KNOWLEDGE)
         await asyncio.gather(first.stored(), second.stored())
         await asyncio.gather(first.answered(), second.answered())
-        await settled(pair.a, pair.b)
+        await settled(pair, first, second)
 
         def last(visitor: Visitor) -> int:
             return visitor.delivered.get(visitor.conversation, 0)
@@ -285,7 +287,7 @@ async def test_what_one_instance_leaves_behind_the_other_answers_once(
         assert await core.recovery.sweep(core.now() + 1) >= 1
         await visitor.answered(question)
         gate.open()
-        await settled(pair.a, pair.b)
+        await settled(pair, visitor)
         seq = visitor.acked[question][1]
         assert [row.answers for row in visitor.rows().values()].count((seq,)) == 1
         visitor.check_order()
@@ -303,7 +305,10 @@ async def test_questions_through_both_instances_are_all_answered(
         await second.answered(later_question)
         gate.open()
         await visitor.answered(first_question)
-        await settled(pair.a, pair.b)
+        for instance in (pair.a, pair.b):  # and nobody takes the later one for still open
+            core = core_of(instance)
+            assert await core.recovery.sweep(core.now() + 1) == 0
+        await settled(pair, visitor, second)
         rows = visitor.rows()
         answered = [seq for row in rows.values() for seq in row.answers]
         assert sorted(answered) == [seq for seq, row in rows.items() if row.direction == "incoming"]

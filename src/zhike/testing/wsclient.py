@@ -236,6 +236,12 @@ class Client:
             if not future.done() and condition():
                 future.set_result(None)
 
+    async def heard(self) -> None:
+        """Returns once all that the server has sent so far is here: before saying "it did not come"."""
+        name = f"heard-{next(_names)}"
+        self.transmit({"type": "ping", "id": name})
+        await self.until(lambda: any(frame.get("id") == name for frame in self.of("pong")), "pong")
+
     async def closed(self) -> int:
         """Waits for the end of the connection; returns the close code."""
         count = len(self.closes)
