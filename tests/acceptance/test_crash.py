@@ -156,8 +156,8 @@ SOAK = os.environ.get("ZHIKE_SOAK", "")
 @pytest.mark.timeout(3600)
 def test_two_hundred_kills(tmp_path: Path) -> None:
     kills = 200 if SOAK == "1" else int(SOAK)
-    done = subprocess.run([sys.executable, "-m", "zhike", "bench", "crash", "--kills", str(kills), "--sessions",
-                           "50", "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=3500,
+    command = [sys.executable, "-m", "zhike", "bench", "crash", "--kills", str(kills), "--sessions", "50"]
+    done = subprocess.run([*command, "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=3500,
                           check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads(done.stdout)
