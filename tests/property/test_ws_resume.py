@@ -25,7 +25,8 @@ step = st.one_of(
     st.tuples(st.just("arrive"), st.integers(0, 5)),     # one delayed event arrives, in any order
     st.tuples(st.just("resolve"), st.just(0)),           # what is stored next begins another conversation
     st.tuples(st.just("cut"), st.just(0)),               # the connection is lost and comes back
-    st.tuples(st.just("resume"), st.just(0)),            # the client asks again on the same connection
+    st.tuples(st.just("resume"), st.integers(0, 1)),     # the client asks again on the same connection,
+                                                         # naming the conversation or not
     st.tuples(st.just("slow"), st.integers(0, 4)),       # reads take this long (x 10 ms)
     st.tuples(st.just("wait"), st.integers(0, 10)),      # time passes (x 10 ms)
 )
@@ -123,7 +124,8 @@ async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
         elif kind == "resume":
             visitor.read()
             assert visitor.client is not None
-            visitor.client.say({"type": "resume", "after": visitor.last})
+            named = {"conversation": visitor.conversation} if count and visitor.conversation else {}
+            visitor.client.say({"type": "resume", "after": visitor.last, **named})
         elif kind == "slow":
             desk.slow_s = count / 100
         elif kind == "wait":
@@ -152,6 +154,13 @@ async def play(loop: VirtualLoop, steps: list[tuple[str, int]]) -> None:
 @settings(max_examples=250, deadline=None)
 @given(st.lists(step, max_size=25), st.sampled_from([2, 3, 100]))
 # a late event arrives while the read that will bring it too is running
+# a conversation ends and another begins while the visitor is being looked up
+@example([("say", 1), ("cut", 0), ("wait", 0), ("resolve", 0)], 2)
+# … or the first begins, and its first event is lost
+@example([("say", 1), ("resolve", 0), ("lose", 1), ("reply", 1), ("resume", 0)], 2)
+@example([("lose", 1)], 2)
+@example([("say", 1), ("resolve", 0), ("lose", 1), ("say", 1), ("resume", 0)], 2)
+@example([("lose", 1), ("say", 1), ("resolve", 0), ("lose", 1), ("reply", 1), ("resume", 0)], 2)
 @example([("say", 1), ("slow", 4), ("delay", 1), ("reply", 1), ("wait", 1), ("arrive", 0), ("wait", 9)], 100)
 def test_every_message_arrives_once_and_in_order(steps: list[tuple[str, int]], page: int) -> None:
     saved: Any = follow.PAGE_MESSAGES

@@ -35,10 +35,12 @@ def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
         _conversation(session, frame.conversation)
         gateway.backend.control(session, frame)
     elif isinstance(frame, Resume):
-        if session.agent_id or frame.conversation in (None, session.conversation_id):
+        if session.agent_id or (asked := session.meant(frame.conversation)) == session.conversation_id:
             _resume(session, frame)
+        elif session.past is not None and asked == session.past.conversation_id:
+            _resume_past(session, session.past, frame.after)
         else:
-            gateway.spawn(_resume_older(gateway, session, frame.conversation, frame.after), session)
+            gateway.spawn(_resume_older(gateway, session, asked, frame.after), session)
     elif isinstance(frame, History):
         gateway.spawn(_history(gateway, session, frame), session)
     elif isinstance(frame, Watch):
@@ -77,6 +79,12 @@ def _resume(session: Session, frame: Resume) -> None:
     session.read(follow, answer_always=True)
 
 
+def _resume_past(session: Session, old: Follow, after: int) -> None:
+    session.gateway.counters.resumed_total += 1
+    session.past = follow = Follow(old.conversation_id, max(0, min(after, old.noted)))
+    session.read(follow, answer_always=True)
+
+
 async def _check_own(gateway: Gateway, session: Session, conversation_id: int) -> None:
     if not await gateway.backend.owns(session.inbox_id, session.sender, conversation_id):
         raise ZhikeError("not_found", field="conversation")
@@ -93,11 +101,12 @@ async def _resume_older(gateway: Gateway, session: Session, conversation_id: int
 
 
 async def _history(gateway: Gateway, session: Session, frame: History) -> None:
-    if session.agent_id or frame.conversation in (None, session.conversation_id):
+    if session.agent_id:
         conversation_id = _conversation(session, frame.conversation)
     else:
-        conversation_id = frame.conversation
-        await _check_own(gateway, session, conversation_id)
+        conversation_id = session.meant(frame.conversation)
+        if conversation_id != session.conversation_id:
+            await _check_own(gateway, session, conversation_id)
     if not conversation_id:
         session.send(wire.encode(wire.Messages(0, (), 0, "history")))
         return

@@ -24,15 +24,21 @@ all): a database replica may lag behind the node that announced the message."""
 
 
 class Follow:
-    """``delivered``: the client has everything up to here. ``noted``: highest seq heard of."""
+    """``delivered``: the client has everything up to here. ``noted``: highest seq heard of. ``named``: the
+    client was told of this conversation otherwise than by its messages."""
 
-    __slots__ = ("conversation_id", "delivered", "noted", "reading")
+    __slots__ = ("conversation_id", "delivered", "named", "noted", "reading")
 
-    def __init__(self, conversation_id: int, delivered: int) -> None:
+    def __init__(self, conversation_id: int, delivered: int, *, named: bool = True) -> None:
         self.conversation_id = conversation_id
         self.delivered = delivered
         self.noted = delivered
+        self.named = named
         self.reading = False
+
+    def known(self) -> bool:
+        """True if the client can know of this conversation."""
+        return self.named or self.delivered > 0
 
     def step(self, seq: int) -> bool:
         """A live event: True if it is the next one and may go out; its frame then must.

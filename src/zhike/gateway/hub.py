@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from array import array
 from collections.abc import Sequence
+from typing import Final
 
 from zhike.bus.base import Event
 from zhike.gateway.ports import ListSubscriber, Subscriber
@@ -12,6 +14,7 @@ from zhike.gateway.writer import Writer
 log = logging.getLogger(__name__)
 
 _Key = tuple[int, str]
+_SHARDS: Final = 16_384
 
 
 class Hub:
@@ -25,6 +28,15 @@ class Hub:
         self._visitors: dict[_Key, Subscriber | list[Subscriber]] = {}
         self._watchers: dict[int, list[Subscriber]] = {}
         self._lists: dict[int, list[ListSubscriber]] = {}
+        self.heard_count = 0
+        """Numbered events so far."""
+        self._heard = array("q", bytes(8 * _SHARDS))
+        """The count at the last event of a visitor; a few visitors share each place."""
+
+    def heard_since(self, key: _Key, count: int) -> bool:
+        """True if something of this visitor (or, rarely, of another one) was heard after ``heard_count`` was
+        ``count``: who looked up their conversation meanwhile and was not subscribed yet missed it."""
+        return self._heard[hash(key) % _SHARDS] > count
 
     def subscribe_visitor(self, inbox_id: int, sender: str, sub: Subscriber) -> None:
         """``sub`` gets every event of this visitor's conversations."""
@@ -98,7 +110,11 @@ class Hub:
         if source is not None:
             source.on_stored(event)
         if event.seq or event.frame:  # frames are encoded when asked for: ask last
-            subs = self._visitors.get((event.inbox_id, event.sender))
+            key = (event.inbox_id, event.sender)
+            if event.seq:
+                self.heard_count += 1
+                self._heard[hash(key) % _SHARDS] = self.heard_count
+            subs = self._visitors.get(key)
             if isinstance(subs, list):
                 for sub in subs:
                     if sub is not source:

@@ -53,6 +53,7 @@ class Joins:
 
     async def _join(self, session: Session, hello: wire.Hello) -> None:
         backend = self._gateway.backend
+        heard_count = self._gateway.hub.heard_count
         try:
             if hello.role == "agent":
                 joined = await backend.join_agent(hello, session.headers, session.conn.address)
@@ -61,7 +62,7 @@ class Joins:
                 joined = await backend.join_visitor(hello, headers.get("origin", ""), session.conn.address,
                                                     headers.get("host", ""))
             if session.state == HELD:
-                session.join(joined, hello)
+                session.join(joined, hello, heard_count)
         except ZhikeError as error:
             if session.state == HELD:
                 session.fail(error)

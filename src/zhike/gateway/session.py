@@ -137,8 +137,9 @@ class Session:
 
     # ---- joining: called by joining.py -------------------------------------------------------
 
-    def join(self, joined: Joined, hello: wire.Hello) -> None:
-        """The hello is good: subscribe, welcome, then catch up."""
+    def join(self, joined: Joined, hello: wire.Hello, heard_count: int) -> None:
+        """The hello is good: subscribe, welcome, then catch up. ``heard_count``: the hub's, from before the
+        look-up."""
         gateway = self.gateway
         self.inbox_id = joined.inbox_id
         self.sender = joined.sender
@@ -156,16 +157,12 @@ class Session:
         self.send(gateway.welcome(self, joined))
         if not self.agent_id:
             self._resume_visitor(joined.conversation, hello)
+            if gateway.hub.heard_since(self.key, heard_count):
+                gateway.spawn(self._look_again(), self)
 
     def _resume_visitor(self, conversation: wire.ConversationState | None, hello: wire.Hello) -> None:
         if conversation is None:
-            if hello.token or hello.customer is not None:
-                # one may have begun between the look-up and the subscription; a visitor who is
-                # new with this very hello cannot have one
-                self.gateway.spawn(self._look_again(), self)
             return
-        if conversation.status == "resolved":
-            self.gateway.spawn(self._look_again(), self)
         if hello.after is None:
             self.read(self._follow(conversation.id, conversation.last_seq))
             return
@@ -192,15 +189,34 @@ class Session:
             await catch_up(self, current)
 
     async def _look_again(self) -> None:
+        """Something was said between the look-up and the subscription: perhaps in another conversation."""
         state = await self.gateway.backend.current(self.inbox_id, self.sender)
         if state is not None and self.state == JOINED and state.id > self.conversation_id:
-            self.read(self._follow(state.id, 0))
+            self.read(self._follow(state.id, 0, named=False))
 
-    def _follow(self, conversation_id: int, delivered: int) -> Follow:
+    def _follow(self, conversation_id: int, delivered: int, *, named: bool = True) -> Follow:
         self.conversation_id = conversation_id
         self.past = self.follow
-        self.follow = follow = Follow(conversation_id, delivered)
+        self.follow = follow = Follow(conversation_id, delivered, named=named)
         return follow
+
+    def _named(self, conversation_id: int) -> None:
+        """The client was told of a conversation, but nothing of what stands in it."""
+        follow = self.follow
+        if follow is None or conversation_id > follow.conversation_id:
+            self.read(self._follow(conversation_id, 0))
+        elif conversation_id == follow.conversation_id:
+            follow.named = True
+
+    def meant(self, conversation_id: int | None) -> int:
+        """The conversation that a visitor means who names this one, or none: then the newest of those that
+        were told of. 0 = there is none yet."""
+        if conversation_id is None:
+            follow = self.follow
+            if follow is not None and not follow.known() and self.past is not None:
+                return self.past.conversation_id
+            return self.conversation_id
+        return conversation_id
 
     def read(self, follow: Follow, *, answer_always: bool = False) -> None:
         """Starts reading from the store what this place lacks."""
@@ -222,6 +238,8 @@ class Session:
         if not event.seq:
             if frame:
                 self.send(frame)
+                if not agent:
+                    self._named(event.conversation_id)
             return
         follow = self._place(event)
         if follow is None:
@@ -245,7 +263,7 @@ class Session:
                 return follow
             # late news of an older conversation must not take the visitor back to it
             return self.past if self.past is not None and number == self.past.conversation_id else None
-        return self._follow(number, 0)  # the visitor's next conversation; numbers rise
+        return self._follow(number, 0, named=False)  # the visitor's next conversation; numbers rise
 
     # ---- Source: what the pipeline says ------------------------------------------------------
 
@@ -258,8 +276,12 @@ class Session:
                                        ack.duplicate)))
         if not ack.duplicate and event.seq:
             follow = self._place(event)
-            if follow is not None and not follow.step(event.seq) and follow.behind():
-                self.read(follow)
+            if follow is not None:
+                follow.named = True
+                if not follow.step(event.seq) and follow.behind():
+                    self.read(follow)
+        elif not self.agent_id:
+            self._named(ack.conversation_id)
 
     def on_refused(self, client_msg_id: str, error: ZhikeError) -> None:
         """The pipeline did not take one message."""
