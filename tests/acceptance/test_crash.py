@@ -39,6 +39,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
         assert await asyncio.to_thread(server.stop) == 0, server.last_words()
     finally:
         server.kill()
+        print(server.last_words())  # shown if the test fails
 
 
 class Load:

@@ -33,6 +33,7 @@ async def serving(folder: Path, **settings: str) -> AsyncIterator[Server]:
         assert await asyncio.to_thread(server.stop) == 0, server.last_words()
     finally:
         server.kill()
+        print(server.last_words())  # shown if the test fails
 
 
 def ws(port: int) -> str:

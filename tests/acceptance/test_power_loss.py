@@ -97,6 +97,7 @@ async def test_what_was_acknowledged_survives_power_loss(tmp_path: Path, seed: i
     machine = Machine(tmp_path, "FULL", seed)
     rng = random.Random(11)
     async with AsyncExitStack() as stack:
+        stack.callback(lambda: print(machine.server.last_words()))  # shown if the test fails
         stack.callback(machine.server.kill)
         await asyncio.to_thread(machine.server.start)
         for visitor in machine.visitors:
@@ -117,6 +118,7 @@ async def test_what_was_acknowledged_survives_power_loss(tmp_path: Path, seed: i
 async def test_without_the_sync_something_is_lost(tmp_path: Path) -> None:
     machine = Machine(tmp_path, "NORMAL")
     async with AsyncExitStack() as stack:
+        stack.callback(lambda: print(machine.server.last_words()))  # shown if the test fails
         stack.callback(machine.server.kill)
         await asyncio.to_thread(machine.server.start)
         for visitor in machine.visitors:

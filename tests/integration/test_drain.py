@@ -26,6 +26,7 @@ async def serving(folder: Path) -> AsyncIterator[Server]:
         yield server
     finally:
         server.kill()
+        print(server.last_words())  # shown if the test fails
 
 
 async def ended(server: Server) -> tuple[int, float]:
