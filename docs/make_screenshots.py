@@ -144,7 +144,7 @@ def inbox(stage: Stage, shot: Shot) -> Page:
         console.tab("all")
     console.list.first.wait_for()
     console.open(f"/conversations/{stage.conversations[shot.lang]}")
-    expect(console.messages.filter(has_text=TALK[shot.lang]["thanks"])).to_have_count(1)
+    expect(console.messages.filter(has_text=TALK[shot.lang]["thanks"])).to_be_in_viewport(ratio=1)
     if shot.width > 500:
         console.page.locator(".context dl").wait_for()
         console.page.locator(".why").first.click()

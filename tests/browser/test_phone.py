@@ -50,6 +50,9 @@ def test_the_console_shows_one_column_at_a_time(visits: Visits, admin: Callable[
                                                 lang: Lang) -> None:
     visitor = Widget(visits.page(lang))
     visitor.open(visits.url)
+    for number, question in enumerate(("菜单", "menu", "菜单", "menu")):
+        visitor.say(question)
+        expect(visitor.row(2 * number + 2)).to_be_visible()
     visitor.human.click()
     expect(visitor.status).to_have_attribute("data-state", "wait")
     console = admin(lang, **PHONE)
@@ -59,7 +62,8 @@ def test_the_console_shows_one_column_at_a_time(visits: Visits, admin: Callable[
     expect(row).to_be_visible()
     assert fits(page)
     row.tap()
-    expect(console.messages.first).to_be_visible()
+    expect(console.messages.last).to_be_in_viewport(ratio=1)  # the end, though the composer came later
+    expect(console.messages.first).not_to_be_in_viewport()
     expect(row).to_be_hidden()
     page.locator(".main .head .n-button--primary-type").tap()  # take over
     expect(visitor.status).to_have_attribute("data-state", "on")
@@ -67,6 +71,9 @@ def test_the_console_shows_one_column_at_a_time(visits: Visits, admin: Callable[
     page.locator(".composer button[type=submit]").tap()
     expect(visitor.page.locator(".row.agent .bub")).to_have_text("从手机上回复")
     assert fits(page)
+    page.reload()
+    expect(console.composer).to_be_visible()
+    expect(console.messages.last).to_be_in_viewport(ratio=1)
     page.go_back()
     console.tab("mine")
     expect(row).to_be_visible()

@@ -19,7 +19,7 @@ export function took(us: number): string {
   return new Intl.NumberFormat(lang.value, {
     style: "unit", unit: us < 1000 ? "microsecond" : "millisecond", unitDisplay: "short",
     maximumFractionDigits: us < 10_000 ? 1 : 0,
-  }).format(us < 1000 ? us : us / 1000);
+  }).format(us < 1000 ? us : us / 1000).replace(" ", "\u00a0"); // a number keeps its unit
 }
 
 /** `Matched the article "Returns" with 93 %, 4 ms`. */
