@@ -21,7 +21,6 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from zhike.testing.deskprocess import DeskProcess
 from zhike.testing.pages import (
-    DESKTOP,
     PASSWORD,
     PHONE,
     Console,
@@ -36,6 +35,7 @@ from zhike.testing.pages import (
 FOLDER = Path(__file__).parent / "screenshots"
 MAX_BYTES = 150_000
 COLORS = 256
+WINDOW = {"viewport": {"width": 1440, "height": 1024}}
 ADD = """body => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/v1/agents', {method: 'POST',
   headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token}, body: JSON.stringify(body)}))
   .then(r => r.status)"""
@@ -59,7 +59,7 @@ class Shot(NamedTuple):
     def options(self) -> dict[str, Any]:
         """Of the browser context."""
         phone = {**PHONE, "device_scale_factor": 2}
-        return {**(phone if self.width < 500 else DESKTOP), "color_scheme": self.scheme,
+        return {**(phone if self.width < 500 else WINDOW), "color_scheme": self.scheme,
                 "reduced_motion": "reduce", "timezone_id": "Asia/Shanghai"}
 
 
@@ -179,8 +179,9 @@ def shrink(file: Path) -> None:
     except ImportError:
         return
     picture = image.open(file).convert("RGB")
-    # MAXCOVERAGE keeps a small dot of a rare colour; the median cut turns it grey.
-    picture.quantize(COLORS, method=image.Quantize.MAXCOVERAGE, dither=image.Dither.NONE).save(
+    # MAXCOVERAGE keeps a small dot of a rare colour, which the median cut turns grey; k-means brings
+    # the large surfaces back to their own colours.
+    picture.quantize(COLORS, method=image.Quantize.MAXCOVERAGE, kmeans=2, dither=image.Dither.NONE).save(
         file, optimize=True)
 
 
