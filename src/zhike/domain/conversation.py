@@ -29,6 +29,9 @@ class Conversation(msgspec.Struct, omit_defaults=True):
 
     ``answered_seq``: every incoming message up to this seq has been answered (or covered by a
     person). ``last_incoming_seq > answered_seq`` with holder ``bot`` means: owed an answer.
+
+    ``flow``: JSON of the active flow (its key, step and slots), "" = none. While one is active it
+    hears the visitor first; only a reply that ``interrupts`` is said in its place.
     """
 
     id: int
@@ -49,6 +52,7 @@ class Conversation(msgspec.Struct, omit_defaults=True):
     read_by_contact_seq: int = 0
     read_by_agent_seq: int = 0
     waiting_since: int | None = None
+    flow: str = ""
 
     @property
     def owes_answer(self) -> bool:

@@ -6,13 +6,18 @@ from typing import Any, Literal
 
 import msgspec
 
-from zhike.domain.message import Button
+from zhike.domain.message import Button, Card
 
 RuleKind = Literal["exact", "keyword", "pattern", "menu"]
 
 
 class Article(msgspec.Struct, omit_defaults=True):
-    """One piece of knowledge: a question as a title, other ways of asking it, one answer."""
+    """One piece of knowledge: a question as a title, other ways of asking it, one answer.
+
+    ``inboxes``: keys of the inboxes whose visitors may see it, () = all. ``valid_from``, ``valid_until``:
+    ms since 1970 UTC, None = no limit; outside of them it is as if disabled. ``source`` and ``position``:
+    the file or address it was imported from, and its place there.
+    """
 
     id: int
     bot_id: int
@@ -26,6 +31,12 @@ class Article(msgspec.Struct, omit_defaults=True):
     enabled: bool = True
     created_at: int = 0
     updated_at: int = 0
+    inboxes: tuple[str, ...] = ()
+    valid_from: int | None = None
+    valid_until: int | None = None
+    cards: tuple[Card, ...] = ()
+    source: str = ""
+    position: int = 0
 
 
 class Rule(msgspec.Struct, omit_defaults=True):

@@ -27,14 +27,26 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
     url: str = ""
 
 
+class Card(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Something to see beside the text of an answer: an ``image`` (with its ``alt`` text as title) or a
+    ``link`` with title and a line of text. ``url``: https, or a path on this desk."""
+
+    kind: Literal["image", "link"]
+    url: str
+    title: str = ""
+    text: str = ""
+
+
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Where an answer comes from: ``kind`` rule | article | model | fallback, its id and title."""
+    """Where an answer comes from: ``kind`` rule | article | model | tool | flow | holding | fallback, its
+    id and title. ``cites``: titles of the articles a model's answer rests on."""
 
     kind: str
     id: int = 0
     key: str = ""
     title: str = ""
     score: float = 0.0
+    cites: tuple[str, ...] = ()
 
 
 class TraceStep(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -50,22 +62,26 @@ class TraceStep(msgspec.Struct, frozen=True, omit_defaults=True):
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands as JSON in the ``payload`` column: everything of a message but its text.
 
-    ``name``: the agent's name as the visitor saw it.
+    ``name``: the agent's name as the visitor saw it. ``ai``: a model wrote it, and it is labelled so.
     """
 
     buttons: tuple[Button, ...] = ()
     source: Source | None = None
     action: str = ""
     name: str = ""
+    cards: tuple[Card, ...] = ()
+    ai: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
-    """What the bot wants to say. ``action`` may be ``handoff``.
+    """What the bot wants to say. ``action``: ``handoff``, or ``flow:<key>`` to begin a flow.
 
     The JSON of a reply is made once and kept with it: rules and cached answers are stored many
     thousand times. ``opener``: greeting-like; worth waiting a moment for the real question.
     ``sure``: needs no fragment wait. ``cacheable``: depends on the text alone (no history, tool
-    or personal data).
+    or personal data). ``leans``: what was asked depends on what was talked about before ("那运费呢?"),
+    so a job looks at that first. ``interrupts``: may be said while a flow is active. ``flow``: what the
+    conversation's flow becomes with this reply ("" = ended, None = as it is). ``ai``: a model wrote it.
     """
 
     text: str
@@ -76,13 +92,18 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     opener: bool = False
     sure: bool = True
     cacheable: bool = False
+    leans: bool = False
+    interrupts: bool = False
+    flow: str | None = None
+    cards: tuple[Card, ...] = ()
+    ai: bool = False
 
     @cached_property
     def payload_json(self) -> str:
         """The ``payload`` column."""
-        if not self.buttons and self.source is None and not self.action:
+        if not (self.buttons or self.source or self.action or self.cards or self.ai):
             return ""
-        return encode(Payload(self.buttons, self.source, self.action)).decode()
+        return encode(Payload(self.buttons, self.source, self.action, cards=self.cards, ai=self.ai)).decode()
 
     @cached_property
     def trace_json(self) -> str:

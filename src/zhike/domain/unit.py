@@ -22,13 +22,14 @@ ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved"]
 class Row:
     """One message row that the unit stored, in the order of its effects."""
 
-    __slots__ = ("agent_name", "answers", "at", "client_msg_id", "conversation", "direction", "entry",
-                 "reply", "sender_id", "sender_type", "seq", "text")
+    __slots__ = ("agent_name", "answer_id", "answers", "at", "client_msg_id", "conversation", "direction",
+                 "entry", "reply", "sender_id", "sender_type", "seq", "text")
 
     def __init__(self, conversation: Conversation, seq: int, direction: str, sender_type: str, text: str,
                  at: int, *, sender_id: int = 0, agent_name: str = "", client_msg_id: str = "",
                  answers: tuple[int, ...] = (), reply: Reply | None = None,
-                 entry: Incoming | None = None) -> None:
+                 entry: Incoming | None = None, answer_id: str = "") -> None:
+        self.answer_id = answer_id
         self.conversation = conversation
         self.seq = seq
         self.direction = direction
@@ -89,13 +90,18 @@ class Incoming:
 class BotReply:
     """An answer that comes back from a job, under the epoch it started with.
 
-    ``answers``: the seqs of the questions it covers.
+    ``answers``: the seqs of the questions it covers. ``interim``: a word meanwhile ("one moment"): it is
+    stored only while those questions are open, names none of them, and leaves them open. ``answer_id``:
+    the draft that it replaces.
     """
 
-    __slots__ = ("answers", "at", "conversation_id", "epoch", "error", "outcome", "reply")
+    __slots__ = ("answer_id", "answers", "at", "conversation_id", "epoch", "error", "interim", "outcome",
+                 "reply")
 
     def __init__(self, conversation_id: int, epoch: int, answers: tuple[int, ...], reply: Reply,
-                 at: int) -> None:
+                 at: int, *, interim: bool = False, answer_id: str = "") -> None:
+        self.interim = interim
+        self.answer_id = answer_id
         self.conversation_id = conversation_id
         self.epoch = epoch
         self.answers = answers

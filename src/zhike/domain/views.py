@@ -29,7 +29,7 @@ def view_of(message: Message, *, for_agent: bool) -> MessageView:
     return MessageView(
         message.conversation_id, message.seq, message.direction, message.sender_type, message.text,
         to_datetime(message.at), payload.name, message.client_msg_id, message.answers, payload.buttons,
-        payload.source, trace)
+        payload.source, trace, payload.cards, payload.ai)
 
 
 def row_frame(row: Row, *, for_agent: bool) -> bytes:
@@ -39,7 +39,8 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
         row.conversation.id, row.seq, row.direction, row.sender_type,  # type: ignore[arg-type]
         row.text, to_datetime(row.at), row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
-        reply.trace if reply and for_agent else ()))
+        reply.trace if reply and for_agent else (), reply.cards if reply else (),
+        reply.ai if reply else False, row.answer_id))
 
 
 def list_frame(conversation: Conversation, *, contact_name: str = "", agent_name: str = "") -> bytes:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from zhike.domain.conversation import Holder, Status
-from zhike.domain.message import Button, Direction, SenderType, Source, TraceStep
+from zhike.domain.message import Button, Card, Direction, SenderType, Source, TraceStep
 from zhike.errors import ErrorBody
 
 PROTOCOL_VERSION = 1
@@ -163,7 +163,8 @@ class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
 
 
 class MessageView(Struct, frozen=True, omit_defaults=True):
-    """A stored message on the wire. ``answers``: the seqs it answers. ``trace``: agents only."""
+    """A stored message on the wire. ``answers``: the seqs it answers. ``trace``: agents only. ``ai``: a
+    model wrote it. ``answer_id`` (only live): the draft that this message replaces."""
 
     conversation: int
     seq: int
@@ -177,6 +178,9 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     buttons: tuple[Button, ...] = ()
     source: Source | None = None
     trace: tuple[TraceStep, ...] = ()
+    cards: tuple[Card, ...] = ()
+    ai: bool = False
+    answer_id: str = ""
 
 
 class MessageEvent(MessageView, frozen=True, tag="message", omit_defaults=True):

@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Connection, RowMapping, delete, func, or_, select
 
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Button
+from zhike.domain.message import Button, Card
 from zhike.errors import ZhikeError
 from zhike.store.bots import bump_knowledge_version, get_bot
 from zhike.store.checks import check_article, refuse
@@ -19,7 +19,9 @@ from zhike.store.tables import articles as _articles
 _encode = msgspec.json.Encoder().encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _buttons = msgspec.json.Decoder(tuple[Button, ...]).decode
-_CHANGED = ("category", "question", "answer", "variants", "buttons", "enabled", "updated_at")
+_cards = msgspec.json.Decoder(tuple[Card, ...]).decode
+_CHANGED = ("category", "question", "answer", "variants", "buttons", "enabled", "inboxes", "valid_from",
+            "valid_until", "cards", "source", "position", "updated_at")
 MAX_KEYS_PER_QUERY = 500
 
 
@@ -33,12 +35,15 @@ class Counts(NamedTuple):
 
 def _read(row: RowMapping) -> Article:
     return Article(**{**row, "variants": _texts(row["variants"]), "buttons": _buttons(row["buttons"]),
-                      "enabled": bool(row["enabled"])})
+                      "enabled": bool(row["enabled"]), "inboxes": _texts(row["inboxes"] or "[]"),
+                      "cards": _cards(row["cards"] or "[]")})
 
 
 def _row(article: Article) -> dict[str, Any]:
     return {**{name: getattr(article, name) for name in article.__struct_fields__},
-            "variants": _encode(article.variants).decode(), "buttons": _encode(article.buttons).decode()}
+            "variants": _encode(article.variants).decode(), "buttons": _encode(article.buttons).decode(),
+            "inboxes": _encode(article.inboxes).decode() if article.inboxes else "",
+            "cards": _encode(article.cards).decode() if article.cards else None}
 
 
 def create_article(conn: Connection, article: Article, now: int) -> Article:

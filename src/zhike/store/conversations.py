@@ -16,6 +16,7 @@ COLUMNS = Conversation.__struct_fields__
 
 _INSERT = (*COLUMNS, "open_key", "demo")
 _HOT = ("id", "last_seq", "last_incoming_seq", "answered_seq", "last_text", "updated_at")
+_FLOW = ("id", "flow")
 _STATE = ("id", "status", "holder", "holder_epoch", "agent_id", "waiting_since", "open_key")
 LAST_TEXT_CHARS = 120
 
@@ -45,6 +46,11 @@ def update_hot(conn: Connection, changed: Sequence[Conversation]) -> None:
     update_many(conn, "conversations", _HOT, "iiiisi",
                 [(c.id, c.last_seq, c.last_incoming_seq, c.answered_seq, c.last_text, c.updated_at)
                  for c in changed])
+
+
+def update_flow(conn: Connection, changed: Sequence[Conversation]) -> None:
+    """Writes where a conversation stands in its flow."""
+    update_many(conn, "conversations", _FLOW, "is", [(c.id, c.flow) for c in changed])
 
 
 def update_state(conn: Connection, changed: Sequence[tuple[Conversation, str]]) -> None:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import SchemaItem
@@ -95,6 +96,14 @@ articles = table("articles", Column("id", Id, primary_key=True, autoincrement=Fa
     Column("answer", LongText, nullable=False), Column("variants", LongText, nullable=False),
     Column("buttons", LongText, nullable=False), Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    Column("inboxes", String(2000), nullable=False, server_default=text("''"),
+           comment="JSON list of inbox keys that may see it; empty = all"),
+    Column("valid_from", Ms), Column("valid_until", Ms),
+    Column("cards", LongText, comment="JSON: images and links beside the text"),
+    Column("source", String(500), nullable=False, server_default=text("''"),
+           comment="the file or address it was imported from"),
+    Column("position", Integer, nullable=False, server_default=text("0"),
+           comment="its place in the source"),
     UniqueConstraint("bot_id", "key", "lang"))
 
 rules = table("rules", Column("id", Id, primary_key=True, autoincrement=False),
@@ -106,6 +115,55 @@ rules = table("rules", Column("id", Id, primary_key=True, autoincrement=False),
     Column("position", Integer, nullable=False), Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
     UniqueConstraint("bot_id", "key"))
+
+prompts = table("prompts", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("name", key(64), nullable=False),
+    Column("version", Integer, nullable=False), Column("body", LongText, nullable=False),
+    Column("active", Boolean, nullable=False), Column("note", String(500), nullable=False),
+    Column("created_by", String(200), nullable=False), Column("created_at", Ms, nullable=False),
+    UniqueConstraint("bot_id", "name", "version"))
+
+flows = table("flows", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("key", key(64), nullable=False),
+    Column("body", LongText, nullable=False), Column("enabled", Boolean, nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    UniqueConstraint("bot_id", "key"))
+
+tools = table("tools", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("key", key(64), nullable=False),
+    Column("body", LongText, nullable=False), Column("enabled", Boolean, nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    UniqueConstraint("bot_id", "key"))
+
+cases = table("cases", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("lang", key(16), nullable=False),
+    Column("text", LongText, nullable=False), Column("body", LongText, nullable=False,
+           comment="JSON: what the answer must be or hold"),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    Index("ix_cases_bot_id", "bot_id"))
+
+embeddings = table("embeddings",
+    Column("article_id", Id, primary_key=True, autoincrement=False),
+    Column("model", key(190), primary_key=True), Column("digest", Digest, nullable=False),
+    Column("vector", LargeBinary, nullable=False, comment="float32, little endian"))
+
+model_usage = table("model_usage", Column("day", key(10), primary_key=True, comment="UTC, 2026-01-31"),
+    Column("bot_id", Id, primary_key=True, autoincrement=False), Column("model", key(128), primary_key=True),
+    Column("requests", BigInteger, nullable=False), Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("cost_micros", BigInteger, nullable=False, comment="millionths of the currency"))
+
+proofs = table("proofs",
+    Column("contact_id", Id, primary_key=True, autoincrement=False),
+    Column("subject", key(128), primary_key=True, comment="what was proven, such as an order number"),
+    Column("expires_at", Ms, nullable=False))
+
+imports = table("imports", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("kind", key(32), nullable=False),
+    Column("name", String(500), nullable=False), Column("state", key(16), nullable=False),
+    Column("done", BigInteger, nullable=False), Column("total", BigInteger, nullable=False),
+    Column("report", LongText, nullable=False), Column("created_by", String(200), nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
 
 contacts = table("contacts", Column("id", Id, primary_key=True, autoincrement=False),
     Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
@@ -136,6 +194,8 @@ conversations = table("conversations", Column("id", Id, primary_key=True, autoin
     Column("lang", key(16), nullable=False), Column("last_text", String(200), nullable=False),
     Column("waiting_since", Ms), Column("demo", Boolean, nullable=False, default=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    Column("flow", String(2000), nullable=False, server_default=text("''"),
+           comment="JSON: the active flow with its step and slots; empty = none"),
     Index("ix_conversations_contact_id", "contact_id"),
     Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 

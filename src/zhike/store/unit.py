@@ -64,6 +64,7 @@ class _Unit:
         self.known: dict[str, tuple[int, int, str, int]] = {}
         self.touched: dict[int, Conversation] = {}
         self.state_changed: dict[int, Conversation] = {}
+        self.flow_changed: dict[int, Conversation] = {}
         self.message_rows: list[tuple[object, ...]] = []
         self.outbox: list[Row] = []
         self.open: dict[int, set[int]] = {}
@@ -182,7 +183,7 @@ class _Unit:
         if entry.action == "handoff":
             self._system(conversation, "queued", entry.at)
             self._hold(conversation, "queue", entry.at)
-        elif entry.reply is not None and owed_nothing:
+        elif entry.reply is not None and owed_nothing and (not conversation.flow or entry.reply.interrupts):
             self._say(conversation, entry, (entry.seq,))
             entry.reply_stored = True
 
@@ -245,7 +246,11 @@ class _Unit:
         if conversation is None or not answers:
             entry.outcome = "stale"
             return
-        self._say(conversation, entry, answers)
+        if entry.interim:
+            self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", entry.reply.text,
+                          entry.at, reply=entry.reply, answer_id=entry.answer_id))
+        else:
+            self._say(conversation, entry, answers)
         entry.outcome = "stored"
 
     def _say(self, conversation: Conversation, entry: Incoming | BotReply, answers: tuple[int, ...]) -> None:
@@ -253,7 +258,11 @@ class _Unit:
         reply = entry.reply
         assert reply is not None
         self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", reply.text, entry.at,
-                      answers=answers, reply=reply))
+                      answers=answers, reply=reply,
+                      answer_id=entry.answer_id if isinstance(entry, BotReply) else ""))
+        if reply.flow is not None and reply.flow != conversation.flow:
+            conversation.flow = reply.flow
+            self.flow_changed[conversation.id] = conversation
         still_open = self.open.get(conversation.id)
         if still_open is not None:
             still_open.difference_update(answers)
@@ -316,6 +325,9 @@ class _Unit:
         conversation.holder = holder
         conversation.status = STATUS_OF_HOLDER[holder]
         conversation.holder_epoch += 1
+        if conversation.flow:  # a flow is the bot's; whoever takes over begins afresh
+            conversation.flow = ""
+            self.flow_changed[conversation.id] = conversation
         conversation.agent_id = agent_id
         conversation.waiting_since = at if holder == "queue" else None
         conversation.updated_at = at
@@ -352,6 +364,8 @@ class _Unit:
             insert_many(self.conn, "messages", _MESSAGE_COLUMNS, self.message_rows)
         if self.touched:
             conversation_rows.update_hot(self.conn, list(self.touched.values()))
+        if self.flow_changed:
+            conversation_rows.update_flow(self.conn, list(self.flow_changed.values()))
         if self.state_changed:
             conversation_rows.update_state(
                 self.conn, [(c, "" if c.holder == "none" else open_key(c.inbox_id, c.sender))
