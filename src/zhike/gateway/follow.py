@@ -25,13 +25,15 @@ all): a database replica may lag behind the node that announced the message."""
 
 class Follow:
     """``delivered``: the client has everything up to here. ``noted``: highest seq heard of. ``named``: the
-    client was told of this conversation otherwise than by its messages."""
+    client was told of this conversation otherwise than by its messages. ``epoch``: the newest holder
+    epoch heard of."""
 
-    __slots__ = ("conversation_id", "delivered", "named", "noted", "reading")
+    __slots__ = ("conversation_id", "delivered", "epoch", "named", "noted", "reading")
 
     def __init__(self, conversation_id: int, delivered: int, *, named: bool = True) -> None:
         self.conversation_id = conversation_id
         self.delivered = delivered
+        self.epoch = 0
         self.noted = delivered
         self.named = named
         self.reading = False

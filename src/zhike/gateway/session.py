@@ -236,7 +236,7 @@ class Session:
         agent = self.agent_id
         frame = event.agent_frame if agent else event.frame
         if not event.seq:
-            if frame:
+            if frame and (agent or self._present(event)):
                 self.send(frame)
                 if not agent:
                     self._named(event.conversation_id)
@@ -249,6 +249,16 @@ class Session:
                 self.send(frame)
         elif follow.behind():
             self.read(follow)
+
+    def _present(self, event: Event) -> bool:
+        """False for a piece of a draft of a holder who no longer speaks (it came late over the bus)."""
+        follow = self.follow
+        if follow is None or not event.epoch or follow.conversation_id != event.conversation_id:
+            return True
+        if event.epoch < follow.epoch:
+            return False
+        follow.epoch = event.epoch
+        return True
 
     def deliver_list(self, event: Event) -> None:
         """A conversation of one of this agent's inboxes changed."""

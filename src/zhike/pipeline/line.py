@@ -25,7 +25,7 @@ from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch
 from zhike.pipeline.decode import decode
 from zhike.pipeline.dedup import Dedup
-from zhike.pipeline.ports import Answerer, Source
+from zhike.pipeline.ports import Answerer, Source, Worker
 from zhike.pipeline.queue import Queue
 from zhike.pipeline.receive import Receive
 from zhike.pipeline.route import Route
@@ -64,13 +64,15 @@ class Line:
         channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
         agent_name: an agent's name as visitors see it.
         fragment_wait_s: bot id → how long it waits for the rest of a thought (default: the setting).
+        worker: answers in jobs what the stages cannot answer at once; None = there are no jobs.
     """
 
     def __init__(self, store: Store, bus: BusNode, answerer: Answerer, executor: Executor, now_ms: NowMs,
                  bots: Mapping[int, int], channels: Mapping[int, str],
                  settings: LineSettings | None = None,
                  agent_name: Callable[[int | None], str] = lambda _: "",
-                 fragment_wait_s: Callable[[int], float] | None = None) -> None:
+                 fragment_wait_s: Callable[[int], float] | None = None,
+                 worker: Worker | None = None) -> None:
         settings = settings or LineSettings()
         self.settings = settings
         self._store = store
@@ -85,7 +87,8 @@ class Line:
         self.queue = Queue(answerer, executor, self.receive.work,
                            fragment_wait_s=fragment_wait_s or (lambda _: settings.fragment_wait_s),
                            out_of_order_wait_s=settings.out_of_order_wait_s,
-                           search_batch=settings.search_batch, put_back=self.receive.put_back)
+                           search_batch=settings.search_batch, put_back=self.receive.put_back,
+                           bus=bus, worker=worker)
         self.send = Send(bus, self.dedup, self.queue, agent_name)
         self.counts: Counter[tuple[str, str]] = Counter()
         self.batches_count = 0
@@ -154,6 +157,8 @@ class Line:
 
     async def stop(self) -> None:
         """Ends the line; call :meth:`drain` first."""
+        if self.queue.jobs is not None:
+            await self.queue.jobs.stop()
         tasks = [task for task in (self._task, self._committing) if task is not None]
         for task in tasks:
             task.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from zhike.answer.ports import Asked, Outlet
 from zhike.bus.base import Event
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.wire import ClientFrame
@@ -54,3 +55,13 @@ class Answerer(Protocol):
 
     def fallback(self, bot_id: int, question: Question, tried: tuple[TraceStep, ...]) -> Reply:
         """The honest "I do not know"."""
+
+
+class Worker(Protocol):
+    """What answers in a job: flows, leaning questions, models (see zhike.answer.ladder)."""
+
+    def consults(self, bot_id: int) -> bool:
+        """True if a question that nothing else answers is worth a job for this bot."""
+
+    async def answer(self, asked: Asked, outlet: Outlet) -> Reply:
+        """The answer, within 15 s of ``asked.arrived_s``. Cancelled when it is not wanted any more."""

@@ -18,13 +18,16 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from heapq import heappop, heappush
 
+from zhike.answer.ports import Asked
+from zhike.bus.base import BusNode
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.unit import BotReply, Change, Incoming
 from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch, Item
-from zhike.pipeline.ports import Answerer
-from zhike.pipeline.turns import MAX_PIECES, Piece, Turn
+from zhike.pipeline.jobs import Job, Jobs
+from zhike.pipeline.ports import Answerer, Worker
+from zhike.pipeline.turns import FLOW_ACTION, MAX_PIECES, Decision, Piece, Turn
 from zhike.search.text import Question
 
 MAX_TURNS = 50_000
@@ -41,8 +44,10 @@ class Queue:
 
     def __init__(self, answerer: Answerer, executor: Executor, work: asyncio.Event, *,
                  fragment_wait_s: Callable[[int], float], out_of_order_wait_s: float, search_batch: int,
-                 put_back: Callable[[list[Item]], None]) -> None:
+                 put_back: Callable[[list[Item]], None], bus: BusNode, worker: Worker | None = None) -> None:
         self._answerer = answerer
+        self._worker = worker
+        self.jobs = Jobs(worker, bus, self._handed, self._job_fallback) if worker is not None else None
         self._executor = executor
         self._work = work
         self._put_back = put_back
@@ -93,17 +98,30 @@ class Queue:
     # ---- after the commit --------------------------------------------------------------------
 
     def owed(self, conversation: Conversation, seq: int, question: Question, bot_id: int,
-             known: Reply | None, now_s: float, *, searched: bool = False) -> None:
+             known: Reply | None, now_s: float, *, searched: bool = False,
+             arrived_s: float | None = None) -> None:
         """A stored question was not answered in its unit: its turn begins or grows.
 
-        ``searched``: the knowledge was asked about this text already.
+        ``searched``: the knowledge was asked about this text already. ``arrived_s``: when it came in
+        (loop time; default: now); the deadlines of a job count from there.
         """
         turn = self.turns.get(conversation.id)
         if turn is None or turn.epoch != conversation.holder_epoch:
-            turn = self.turns[conversation.id] = Turn(conversation.id, bot_id, conversation.holder_epoch)
-        if any(piece.seq == seq for piece in turn.pieces):
+            if turn is not None:
+                self._give_up_job(turn, "taken_over")
+            turn = self.turns[conversation.id] = Turn(conversation, bot_id)
+        job = turn.job
+        if any(piece.seq == seq for piece in turn.pieces) or (job is not None and seq in job.seqs):
             return  # found again by the recovery sweep
-        turn.add(Piece(seq, question, known, searched=searched), now_s + self.fragment_wait_s(bot_id))
+        if not turn.replying:  # else what is about to be stored is newer than what was read
+            turn.flow = conversation.flow
+        piece = Piece(seq, question, known, searched=searched,
+                      arrived_s=now_s if arrived_s is None else arrived_s)
+        if job is not None and not job.said and (turn.flow or piece.known is None):
+            # nothing was said yet: one answer for both, begun anew
+            self._give_up_job(turn, "restarted")
+            turn.put_back(job.pieces)
+        turn.add(piece, now_s + self.fragment_wait_s(bot_id))
         if len(turn.pieces) >= MAX_PIECES or len(self.turns) > MAX_TURNS:
             turn.due_s = now_s
         self._wait_count += 1  # settles ties: turns do not compare
@@ -113,11 +131,13 @@ class Queue:
 
     def settled(self, reply: BotReply) -> None:
         """A bot reply was stored, or refused as stale."""
+        if reply.answer_id and self.jobs is not None:
+            self.jobs.drafted(reply.answer_id, stored=reply.outcome == "stored")
         turn = self.turns.get(reply.conversation_id)
-        if turn is None or turn.epoch != reply.epoch:
+        if turn is None or turn.epoch != reply.epoch or reply.interim:
             return
         turn.replying -= 1
-        if not turn.pieces and not turn.replying:
+        if not turn.pieces and not turn.replying and turn.job is None:
             self.turns.pop(reply.conversation_id, None)
 
     def forget(self, conversation: Conversation) -> None:
@@ -125,6 +145,7 @@ class Queue:
         turn = self.turns.get(conversation.id)
         if turn is not None and turn.epoch != conversation.holder_epoch:
             self.turns.pop(conversation.id, None)
+            self._give_up_job(turn, "taken_over")
 
     # ---- searching ---------------------------------------------------------------------------
 
@@ -180,15 +201,64 @@ class Queue:
 
     def _decide(self, turn: Turn) -> None:
         over = turn.due_s <= self._loop.time() + SLACK_S
-        for seqs, reply in turn.decide(over):
+        for decision in turn.decide(over):
+            pieces = decision.pieces
+            reply = decision.reply or self._without_job(turn, decision)
             if reply is None:
-                question = turn.combined or turn.pieces[-1].question
-                reply = self._answerer.fallback(turn.bot_id, question, MISSED)
-            self.replies.append(BotReply(turn.conversation_id, turn.epoch, seqs, reply, 0))
+                if turn.job is not None:
+                    break  # one job at a time: these wait for its end
+                turn.drop(pieces[-1].seq)
+                self._begin_job(turn, decision)
+                continue
+            turn.drop(pieces[-1].seq)
+            self.replies.append(BotReply(turn.conversation_id, turn.epoch, tuple(p.seq for p in pieces),
+                                         reply, 0))
             turn.replying += 1
-            turn.answered(seqs[-1])
         if self.replies:
             self._work.set()
+
+    def _without_job(self, turn: Turn, decision: Decision) -> Reply | None:
+        """What is said where no job is wanted; None if one is."""
+        if self._worker is not None and (decision.needed or self._worker.consults(turn.bot_id)):
+            return None
+        if decision.weak is not None and not decision.weak.action.startswith(FLOW_ACTION):
+            return decision.weak
+        return self._answerer.fallback(turn.bot_id, Turn.text_of(decision.pieces), MISSED)
+
+    # ---- jobs --------------------------------------------------------------------------------
+
+    def _begin_job(self, turn: Turn, decision: Decision) -> None:
+        assert self.jobs is not None
+        pieces = decision.pieces
+        asked = Asked(turn.conversation_id, turn.epoch, turn.bot_id, turn.inbox_id, turn.contact_id,
+                      turn.sender, Turn.text_of(pieces), tuple(p.seq for p in pieces),
+                      min(p.arrived_s for p in pieces), decision.weak, turn.flow)
+        job = Job(self.jobs, turn, pieces, asked)
+        turn.job = job
+        self.jobs.start(job)
+
+    def _handed(self, job: Job, reply: Reply, interim: bool) -> None:
+        """A job has something to say: into the next unit, under the epoch it started with."""
+        turn = job.turn
+        self.replies.append(BotReply(turn.conversation_id, turn.epoch, job.seqs, reply, 0, interim=interim,
+                                     answer_id="" if interim else job.answer_id))
+        if not interim:
+            turn.replying += 1
+            if reply.flow is not None:
+                turn.flow = reply.flow
+            if turn.job is job:
+                turn.job = None
+            if turn.pieces and not turn.in_search:  # what came while the job spoke
+                self._search(turn)
+        self._work.set()
+
+    def _give_up_job(self, turn: Turn, why: str) -> None:
+        if turn.job is not None and self.jobs is not None:
+            self.jobs.cancel(turn.job, why)
+            turn.job = None
+
+    def _job_fallback(self, asked: Asked, tried: tuple[TraceStep, ...]) -> Reply:
+        return self._answerer.fallback(asked.bot_id, asked.question, tried)
 
     # ---- the wait for the rest of a thought --------------------------------------------------
 

@@ -103,7 +103,7 @@ class Send:
             return
         if item.question is not None and item.bot_id and conversation.holder == "bot":
             self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s,
-                             searched=item.searched)
+                             searched=item.searched, arrived_s=item.arrived_s)
 
 
 def _border(error: BaseException | None) -> ZhikeError:
