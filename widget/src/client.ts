@@ -218,6 +218,7 @@ export class Client {
 
   private welcomed(welcome: Welcome): void {
     this.welcome = welcome;
+    this.drafts.clear(); // drafts are not resumed
     if (welcome.token && welcome.token !== this.token) {
       this.token = welcome.token;
       set(`${this.key}:token`, this.token);
@@ -255,7 +256,7 @@ export class Client {
     if (!complete && !this.loading) this.connection.send({ type: "resume", after: this.timeline.contiguous });
     if (message.direction === "outgoing") {
       this.typing = false;
-      if (message.sender === "bot") this.drafts.clear();
+      if (message.answer_id) this.drafts.delete(message.answer_id);
     }
   }
 

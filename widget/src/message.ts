@@ -4,7 +4,7 @@ import type { Entry } from "./outbox";
 import { h, icon } from "./dom";
 import type { Translate } from "./i18n";
 import { pieces, safeUrl } from "./linkify";
-import type { Button, MessageView } from "./wire";
+import type { Button, Card, MessageView } from "./wire";
 
 /** Longer texts are folded; whoever wants all of it taps. */
 const FOLD_CHARS = 700;
@@ -61,13 +61,32 @@ export function buttons(list: readonly Button[], on: Shown): HTMLElement {
   return box;
 }
 
+/** Pictures and links of an answer. What does not load leaves its words. */
+function cards(list: readonly Card[], on: Shown): HTMLElement {
+  const box = h("div", { class: "cards" });
+  for (const card of list) {
+    const url = safeUrl(card.url, location.href);
+    if (!url) continue;
+    const link = h("a", { class: `card ${card.kind}`, href: url, target: "_blank", rel: "noopener noreferrer" });
+    if (card.kind === "image") {
+      link.append(h("img", { src: url, alt: card.title ?? "", loading: "lazy", referrerpolicy: "no-referrer",
+        onerror: (event: Event) => (event.target as HTMLElement).remove() }));
+    }
+    if (card.title) link.append(h("b", {}, card.title));
+    if (card.text) link.append(h("span", {}, card.text));
+    link.append(h("span", { class: "sr" }, ` (${on.t("opensNew")})`));
+    box.append(link);
+  }
+  return box;
+}
+
 function who(message: MessageView, on: Shown): HTMLElement {
   const bot = message.sender === "bot";
   const name = bot ? on.t("bot") : message.sender_name || on.t("agent");
   const mark = h("i", { "aria-hidden": "true" });
   mark.append(bot ? icon("bot", 14) : (Array.from(name)[0] ?? ""));
   return h("div", { class: "who" }, mark, h("span", {}, name),
-    message.source?.kind === "model" && h("span", { class: "tag" }, on.t("ai")));
+    message.ai && h("span", { class: "tag" }, on.t("ai")));
 }
 
 /** A stored message. `first`: the first of a run by the same sender, which gets the name. */
@@ -77,10 +96,12 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
   const kind = mine ? "me" : message.sender;
   const row = h("div", { class: `row ${kind}${first ? " first" : ""}`, "data-seq": message.seq });
   if (mine) row.append(h("span", { class: "sr" }, `${t("you")}: `));
-  else if (message.sender !== "system" && first) row.append(who(message, on));
+  else if (message.sender !== "system" && (first || message.ai)) row.append(who(message, on));
   row.append(body(message.text, on));
-  const title = message.source?.title;
-  if (title && message.source?.kind === "article") row.append(h("div", { class: "src" }, t("source", { title })));
+  if (message.cards?.length) row.append(cards(message.cards, on));
+  const { kind: from, title: one, cites } = message.source ?? {};
+  const title = from === "article" ? one : cites?.join(on.t("comma"));
+  if (title) row.append(h("div", { class: "src" }, t("source", { title })));
   if (message.buttons?.length) row.append(buttons(message.buttons, on));
   if (message.sender !== "system") {
     row.append(h("div", { class: "meta", title: on.exact(message.at) }, h("span", {}, on.time(message.at)),
@@ -105,8 +126,9 @@ export function pendingRow(entry: Entry, on: Shown): HTMLElement {
 }
 
 export function draftRow(text: string, on: Shown): HTMLElement {
-  const row = h("div", { class: "row bot first", "aria-hidden": "true" });
-  row.append(body(text, on));
+  const row = h("div", { class: "row bot first draft", "aria-hidden": "true" });
+  row.append(h("div", { class: "who" }, h("i", {}, icon("bot", 14)), h("span", {}, on.t("bot")),
+    h("span", { class: "tag" }, on.t("ai"))), body(text, on));
   return row;
 }
 

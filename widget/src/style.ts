@@ -61,6 +61,9 @@ animation:in .12s ease-out}
 .clip{display:-webkit-box;-webkit-line-clamp:14;-webkit-box-orient:vertical;overflow:hidden}
 .fold{min-height:32px;padding:0 12px;color:var(--accent);font-size:13px}
 .src{margin-top:4px;padding:0 2px;font-size:12px;color:var(--soft);overflow-wrap:anywhere}
+.cards{display:flex;flex-direction:column;gap:8px;margin-top:8px;max-width:100%}
+.card{display:flex;flex-direction:column;min-height:44px;padding:8px 12px;border:1px solid var(--line);border-radius:10px;color:var(--fg);text-decoration:none;overflow-wrap:anywhere}
+.card:hover{background:var(--tint)}.card img{max-width:100%;max-height:220px;object-fit:contain;border-radius:6px}.card span{font-size:13px;color:var(--soft)}
 .acts{display:flex;flex-direction:column;gap:8px;margin-top:8px;width:100%}
 .act{min-height:44px;padding:8px 14px;border:1px solid var(--line);border-radius:10px;background:var(--bg);color:var(--accent);text-align:left;
 text-decoration:none;overflow-wrap:anywhere;display:flex;align-items:center}

@@ -34,12 +34,20 @@ export interface Button {
   url?: string;
 }
 
+export interface Card {
+  kind: "image" | "link";
+  url: string;
+  title?: string;
+  text?: string;
+}
+
 export interface Source {
   kind: string;
   id?: number;
   key?: string;
   title?: string;
   score?: number;
+  cites?: string[];
 }
 
 export interface TraceStep {
@@ -74,6 +82,11 @@ export interface MessageView {
   buttons?: Button[];
   source?: Source;
   trace?: TraceStep[];
+  cards?: Card[];
+  /** A model wrote it. */
+  ai?: boolean;
+  /** Live only: the draft that this message replaces. */
+  answer_id?: string;
 }
 
 export interface Hello {

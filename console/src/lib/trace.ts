@@ -5,7 +5,8 @@ import { lang, t, type Key } from "@/i18n";
 
 const STEPS: Record<string, Key> = {
   flow: "trace.flow", rules: "trace.rules", cache: "trace.cache", knowledge: "trace.knowledge",
-  model: "trace.model", fallback: "trace.fallback", human: "trace.human",
+  model: "trace.model", fallback: "trace.fallback", human: "trace.human", tool: "trace.tool",
+  followup: "trace.followup", guard: "trace.guard", job: "trace.job", embeddings: "trace.embeddings",
 };
 const OUTCOMES: Record<TraceStep["outcome"], Key> = {
   hit: "trace.hit", miss: "trace.miss", low: "trace.low", skipped: "trace.skipped", error: "trace.error",
@@ -32,7 +33,10 @@ export function sentence(message: Pick<MessageView, "source" | "trace">): string
   const parts: string[] = [];
   if (source?.kind === "article") parts.push(t("trace.byArticle", { title }));
   else if (source?.kind === "rule") parts.push(t("trace.byRule", { title }));
-  else if (source?.kind === "model") parts.push(t("trace.byModel"));
+  else if (source?.kind === "model") {
+    parts.push(source.cites?.length ? t("trace.byModelFrom", { title: source.cites.join(t("trace.comma")) }) : t("trace.byModel"));
+  } else if (source?.kind === "tool" || source?.kind === "flow") parts.push(t("trace.byFlow", { title }));
+  else if (source?.kind === "holding") parts.push(t("trace.byHolding"));
   else parts.push(t("trace.byFallback"));
   if (score > 0 && score < 1) parts.push(t("trace.score", { score: percent(score) }));
   if (hit?.step === "cache") parts.push(t("trace.fromCache"));

@@ -185,7 +185,7 @@ export class Thread {
 
   private live(message: MessageView): void {
     if (message.direction === "incoming") this.typing.value = false;
-    if (message.sender === "bot") this.drafts.clear();
+    if (message.answer_id) this.drafts.delete(message.answer_id);
     const complete = this.line.live(message);
     this.shown();
     if (!complete) send({ type: "resume", after: this.line.contiguous, conversation: this.id });
