@@ -30,10 +30,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "config check": ("检查设置和文件，不连接数据库", "check the settings and files without a database"),
     "config reference": ("打印所有设置的说明（Markdown）", "print the manual of all settings (Markdown)"),
     "kb": ("导入知识", "import knowledge"),
-    "kb import": ("从 CSV、JSON Lines 或 YAML 导入知识条目", "import articles from CSV, JSON lines or YAML"),
-    "kb columns": ("列：question answer，可选 key lang variants category enabled；\n"
-                   "也可以用中文列名：问题 答案 编号 语言 相似问 分类 启用。",
-                   "Columns: question answer, and if wanted key lang variants category enabled."),
+    "kb import": ("从表格、文档或网站导入知识条目",
+                  "import articles from tables, documents or a site"),
+    "kb export": ("把知识条目导出为表格（CSV 或 JSON Lines）",
+                  "write the articles as a table (CSV or JSON lines)"),
+    "--max-pages": ("网站最多读多少页", "pages of a site that are read at most"),
+    "--export-format": ("csv 或 jsonl", "csv or jsonl"),
+    "kb columns": (
+        "列：question answer，可选 key lang variants category enabled inboxes valid_from\n"
+        "valid_until image link source；也可以用中文列名：问题 答案 编号 语言 相似问 分类\n"
+        "启用 可见收件箱 生效 失效 图片 链接 来源。文档（.md .html .docx .pdf）按标题切成条目；\n"
+        "网址会在同一目录下逐页读取，遵守 robots.txt。",
+        "Columns: question answer, and if wanted key lang variants category enabled inboxes\n"
+        "valid_from valid_until image link source. Documents (.md .html .docx .pdf) are cut\n"
+        "into articles by their headings; an address is read page by page below its folder,\n"
+        "as robots.txt allows."),
     "eval": ("测量机器人答得对不对：对、错、沉默各多少",
              "measure how often the bot is right, wrong and silent"),
     "eval kb": ("用它自己的知识测：留出问法再来问",
@@ -63,6 +74,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--prune": ("同时删除文件里没有的条目", "also delete what the files do not mention"),
     "--reference-lang": ("语言", "language"),
     "--bot": ("导入到哪个机器人（只有一个时可省略）", "into which bot (not needed if there is one)"),
+    "--export-bot": ("导出哪个机器人（只有一个时可省略）", "of which bot (not needed if there is one)"),
     "--lang": ("没写语言的行按什么语言（默认看有没有汉字）",
                "language of rows that do not say (default: do they hold Chinese)"),
     "--format": ("文件格式（默认看文件名）", "format (default: by the name)"),
@@ -201,16 +213,25 @@ def config_flags(parser: Parser) -> None:
 
 
 def kb_flags(parser: Parser) -> None:
-    """``kb import``."""
-    part = parser.part(parser.parts("part"), "import", "kb import")
+    """``kb import | export``."""
+    parts = parser.parts("part")
+    part = parser.part(parts, "import", "kb import")
     part.epilog = parser.say.text("kb columns")
-    part.add_argument("files", nargs="+", metavar="FILE", help=".csv .tsv .jsonl .yaml (.gz)")
+    part.add_argument("files", nargs="+", metavar="FILE|URL",
+                      help=".csv .tsv .xlsx .jsonl .yaml (.gz) .md .html .docx .pdf https://…")
     part.flag("--bot", metavar="KEY", default="")
     part.flag("--lang", choices=("zh", "en"), default="")
-    part.flag("--format", choices=("csv", "jsonl", "yaml"), default="")
+    part.flag("--format", default="",
+              choices=("csv", "jsonl", "xlsx", "yaml", "markdown", "html", "docx", "pdf"))
+    part.flag("--max-pages", type=int, metavar="N", default=200)
     part.flag("--dry-run", action="store_true")
     part.flag("--skipped", metavar="FILE", default="")
     settings_flags(part)
+    export = parser.part(parts, "export", "kb export")
+    export.flag("--bot", metavar="KEY", default="", text="--export-bot")
+    export.flag("--format", choices=("csv", "jsonl"), default="csv", text="--export-format")
+    export.flag("-o", "--output", metavar="FILE", default="-")
+    settings_flags(export)
 
 
 def eval_flags(parser: Parser) -> None:

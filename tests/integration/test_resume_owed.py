@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import uvloop
 
+from zhike.bus.memory import MemoryBus
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Reply, TraceStep
 from zhike.pipeline.queue import Queue
@@ -36,7 +37,8 @@ def test_questions_that_are_due_at_once_are_all_answered_on_uvloop() -> None:
     async def main() -> None:
         work = asyncio.Event()
         queue = Queue(NeverSure(), InlineExecutor(), work, fragment_wait_s=lambda _: 0.0,
-                      out_of_order_wait_s=1.0, search_batch=8, put_back=lambda _: None)
+                      out_of_order_wait_s=1.0, search_batch=8, put_back=lambda _: None,
+                      bus=MemoryBus().node())
         late_s = asyncio.get_running_loop().time() - 1.0
         for number in (1, 2, 3):
             conversation = Conversation(number, 1, 1, f"v:{number}", "pending", "bot", 1, 1, 1, 0, 0, 0)

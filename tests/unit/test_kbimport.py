@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from zhike.config import ConfigError
@@ -106,7 +107,8 @@ def test_bad_json_lines(tmp_path: Path, line: str, said: str) -> None:
 
 @pytest.mark.parametrize(("name", "text", "said"), [
     ("x.csv", "question,anser\nq,a\n", "did you mean answer"), ("x.csv", "", "lacks the column question"),
-    ("x.xlsx", "", "--format"), ("x.yaml", "a: [", "no valid YAML"), ("x.yaml", "just text", "needs a list"),
+    ("x.xlsx", "", "no valid workbook"), ("x.doc", "", "--format"), ("x.yaml", "a: [", "no valid YAML"),
+    ("x.yaml", "just text", "needs a list"),
     ("x.yaml", "", "empty"), ("x.csv.gz", "\x1f", "lacks the column"),
 ])
 def test_files_that_cannot_be_read(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -152,7 +154,7 @@ def test_an_import_stores_in_batches_and_twice_changes_nothing(tmp_path: Path) -
     assert tuple(first.counts) == (count, 0, 0)
     assert tuple(again.counts) == (0, 0, count)
     assert first.skipped_count == 1
-    assert first.lines("en") == ["rows skipped: 1", f"line {count + 2}: question: cannot be empty",
+    assert first.lines("en") == ["skipped: 1", f"line {count + 2}: question: cannot be empty",
                                  f"{count} added, 0 changed, 0 the same"]
     stored = run(tmp_path, lambda store, bot: store.read(articles.all_for_bot, bot))
     assert len(stored) == count
@@ -193,3 +195,58 @@ def test_progress_is_drawn_at_a_terminal_only() -> None:
     assert "50%" in screen.getvalue()
     assert screen.getvalue().endswith("\x1b[2K")
     assert width("导入 a") == 6
+
+
+def test_a_workbook_as_offices_make_them(tmp_path: Path) -> None:
+    import datetime
+
+    import openpyxl
+
+    noon = datetime.datetime.fromisoformat("2026-11-11T08:00")  # a workbook knows no time zones
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["问题", "答案", "相似问", "编号", "启用", "生效", "链接"],
+                ["怎么退货", "七天内可以。", "退货|我要退", 12, True, noon, None],
+                [None, None, None, None, None, None, None],
+                ["几天发货", "48 小时", "", "ship", False, "2026/12/1", "尺码表 https://shop.example/sizes"]):
+        sheet.append(row)
+    book.save(tmp_path / "表.xlsx")
+    first, second = good(tmp_path / "表.xlsx")
+    assert (first.key, first.variants, first.enabled, first.valid_from) == (
+        "12", ("退货", "我要退"), True, 1_794_384_000_000)
+    assert (second.enabled, second.valid_from) == (False, 1_796_083_200_000)
+    assert [(c.kind, c.url, c.title) for c in second.cards] == [
+        ("link", "https://shop.example/sizes", "尺码表")]
+
+
+def test_a_date_that_is_none_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "kb.csv", "question,answer,valid_until\nq,a,soon\n")
+    assert [row.en for row in read_rows(path) if isinstance(row, Bad)] == [
+        "valid_until must be a date, such as 2026-11-11 or 2026-11-11T20:00+08:00"]
+
+
+@pytest.mark.parametrize("name", ["kb.csv", "kb.jsonl"])
+def test_what_is_exported_comes_back_the_same(tmp_path: Path, name: str) -> None:
+    from zhike.domain.message import Card
+    from zhike.ops.kbexport import as_csv, as_jsonl, rows_of
+
+    wanted = [Article(0, 1, "a", "zh", "怎么，\"退\"货", "七天内\n可以", ("退货", "我要退货"), "售后",
+                      enabled=False, inboxes=("shop", "vip"), valid_from=1_794_384_000_000,
+                      valid_until=1_796_083_200_123,
+                      cards=(Card("image", "/size.png", "尺码 表"), Card("link", "https://x.example/")),
+                      source="guide.md"),
+              Article(0, 1, "a", "en", "How to return?", "Within 7 days.")]
+
+    async def main() -> list[dict[str, str]]:
+        store = open_store(f"sqlite:///{tmp_path}/zhike.db", tmp_path)
+        await store.open()
+        bot = await store.write(bots.create_bot, Bot(0, "b", "b"), 1)
+        await store.write(articles.put_articles, bot.id, wanted, 1)
+        rows = await store.read(lambda conn: list(rows_of(conn, bot.id)))
+        await store.close()
+        return rows
+
+    form = as_csv if name.endswith("csv") else as_jsonl
+    path = write(tmp_path / name, "".join(form(asyncio.run(main()))))
+    assert [msgspec.structs.replace(a, bot_id=1) for a in good(path)] == wanted

@@ -131,7 +131,8 @@ def _imported(text: str) -> set[str]:
 def test_what_is_imported_is_declared() -> None:
     """A library that comes only because another brings it may be gone tomorrow."""
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
-    modules = {"yaml": "pyyaml", "re2": "google-re2", "argon2": "argon2-cffi"}
+    modules = {"yaml": "pyyaml", "re2": "google-re2", "argon2": "argon2-cffi", "docx": "python-docx",
+               "markdown_it": "markdown-it-py"}
     found = {}
     for name, text in texts(".py"):
         if name.startswith("src/") and not name.startswith("src/zhike/testing/"):  # testing: dev group

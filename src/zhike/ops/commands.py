@@ -65,10 +65,15 @@ def config_export(settings: Settings, args: Namespace, say: Say) -> int:
     from zhike.ops.configfile import export
 
     text = with_store(settings, lambda store: store.read(lambda conn: "".join(export(conn))))
-    if args.output == "-":
+    return _put_out(text, args.output)
+
+
+def _put_out(text: str, output: str) -> int:
+    """To a file, replaced in one step or not at all, or to standard output ("-")."""
+    if output == "-":
         sys.stdout.write(text)
         return 0
-    target = Path(args.output)
+    target = Path(output)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         draft.write_text(text, "utf-8")
@@ -125,32 +130,66 @@ def config_check(settings: Settings, args: Namespace, say: Say) -> int:
 
 
 def kb_import(settings: Settings, args: Namespace, say: Say) -> int:
-    """``zhike kb import``."""
-    from zhike.ops.kbimport import Report, import_file
+    """``zhike kb import``: tables, documents, sites; each is reported on by itself."""
+    from zhike.ops.kbdocs.readers import kind_of
+    from zhike.ops.kbimport import Report
     from zhike.ops.kbrows import format_of
 
-    paths = [Path(name) for name in args.files]
-    for path in paths:  # before anything is stored
-        args.format or format_of(path)
-        if not path.is_file():
-            raise ConfigError([Problem(str(path), "没有这个文件", "there is no such file")])
+    for name in args.files:  # before anything is stored
+        if not _is_url(name):
+            path = Path(name)
+            args.format or kind_of(path) or format_of(path)
+            if not path.is_file():
+                raise ConfigError([Problem(name, "没有这个文件", "there is no such file")])
 
     async def bring(store: Store) -> list[Report]:
         bot = await _bot(store, args.bot)
         target = None if args.dry_run else store
-        return [await import_file(target, bot.id, path, now_ms, format=args.format, lang=args.lang)
-                for path in paths]
+        return [await _bring(target, bot.id, name, args, settings) for name in args.files]
 
     reports = with_store(settings, bring)
-    for path, report in zip(paths, reports, strict=True):
-        print(f"{path}:")
+    for name, report in zip(args.files, reports, strict=True):
+        print(f"{name}:")
         print("\n".join(f"  {line}" for line in report.lines(say.lang)))
     if args.skipped:
-        rows = [{"file": str(path), "line": row.line, "zh": row.zh, "en": row.en}
-                for path, report in zip(paths, reports, strict=True) for row in report.skipped]
+        rows = [{"file": name, "line": row.line, "where": row.where, "zh": row.zh, "en": row.en}
+                for name, report in zip(args.files, reports, strict=True) for row in report.skipped]
         lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
         Path(args.skipped).write_text("".join(lines), "utf-8")
     return 0
+
+
+def _is_url(name: str) -> bool:
+    return name.startswith(("http://", "https://"))
+
+
+async def _bring(store: Store | None, bot_id: int, name: str, args: Namespace, settings: Settings) -> Any:
+    """One file or site; returns its Report."""
+    from zhike.ops.kbdocs.bring import bring_file, bring_site
+    from zhike.ops.kbdocs.readers import KINDS, kind_of
+    from zhike.ops.kbimport import import_file
+
+    if _is_url(name):
+        return await bring_site(store, bot_id, name, now_ms, lang=args.lang, max_pages=args.max_pages,
+                                allow_private=settings.channels.allow_private)
+    path = Path(name)
+    kind = args.format if args.format in KINDS.values() else "" if args.format else kind_of(path)
+    if kind:
+        return await bring_file(store, bot_id, path, now_ms, kind=kind, lang=args.lang)
+    return await import_file(store, bot_id, path, now_ms, format=args.format, lang=args.lang)
+
+
+def kb_export(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike kb export``."""
+    from zhike.ops.kbexport import as_csv, as_jsonl, rows_of
+
+    form = {"csv": as_csv, "jsonl": as_jsonl}[args.format]
+
+    async def take(store: Store) -> str:
+        bot = await _bot(store, args.bot)
+        return await store.read(lambda conn: "".join(form(rows_of(conn, bot.id))))
+
+    return _put_out(with_store(settings, take), args.output)
 
 
 async def _bot(store: Store, key: str) -> Bot:

@@ -5,7 +5,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
     zhike: 1
     bots:     [{key, name, settings}]
     inboxes:  [{key, name, channel, bot, settings}]
-    articles: [{key, bot, lang, category, question, variants, answer, buttons, enabled}]
+    articles: [{key, bot, lang, category, question, variants, answer, buttons, cards, enabled, inboxes,
+                valid_from, valid_until, source, position}]
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
@@ -16,15 +17,17 @@ callbacks) are not exported, and stay as they are when a file without them is ap
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 from sqlalchemy import Connection
 
+from zhike.clock import to_datetime, to_ms
 from zhike.config import ConfigError, Problem
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
-from zhike.domain.message import Button
+from zhike.domain.message import Button, Card
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
 from zhike.store import articles, bots, inboxes, rules
 from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_inbox, check_rule
@@ -36,7 +39,8 @@ Identity = tuple[str, ...]
 FIELDS: dict[str, tuple[str, ...]] = {
     "bots": ("key", "name", "settings"),
     "inboxes": ("key", "name", "channel", "bot", "settings"),
-    "articles": ("key", "bot", "lang", "category", "question", "variants", "answer", "buttons", "enabled"),
+    "articles": ("key", "bot", "lang", "category", "question", "variants", "answer", "buttons", "cards",
+                 "enabled", "inboxes", "valid_from", "valid_until", "source", "position"),
     "rules": ("key", "bot", "lang", "kind", "match", "reply", "action", "buttons", "opener", "position",
               "enabled"),
 }
@@ -168,6 +172,9 @@ def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str
     def texts(name: str) -> tuple[str, ...]:
         return reader.texts(fields[name]) if name in fields else ()
 
+    def number(name: str, default: int) -> int:
+        return reader.integer(fields[name]) if name in fields else default
+
     key, bot = text("key"), text("bot")
     buttons = tuple(_button(reader, node) for node in reader.items(fields["buttons"])) \
         if "buttons" in fields else ()
@@ -178,10 +185,15 @@ def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str
             return Inbox(0, key, text("name", key), text("channel", "web"), None, settings()), bot
         case "articles":
             return Article(0, 0, key, text("lang"), text("question"), text("answer"), texts("variants"),
-                           text("category"), buttons, flag("enabled", True)), bot
-    position = reader.integer(fields["position"]) if "position" in fields else 100
+                           text("category"), buttons, flag("enabled", True), inboxes=texts("inboxes"),
+                           valid_from=_moment(reader, fields.get("valid_from")),
+                           valid_until=_moment(reader, fields.get("valid_until")),
+                           cards=tuple(_card(reader, node) for node in reader.items(fields["cards"]))
+                           if "cards" in fields else (), source=text("source"),
+                           position=number("position", 0)), bot
     return Rule(0, 0, key, text("kind"), texts("match"), text("reply"), text("lang"),  # type: ignore[arg-type]
-                buttons, text("action"), flag("opener", False), position, flag("enabled", True)), bot
+                buttons, text("action"), flag("opener", False), number("position", 100),
+                flag("enabled", True)), bot
 
 
 def _button(reader: Reader, node: Node) -> Button:
@@ -189,6 +201,26 @@ def _button(reader: Reader, node: Node) -> Button:
         return Button(reader.text(node))
     fields = reader.mapping(node, ("label", "text", "url"))
     return Button(*(reader.text(fields[name]) if name in fields else "" for name in ("label", "text", "url")))
+
+
+def _card(reader: Reader, node: Node) -> Card:
+    fields = reader.mapping(node, ("kind", "url", "title", "text"))
+    kind, url, title, text = (reader.text(fields[name]) if name in fields else ""
+                              for name in ("kind", "url", "title", "text"))
+    return Card(kind or "link", url, title, text)  # type: ignore[arg-type]  # checked with the article
+
+
+def _moment(reader: Reader, node: Node | None) -> int | None:
+    """Milliseconds of a date; one without a zone is UTC."""
+    if node is None or not (text := reader.text(node)):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        reader.say(node, "这里需要日期，例如 2026-11-11T20:00+08:00",
+                   "needs a date here, such as 2026-11-11T20:00+08:00")
+        return None
+    return to_ms(at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def identity_of(noun: str, item: Item, bot: str) -> Identity:
@@ -212,8 +244,13 @@ def written(item: Item, bot: str) -> dict[str, Any]:
             return _without({"key": item.key, "bot": bot, "lang": item.lang, "category": item.category,
                              "question": item.question, "variants": list(item.variants),
                              "answer": item.answer, "buttons": [_say(b) for b in item.buttons],
-                             "enabled": item.enabled},
-                            {"category": "", "variants": [], "buttons": [], "enabled": True})
+                             "cards": [_said(card) for card in item.cards],
+                             "enabled": item.enabled, "inboxes": list(item.inboxes),
+                             "valid_from": _iso(item.valid_from), "valid_until": _iso(item.valid_until),
+                             "source": item.source, "position": item.position},
+                            {"category": "", "variants": [], "buttons": [], "enabled": True, "cards": [],
+                             "inboxes": [], "valid_from": "", "valid_until": "", "source": "",
+                             "position": 0})
         case Rule():
             return _without({"key": item.key, "bot": bot, "lang": item.lang, "kind": item.kind,
                              "match": list(item.match), "reply": item.reply, "action": item.action,
@@ -221,6 +258,15 @@ def written(item: Item, bot: str) -> dict[str, Any]:
                              "position": item.position, "enabled": item.enabled},
                             {"lang": "", "reply": "", "action": "", "buttons": [], "opener": False,
                              "enabled": True})
+
+
+def _iso(at: int | None) -> str:
+    return "" if at is None else to_datetime(at).isoformat()
+
+
+def _said(card: Card) -> dict[str, str]:
+    return {name: value for name, value in (("kind", card.kind), ("url", card.url), ("title", card.title),
+                                            ("text", card.text)) if value}
 
 
 def _say(button: Button) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Report:
         self.counts = Counts()
         self.skipped: list[Bad] = []
         self.skipped_count = 0
+        self.removed = 0
 
     def add(self, counts: Counts) -> None:
         """One batch was stored."""
@@ -46,17 +47,27 @@ class Report:
     def lines(self, lang: Lang, most: int = 20) -> list[str]:
         """The report for people, naming the first ``most`` skipped rows."""
         zh = lang == "zh"
-        said = [(f"第 {row.line} 行：{row.zh}" if zh else f"line {row.line}: {row.en}")
-                for row in self.skipped[:most]]
+        said = [_place(row, zh) + (row.zh if zh else row.en) for row in self.skipped[:most]]
         if self.skipped_count > most:
             more = self.skipped_count - most
-            said.append(f"… 还有 {more} 行" if zh else f"… and {more} more")
+            said.append(f"… 还有 {more} 处" if zh else f"… and {more} more")
         if self.skipped_count:
-            said.insert(0, f"跳过 {self.skipped_count} 行：" if zh else f"rows skipped: {self.skipped_count}")
+            said.insert(0, f"跳过 {self.skipped_count} 处：" if zh else f"skipped: {self.skipped_count}")
         added, changed, same = self.counts
         said.append(f"新增 {added}，修改 {changed}，不变 {same}" if zh else
                     f"{added} added, {changed} changed, {same} the same")
+        if self.removed:
+            said[-1] += f"，移除 {self.removed}（来源里已没有）" if zh else \
+                f", {self.removed} removed (no longer in their source)"
         return said
+
+
+def _place(row: Bad, zh: bool) -> str:
+    if row.where:
+        return f"{row.where}：" if zh else f"{row.where}: "
+    if not row.line:
+        return ""
+    return f"第 {row.line} 行：" if zh else f"line {row.line}: "
 
 
 async def import_rows(store: Writer | None, bot_id: int, rows: Iterable[Row], now_ms: NowMs,

@@ -1,9 +1,10 @@
-"""Reads articles from CSV, JSON lines and YAML, row by row, and says of each bad row what is wrong.
+"""Reads articles from CSV, Excel, JSON lines and YAML, row by row, and says of each bad row what is wrong.
 
-Columns: ``question`` and ``answer``, and if wanted ``key lang variants category enabled``; the
-Chinese names people use in their tables work too. Several variants in one CSV cell stand on lines
-of their own or between ``|``. Without a key one is made from the question, so that importing the
-same table again changes articles instead of doubling them.
+Columns: ``question`` and ``answer``, and if wanted ``key lang variants category enabled inboxes
+valid_from valid_until image link source``; the Chinese names people use in their tables work too.
+Several variants (inboxes, images, links) in one cell stand on lines of their own or between ``|``; a
+title may stand before an address: ``Size chart https://…``. Without a key one is made from the
+question, so that importing the same table again changes articles instead of doubling them.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from zhike.config import ConfigError, Problem
 from zhike.config.problems import nearest
 from zhike.domain.knowledge import Article
+from zhike.domain.message import Card
 from zhike.store.checks import check_article
 
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -31,10 +34,18 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "answer": ("answer", "a", "reply", "答案", "回答", "回复"),
     "category": ("category", "分类", "类别", "类目"),
     "enabled": ("enabled", "启用"),
+    "inboxes": ("inboxes", "inbox", "收件箱", "可见收件箱"),
+    "valid_from": ("valid_from", "生效", "生效时间", "开始时间"),
+    "valid_until": ("valid_until", "失效", "失效时间", "结束时间"),
+    "image": ("image", "图片"),
+    "link": ("link", "链接"),
+    "source": ("source", "来源"),
 }
 NAMES = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
-FORMATS = ("csv", "jsonl", "yaml")
+FORMATS = ("csv", "jsonl", "xlsx", "yaml")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff]")
+_DATE = re.compile(r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?")
+"""A day as people write it: 2026-11-11, 2026/11/1, 2026年11月1日."""
 _NO = frozenset({"0", "false", "no", "off", "否", "停用"})
 MAX_LINE_CHARS = 1_000_000
 
@@ -53,6 +64,8 @@ class Bad(NamedTuple):
     line: int
     zh: str
     en: str
+    where: str = ""
+    """Where it stands, if that is no line: a page, an address, a heading."""
 
 
 Row = Good | Bad
@@ -73,7 +86,7 @@ def read_rows(path: Path, format: str = "", lang: str = "") -> Iterator[Row]:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
         stream: BinaryIO = gzip.open(raw) if packed else raw  # type: ignore[assignment]  # noqa: SIM115
-        reader = {"csv": _csv, "jsonl": _jsonl, "yaml": _yaml}[kind]
+        reader = {"csv": _csv, "jsonl": _jsonl, "xlsx": _xlsx, "yaml": _yaml}[kind]
         seen: dict[tuple[str, str], int] = {}
         try:
             for line, fields in reader(path, stream):
@@ -99,7 +112,8 @@ def format_of(path: Path) -> str:
     """
     name = path.name.lower().removesuffix(".gz")
     for ending, format in ((".csv", "csv"), (".tsv", "csv"), (".txt", "csv"), (".jsonl", "jsonl"),
-                           (".ndjson", "jsonl"), (".yaml", "yaml"), (".yml", "yaml")):
+                           (".ndjson", "jsonl"), (".xlsx", "xlsx"), (".xls", "xlsx"), (".ods", "xlsx"),
+                           (".yaml", "yaml"), (".yml", "yaml")):
         if name.endswith(ending):
             return format
     every = " ".join(FORMATS)
@@ -151,6 +165,34 @@ def _csv(path: Path, stream: BinaryIO) -> Iterator[Fields]:
                           f"has {len(cells)} cells, the head line has {len(names)}")
             continue
         yield first, dict(zip(names, cells, strict=False))
+
+
+def _xlsx(path: Path, stream: BinaryIO) -> Iterator[Fields]:
+    """The first sheet of a workbook; numbers and dates as people see them."""
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(stream.read()))
+        rows = book.get_sheet_by_index(0).to_python() if book.sheet_names else []
+    except Exception as error:  # whatever the library says of a broken file
+        raise ConfigError([Problem(str(path), f"不是有效的表格文件：{error}",
+                                   f"is no valid workbook: {error}")]) from error
+    names = [NAMES.get(str(cell).strip().lower(), str(cell).strip()) for cell in (rows[0] if rows else [])]
+    _check_columns(path, names)
+    for line, cells in enumerate(rows[1:], 2):
+        said = {name: _cell(cell) for name, cell in zip(names, cells, strict=False) if name}
+        if any(said.values()):
+            yield line, said
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
@@ -224,14 +266,23 @@ def _row(line: int, fields: dict[str, Any], lang: str, seen: dict[tuple[str, str
             return Bad(line, f"不认识的字段 {name!r}", f"unknown field {name!r}")
         if not isinstance(value, list if name == "buttons" else str | list | bool | int):
             return Bad(line, f"{name} 的值不对", f"{name} holds no text")
-    texts = {name: _text(fields.get(name)) for name in ("key", "lang", "question", "answer", "category")}
+    texts = {name: _text(fields.get(name))
+             for name in ("key", "lang", "question", "answer", "category", "source")}
     question = " ".join(texts["question"].split())
     language = texts["lang"].lower()[:2] or lang or ("zh" if _HAN.search(question) else "en")
     key = texts["key"] or "q-" + blake2b(question.casefold().encode("utf-8", "replace"),
                                          digest_size=10).hexdigest()
     variants = _variants(fields.get("variants"), question)
+    try:
+        times = [_time(name, fields.get(name)) for name in ("valid_from", "valid_until")]
+    except ValueError as error:
+        return Bad(line, f"{error} 应是日期，例如 2026-11-11 或 2026-11-11T20:00+08:00",
+                   f"{error} must be a date, such as 2026-11-11 or 2026-11-11T20:00+08:00")
     article = Article(0, 0, key, language, question, texts["answer"], variants, texts["category"],
-                      enabled=str(fields.get("enabled", "")).strip().lower() not in _NO)
+                      enabled=str(fields.get("enabled", "")).strip().lower() not in _NO,
+                      inboxes=_variants(fields.get("inboxes"), ""), valid_from=times[0],
+                      valid_until=times[1], source=texts["source"],
+                      cards=(*_cards("image", fields.get("image")), *_cards("link", fields.get("link"))))
     if "\ufffd" in question + article.answer + "".join(variants):
         return Bad(line, "有读不出的字符，请另存为 UTF-8",
                    "holds characters that cannot be read; save the file as UTF-8")
@@ -244,6 +295,31 @@ def _row(line: int, fields: dict[str, Any], lang: str, seen: dict[tuple[str, str
 
 def _text(value: Any) -> str:
     return "" if value is None or isinstance(value, list) else str(value).replace("\r\n", "\n").strip()
+
+
+def _time(name: str, value: Any) -> int | None:
+    """Milliseconds of a date; one without a zone is UTC.
+
+    Raises:
+        ValueError: it is none; the text is the column's name.
+    """
+    text = _text(value)
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(_DATE.sub(
+            lambda part: f"{part[1]}-{int(part[2]):02}-{int(part[3]):02}", text))
+    except ValueError:
+        raise ValueError(name) from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _cards(kind: Literal["image", "link"], value: Any) -> tuple[Card, ...]:
+    cards = []
+    for part in _variants(value, ""):
+        title, _, url = part.rpartition(" ")
+        cards.append(Card(kind, url, title.strip()))
+    return tuple(cards)
 
 
 def _variants(value: Any, question: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from zhike.clock import to_datetime
 from zhike.domain.agent import Agent, Role
 from zhike.domain.conversation import Conversation, Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
-from zhike.domain.message import Button
+from zhike.domain.message import Button, Card
 from zhike.store.checks import SECRET_SETTINGS
 
 T = TypeVar("T")
@@ -138,6 +138,11 @@ class ArticleView(Struct):
     variants: tuple[str, ...]
     category: str
     buttons: tuple[Button, ...]
+    cards: tuple[Card, ...]
+    inboxes: tuple[str, ...]
+    valid_from: datetime | None
+    valid_until: datetime | None
+    source: str
     enabled: bool
     created_at: datetime
     updated_at: datetime
@@ -154,6 +159,11 @@ def article_view(a: Article) -> ArticleView:
         a.variants,
         a.category,
         a.buttons,
+        a.cards,
+        a.inboxes,
+        None if a.valid_from is None else to_datetime(a.valid_from),
+        None if a.valid_until is None else to_datetime(a.valid_until),
+        a.source,
         a.enabled,
         to_datetime(a.created_at),
         to_datetime(a.updated_at),

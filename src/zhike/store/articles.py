@@ -134,6 +134,13 @@ def all_for_bot(conn: Connection, bot_id: int) -> list[Article]:
     return [_read(row) for row in rows.mappings()]
 
 
+def ids_of_source(conn: Connection, bot_id: int, source: str) -> list[tuple[int, str]]:
+    """(id, key) of every article that was imported from ``source``."""
+    rows = conn.execute(select(_articles.c.id, _articles.c.key).where(
+        _articles.c.bot_id == bot_id, _articles.c.source == source[:500]))
+    return [(row[0], row[1]) for row in rows]
+
+
 def count_articles(conn: Connection, bot_id: int) -> int:
     """How many articles the bot has."""
     return int(conn.execute(select(func.count()).select_from(_articles)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
-from zhike.domain.message import MAX_TEXT_CHARS, Button
+from zhike.domain.message import MAX_TEXT_CHARS, Button, Card
 from zhike.errors import ErrorBody, Lang, ZhikeError
 
 LANGS = ("zh", "en")
@@ -28,6 +28,9 @@ MAX_NAME_CHARS = 200
 MAX_KEY_CHARS = 64
 MAX_ENTRY_KEY_CHARS = 128
 MAX_URL_CHARS = 2000
+MAX_INBOXES = 25
+"""Keys of inboxes an article is shown in; with the longest keys they fill their column."""
+MAX_SOURCE_CHARS = 500
 SECRET_SETTINGS = ("identity_secret", "callback_secret")
 """Settings of an inbox that are never shown, exported or logged."""
 
@@ -127,6 +130,32 @@ def check_article(article: Article) -> Iterator[Fault]:
     for index, variant in enumerate(article.variants):
         yield from check_text(f"variants[{index}]", variant, MAX_QUESTION_CHARS)
     yield from check_buttons(article.buttons)
+    yield from _check_cards(article.cards)
+    if len(article.inboxes) > MAX_INBOXES:
+        yield Fault("inboxes", f"最多 {MAX_INBOXES} 个", f"{MAX_INBOXES} at most")
+    for index, inbox in enumerate(article.inboxes):
+        if not _KEY.fullmatch(inbox) or len(inbox) > MAX_KEY_CHARS:
+            yield Fault(f"inboxes[{index}]", f"{inbox!r} 不是收件箱的标识",
+                        f"{inbox!r} is no key of an inbox")
+    if article.valid_from is not None and article.valid_until is not None \
+            and article.valid_until <= article.valid_from:
+        yield Fault("valid_until", "要晚于 valid_from", "must be later than valid_from")
+    yield from check_text("source", article.source, MAX_SOURCE_CHARS, empty=True)
+
+
+def _check_cards(cards: Sequence[Card]) -> Iterator[Fault]:
+    if len(cards) > MAX_BUTTONS:
+        yield Fault("cards", f"最多 {MAX_BUTTONS} 个", f"{MAX_BUTTONS} at most")
+    for index, card in enumerate(cards):
+        field = f"cards[{index}]"
+        if card.kind not in ("image", "link"):
+            yield Fault(f"{field}.kind", f"{card.kind!r} 只能是 image 或 link",
+                        f"{card.kind!r} must be image or link")
+        if not re.fullmatch(r"(https://|/(?![/\\]))\S+", card.url) or len(card.url) > MAX_URL_CHARS:
+            yield Fault(f"{field}.url", f"{card.url!r} 要以 https:// 或 / 开头",
+                        f"{card.url!r} must begin with https:// or /")
+        yield from check_text(f"{field}.title", card.title, MAX_NAME_CHARS, empty=True)
+        yield from check_text(f"{field}.text", card.text, MAX_QUESTION_CHARS, empty=True)
 
 
 def check_rule(rule: Rule) -> Iterator[Fault]:

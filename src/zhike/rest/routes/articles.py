@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import ADMIN, AGENT
+from zhike.clock import to_ms
 from zhike.domain.knowledge import Article
-from zhike.domain.message import MAX_TEXT_CHARS, Button, Reply, Source, TraceStep
+from zhike.domain.message import MAX_TEXT_CHARS, Button, Card, Reply, Source, TraceStep
 from zhike.errors import ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
 from zhike.rest.paging import Paged, page, position
@@ -18,7 +20,7 @@ from zhike.rest.views import ArticleView, Page, article_view
 from zhike.rest.write import audited
 from zhike.store import articles as rows
 from zhike.store.bots import get_bot
-from zhike.store.checks import MAX_BUTTONS, MAX_QUESTION_CHARS, MAX_VARIANTS
+from zhike.store.checks import MAX_BUTTONS, MAX_INBOXES, MAX_QUESTION_CHARS, MAX_VARIANTS
 
 Lang = Literal["zh", "en"]
 Key = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^\S(.*\S)?$")]
@@ -27,6 +29,9 @@ AnswerText = Annotated[str, Meta(min_length=1, max_length=MAX_TEXT_CHARS, patter
 Variants = Annotated[tuple[Question, ...], Meta(max_length=MAX_VARIANTS)]
 Category = Annotated[str, Meta(max_length=200)]
 Buttons = Annotated[tuple[Button, ...], Meta(max_length=MAX_BUTTONS)]
+Cards = Annotated[tuple[Card, ...], Meta(max_length=MAX_BUTTONS)]
+Inboxes = Annotated[tuple[str, ...], Meta(max_length=MAX_INBOXES)]
+Moment = Annotated[datetime, Meta(tz=True)]
 MAX_IMPORT_ARTICLES = 20_000
 
 
@@ -41,7 +46,8 @@ class ArticleQuery(Paged, forbid_unknown_fields=True):
 
 
 class ArticleText(Struct, forbid_unknown_fields=True, kw_only=True):
-    """An article without its bot."""
+    """An article without its bot. ``inboxes``: keys of the inboxes whose visitors may see it, none =
+    all; outside of ``valid_from`` and ``valid_until`` it is as if it were not enabled."""
 
     key: Key
     lang: Lang
@@ -51,6 +57,10 @@ class ArticleText(Struct, forbid_unknown_fields=True, kw_only=True):
     category: Category = ""
     buttons: Buttons = ()
     enabled: bool = True
+    cards: Cards = ()
+    inboxes: Inboxes = ()
+    valid_from: Moment | None = None
+    valid_until: Moment | None = None
 
 
 class NewArticle(ArticleText, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +78,10 @@ class ArticleChange(Struct, forbid_unknown_fields=True):
     category: Category | UnsetType = UNSET
     buttons: Buttons | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
+    cards: Cards | UnsetType = UNSET
+    inboxes: Inboxes | UnsetType = UNSET
+    valid_from: Moment | UnsetType | None = UNSET
+    valid_until: Moment | UnsetType | None = UNSET
 
 
 class ArticleImport(Struct, forbid_unknown_fields=True):
@@ -102,6 +116,7 @@ class TestAnswer(Struct):
 
     text: str
     buttons: tuple[Button, ...]
+    cards: tuple[Card, ...]
     source: Source | None
     action: str
     trace: tuple[TraceStep, ...]
@@ -110,6 +125,11 @@ class TestAnswer(Struct):
 def given(body: Struct) -> dict[str, Any]:
     """The fields of a change that were given."""
     return {name: getattr(body, name) for name in body.__struct_fields__ if getattr(body, name) is not UNSET}
+
+
+def stored(values: dict[str, Any]) -> dict[str, Any]:
+    """The fields of an article as the store keeps them: times in milliseconds."""
+    return {name: to_ms(value) if isinstance(value, datetime) else value for name, value in values.items()}
 
 
 async def check_bot(call: Call, bot_id: int) -> None:
@@ -157,7 +177,7 @@ async def create_article(call: Call) -> ArticleView:
         lambda made: f"article:{made.id}",
         {"key": body.key},
         rows.create_article,
-        Article(id=0, **msgspec.structs.asdict(body)),
+        Article(id=0, **stored(msgspec.structs.asdict(body))),
         call.now,
     )
     await call.to.desk.knowledge_changed(article.bot_id)
@@ -174,7 +194,7 @@ async def change_article(call: Call) -> ArticleView:
         f"article:{old.id}",
         {"fields": sorted(values)},
         rows.update_article,
-        msgspec.structs.replace(old, **values),
+        msgspec.structs.replace(old, **stored(values)),
         call.now,
     )
     await call.to.desk.knowledge_changed(article.bot_id)
@@ -194,7 +214,8 @@ async def import_articles(call: Call) -> Imported:
     """Stores many articles at once: all of them, or, if one is not valid, none."""
     body: ArticleImport = call.body
     await check_bot(call, body.bot_id)
-    new = [Article(id=0, bot_id=body.bot_id, **msgspec.structs.asdict(text)) for text in body.articles]
+    new = [Article(id=0, bot_id=body.bot_id, **stored(msgspec.structs.asdict(text)))
+           for text in body.articles]
     counts = await audited(
         call,
         "article.imported",
@@ -214,7 +235,7 @@ async def test_articles(call: Call) -> TestAnswer:
     body: TestQuestion = call.body
     await check_bot(call, body.bot_id)
     reply: Reply = await call.to.desk.try_answer(body.bot_id, body.question, body.lang)
-    return TestAnswer(reply.text, reply.buttons, reply.source, reply.action, reply.trace)
+    return TestAnswer(reply.text, reply.buttons, reply.cards, reply.source, reply.action, reply.trace)
 
 
 test_articles.__test__ = False  # type: ignore[attr-defined]
