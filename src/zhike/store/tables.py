@@ -199,9 +199,9 @@ conversations = table("conversations", Column("id", Id, primary_key=True, autoin
     Index("ix_conversations_contact_id", "contact_id"),
     Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 
-# An ordinary table on SQLite too: new rows go to its end, and a batch of many conversations writes a few pages
-# there instead of one page for each conversation. Answers have no dedup key and take no place in that index.
-# (`docs/decisions/0008-what-a-question-costs.md`)
+# An ordinary table on SQLite too: new rows go to its end, and a batch of many conversations writes a
+# few pages there instead of one page for each conversation. Answers have no dedup key and take no
+# place in that index. (docs/decisions/0008-what-a-question-costs.md)
 messages = table("messages",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True,
            autoincrement=False),
