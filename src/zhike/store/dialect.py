@@ -164,7 +164,7 @@ def select_in(conn: Connection, table: str, columns: tuple[str, ...], where: str
     """Rows of ``table`` whose column ``where`` is one of ``keys``.
 
     Digest columns (``…_key`` as bytes) come back as upper-case hex on SQLite and bytes elsewhere:
-    use :func:`digest_text`. With ``lock`` rows are locked in the order of the first column
+    use :func:`digest_of`. With ``lock`` rows are locked in the order of the first column
     (SQLite: the whole transaction holds the write lock already).
     """
     dialect = name_of(conn)
@@ -179,9 +179,9 @@ def select_in(conn: Connection, table: str, columns: tuple[str, ...], where: str
     return found
 
 
-def digest_text(value: bytes | str) -> str:
-    """A digest column's value as upper-case hex, whatever the database returned."""
-    return value if isinstance(value, str) else bytes(value).hex().upper()
+def digest_of(value: bytes | str) -> bytes:
+    """A digest column's value, whatever the database returned (SQLite: hex, for JSON holds no bytes)."""
+    return bytes.fromhex(value) if isinstance(value, str) else bytes(value)
 
 
 def next_ids(conn: Connection, name: str, count: int) -> range:

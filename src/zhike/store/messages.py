@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from zhike.domain.message import Message
-from zhike.store.dialect import digest_text, run, select_in
+from zhike.store.dialect import digest_of, run, select_in
 from zhike.store.tables import messages
 
 COLUMNS = ("conversation_id", "seq", "direction", "sender_type", "text", "created_at", "sender_id",
@@ -71,8 +71,8 @@ def open_questions(conn: Connection, ids: Sequence[int]) -> dict[int, set[int]]:
     return {number: came[number] - named[number] for number in ids}
 
 
-def by_dedup_keys(conn: Connection, keys: Sequence[bytes]) -> dict[str, tuple[int, int, str, int]]:
-    """What is stored under these dedup keys: key in hex → (conversation_id, seq, text, created_at)."""
+def by_dedup_keys(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, tuple[int, int, str, int]]:
+    """What is stored under these dedup keys: key → (conversation_id, seq, text, created_at)."""
     rows = select_in(conn, "messages", ("dedup_key", "conversation_id", "seq", "text", "created_at"),
                      "dedup_key", keys)
-    return {digest_text(row[0]): (row[1], row[2], row[3], row[4]) for row in rows}
+    return {digest_of(row[0]): (row[1], row[2], row[3], row[4]) for row in rows}

@@ -199,6 +199,9 @@ conversations = table("conversations", Column("id", Id, primary_key=True, autoin
     Index("ix_conversations_contact_id", "contact_id"),
     Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 
+# An ordinary table on SQLite too: new rows go to its end, and a batch of many conversations writes a
+# few pages there instead of one page for each conversation. Answers have no dedup key and take no
+# place in that index. (docs/decisions/0008-what-a-question-costs.md)
 messages = table("messages",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True,
            autoincrement=False),
@@ -210,8 +213,8 @@ messages = table("messages",
     Column("text", LongText, nullable=False), Column("answers", key(2000), nullable=False),
     Column("payload", LongText, nullable=False), Column("trace", LongText, nullable=False),
     Column("epoch", BigInteger, nullable=False), Column("created_at", Ms, nullable=False),
-    Index("uq_messages_dedup_key", "dedup_key", unique=True),
-    sqlite_with_rowid=False)
+    Index("uq_messages_dedup_key", "dedup_key", unique=True, sqlite_where=text("dedup_key IS NOT NULL"),
+          postgresql_where=text("dedup_key IS NOT NULL")))
 
 api_keys = table("api_keys", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("secret_hash", Digest, nullable=False, unique=True),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from zhike.domain.conversation import STATUS_OF_HOLDER, Conversation, Holder
-from zhike.domain.message import Payload, encode
+from zhike.domain.message import Direction, Payload, encode
 from zhike.domain.unit import BotReply, Change, Entry, Incoming, Row, open_key
 from zhike.domain.words import system_text
 from zhike.store import contacts as contact_rows
@@ -61,7 +61,7 @@ class _Unit:
         self.result = Result()
         self.by_key: dict[str, Conversation] = {}
         self.by_id: dict[int, Conversation] = {}
-        self.known: dict[str, tuple[int, int, str, int]] = {}
+        self.known: dict[bytes, tuple[int, int, str, int]] = {}
         self.touched: dict[int, Conversation] = {}
         self.state_changed: dict[int, Conversation] = {}
         self.flow_changed: dict[int, Conversation] = {}
@@ -88,7 +88,7 @@ class _Unit:
     # ---- reading -----------------------------------------------------------------------------
 
     def _read(self) -> None:
-        keys: dict[str, Incoming] = {}
+        keys: dict[str, None] = {}  # (a dict keeps the order)
         ids: set[int] = set()
         digests: list[bytes] = []
         for entry in self.entries:
@@ -96,7 +96,8 @@ class _Unit:
                 if entry.agent_id:
                     ids.add(entry.conversation_id)
                 else:
-                    keys.setdefault(open_key(entry.inbox_id, entry.sender), entry)
+                    entry.open_key = key = open_key(entry.inbox_id, entry.sender)
+                    keys[key] = None
                 if entry.look_up:
                     digests.append(entry.dedup_key)
                 if entry.previous_key is not None:
@@ -118,7 +119,7 @@ class _Unit:
 
     def _conversation_of(self, entry: Incoming) -> Conversation:
         """The sender's open conversation, made now if there is none."""
-        key = open_key(entry.inbox_id, entry.sender)
+        key = entry.open_key
         conversation = self.by_key.get(key)
         if conversation is not None and conversation.holder == "none":
             # resolved earlier in this very unit: free its open key before the next one takes it
@@ -134,10 +135,9 @@ class _Unit:
         """Makes what is missing for all new messages of the unit at once."""
         wanted: dict[str, Incoming] = {}
         for entry in self.entries:
-            if isinstance(entry, Incoming) and not entry.agent_id and not entry.outcome:
-                key = open_key(entry.inbox_id, entry.sender)
-                if key not in self.by_key and self._is_new(entry):
-                    wanted.setdefault(key, entry)
+            if (isinstance(entry, Incoming) and not entry.agent_id and not entry.outcome
+                    and entry.open_key not in self.by_key and self._is_new(entry)):
+                wanted.setdefault(entry.open_key, entry)
         found = contact_rows.ensure(self.conn, [(e.inbox_id, e.sender, e.contact or {}, e.at)
                                                 for e in wanted.values()])
         ids = next_ids(self.conn, "conversation", len(wanted))
@@ -152,22 +152,21 @@ class _Unit:
 
     def _is_new(self, entry: Incoming) -> bool:
         """True if it will be stored: not known yet, and its predecessor (if it has one) is."""
-        if entry.dedup_key.hex().upper() in self.known:
+        if entry.dedup_key in self.known:
             return False
-        return entry.previous_key is None or entry.previous_key.hex().upper() in self.known
+        return entry.previous_key is None or entry.previous_key in self.known
 
     # ---- one entry ---------------------------------------------------------------------------
 
     def _already(self, entry: Incoming) -> bool:
         """Settles a message that was stored before, or whose predecessor is still missing."""
-        digest = entry.dedup_key.hex().upper() if self.known else ""
-        stored = self.known.get(digest) if digest else None
+        stored = self.known.get(entry.dedup_key)
         if stored is not None:
             entry.conversation = self.by_id.get(stored[0])
             entry.conversation_id, entry.seq, text, entry.stored_at = stored
             entry.outcome = "duplicate" if text == entry.text else "conflict"
             return True
-        if entry.previous_key is not None and entry.previous_key.hex().upper() not in self.known:
+        if entry.previous_key is not None and entry.previous_key not in self.known:
             entry.outcome = "waiting"
             return True
         return False
@@ -206,7 +205,7 @@ class _Unit:
         entry.outcome, entry.seq, entry.stored_at = "stored", seq, entry.at
         entry.conversation, entry.conversation_id = conversation, conversation.id
         # later entries of this unit may name it as their predecessor, or be its retry
-        self.known[entry.dedup_key.hex().upper()] = (conversation.id, seq, entry.text, entry.at)
+        self.known[entry.dedup_key] = (conversation.id, seq, entry.text, entry.at)
 
     def _from_agent(self, entry: Incoming) -> None:
         conversation = self.by_id.get(entry.conversation_id)
@@ -215,6 +214,7 @@ class _Unit:
             return
         if self._already(entry):
             return
+        direction: Direction
         if entry.note:
             direction = "note"
         elif conversation.holder == "none":
