@@ -12,8 +12,6 @@ from typing import Any
 
 _PLACE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-IMPORT_STRING = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-"""``package.module:function``."""
 
 
 def is_name(text: str) -> bool:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from zhike.config.checks import IMPORT_STRING
 from zhike.domain.argschema import check_schema
 from zhike.domain.flow import VERBS, Flow, Step, is_pattern
 from zhike.domain.message import MAX_TEXT_CHARS
-from zhike.domain.slots import IMPORT_STRING, is_name, places
+from zhike.domain.slots import is_name, places
 from zhike.domain.tool import HttpAction, Texts, Tool
 from zhike.store.checks import MAX_NAME_CHARS, MAX_URL_CHARS, Fault, check_pattern, check_text
 
@@ -86,7 +87,7 @@ def _check_size(body: Any) -> Iterator[Fault]:
 def _check_kind(tool: Tool, names: Collection[str]) -> Iterator[Fault]:
     body = tool.body
     if body.kind == "python":
-        if not IMPORT_STRING.fullmatch(body.python):
+        if not re.fullmatch(IMPORT_STRING, body.python):
             yield Fault("python", f"{body.python!r} 要写成 包.模块:函数",
                         f"{body.python!r} must be package.module:function")
         if body.http is not None:

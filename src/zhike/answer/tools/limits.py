@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from zhike.config import Settings
+
 
 class ToolLimits(msgspec.Struct, frozen=True):
     """``python``: import strings that may be called, so that an edit in the console alone never runs code.
@@ -19,3 +21,14 @@ class ToolLimits(msgspec.Struct, frozen=True):
     waiting: int = 200
     allow_private: bool = False
     secrets: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> ToolLimits:
+        """From the process settings. The sample shop's own functions are on with the sample shop."""
+        from zhike.sample.lookup import FUNCTIONS
+
+        tools = settings.tools
+        sample = FUNCTIONS if settings.sample.shop else ()
+        return cls(python=(*tools.python, *sample), concurrency=tools.concurrency, threads=tools.threads,
+                   allow_private=tools.allow_private,
+                   secrets=Path(tools.secrets) if tools.secrets else Path(settings.server.data) / "secrets")
