@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from zhike.channels.api import target
+from zhike.access import targets as target
 from zhike.clock import now_ms
 from zhike.domain.knowledge import Bot
 from zhike.ops.kbdocs.bring import bring_file, bring_site

@@ -175,7 +175,9 @@ def test_nothing_goes_without_prune(conn: Connection) -> None:
     assert articles.count_articles(conn, bot.id) == 0
     assert len(rules.all_for_bot(conn, bot.id)) == 1
     apply(conn, read_text("zhike: 1\nbots: []\ninboxes: []\n"), 3, prune=True)
-    assert text_of(conn) == "zhike: 1\nbots: []\ninboxes: []\narticles: []\nrules: []\n"
+    empty = yaml.safe_load(text_of(conn))
+    assert empty.pop("zhike") == 1
+    assert set(map(str, empty.values())) == {"[]"}
 
 
 def test_what_is_in_use_is_not_pruned(conn: Connection) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from zhike.access.targets import BadTarget, check_url, forbidden, resolve
 from zhike.channels.api.deliver import ApiChannel
 from zhike.channels.api.signature import sign, verify
-from zhike.channels.api.target import BadTarget, check_url, forbidden, resolve
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message

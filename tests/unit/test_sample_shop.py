@@ -106,9 +106,9 @@ def test_rule_is_valid(rule: dict[str, Any]) -> None:
     assert rule["lang"] in ("zh", "en", None)
     assert rule["match"]
     assert all(isinstance(m, str) and m.strip() for m in rule["match"])
-    assert rule["reply"].strip()
+    assert rule["reply"].strip() or rule["action"].startswith("flow:")
     assert isinstance(rule["position"], int)
-    assert rule.get("action") in (None, "handoff")
+    assert rule.get("action") in (None, "handoff", *(f"flow:{flow['key']}" for flow in SHOP["flows"]))
     if rule["kind"] == "menu":
         assert rule["buttons"]
     if rule["kind"] == "pattern":
@@ -174,6 +174,10 @@ def test_every_button_and_suggestion_gets_an_answer() -> None:
         ("Menu", "en", "menu"),
         ("我的单号zk20261101001到哪了", "zh", "order-number"),
         ("where is ZK 20261101001?", "en", "order-number"),
+        ("ZK20261101001 我要退货", "zh", "order-change"),
+        ("I want to cancel ZK20261101001", "en", "order-change"),
+        ("我的快递到哪了？", "zh", "order-status"),
+        ("Where is my parcel?", "en", "order-status"),
         ("ZK2026110", "zh", "order-number-wrong"),
         ("zk202611010012", "en", "order-number-wrong"),
         ("Are you a robot?", "en", "who"),

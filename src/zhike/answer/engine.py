@@ -153,6 +153,6 @@ def _handoff(bot: Bot, lang: Lang) -> Reply:
     """What the button of the fallback gets when no rule answers it."""
     reply = Reply(text=setting(bot.settings, "handoff", lang, HANDOFF[lang]), source=Source(kind="rule"),
                   trace=(TraceStep(step="rules", outcome="hit", detail="built in: a person"),),
-                  action="handoff")
+                  action="handoff", interrupts=True)
     _ = reply.payload_json, reply.trace_json
     return reply

@@ -12,6 +12,8 @@ from zhike.search.text import normalise
 
 MAX_PATTERN_CHARS = 1_000
 ACTIONS = ("", "handoff")
+FLOW = "flow:"
+"""``flow:<key>``: the rule begins that flow."""
 _URL_STARTS = ("https://", "http://", "mailto:", "tel:", "/")
 
 _TEXTS: dict[str, tuple[str, str]] = {
@@ -31,8 +33,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "empty_match": ("模式“{0}”能匹配空文字，所以会匹配每一条消息。",
                     "The pattern “{0}” matches an empty text, so it would catch every message."),
     "reply": ("没有写回复，也没有动作。", "There is neither a reply nor an action."),
-    "action": ("动作“{0}”不存在，可用：handoff，或留空。",
-               "There is no action “{0}”; use handoff or leave it empty."),
+    "action": ("动作“{0}”不存在，可用：handoff、flow:<流程>，或留空。",
+               "There is no action “{0}”; use handoff, flow:<key> or leave it empty."),
     "button": ("第 {0} 个按钮没有文字。", "Button {0} has no label."),
     "url": ("按钮“{0}”的链接必须以 https://、http://、mailto:、tel: 或 / 开头。",
             "The link of button “{0}” must start with https://, http://, mailto:, tel: or /."),
@@ -70,7 +72,7 @@ def check_rule(rule: Rule, lang: Lang = "en") -> list[str]:
         problems += _check_match(rule.kind, number, text, lang)
     if not rule.reply.strip() and not rule.action:
         problems.append(_say(lang, "reply"))
-    if rule.action not in ACTIONS:
+    if rule.action not in ACTIONS and not (rule.action.startswith(FLOW) and rule.action != FLOW):
         problems.append(_say(lang, "action", rule.action))
     for number, button in enumerate(rule.buttons, 1):
         if not button.label.strip():

@@ -18,7 +18,7 @@ from typing import Any
 
 import re2
 
-from zhike.answer.rulecheck import check_rule, compile_options, keyword_parts
+from zhike.answer.rulecheck import FLOW, check_rule, compile_options, keyword_parts
 from zhike.domain.knowledge import Rule
 from zhike.domain.message import Reply, Source, TraceStep
 from zhike.search.text import Question, loosen, normalise, simplify
@@ -126,10 +126,14 @@ def _whole_word(part: str) -> str:
 
 
 def _reply(rule: Rule) -> Reply:
+    """Made once. A rule that begins a flow is not sure: a job begins the flow and speaks for it. A rule
+    that hands over may always be said, whatever flow is active; others interrupt where the flow says so."""
+    begins = rule.action.startswith(FLOW)
     reply = Reply(text=rule.reply.strip(), buttons=rule.buttons,
                   source=Source(kind="rule", id=rule.id, key=rule.key, title=rule.match[0], score=1.0),
                   trace=(TraceStep(step="rules", outcome="hit", detail=f"{rule.kind}: {rule.key}",
                                    score=1.0),),
-                  action=rule.action, opener=rule.opener, sure=not rule.opener)
+                  action=rule.action, opener=rule.opener, sure=not rule.opener and not begins,
+                  interrupts=rule.action == "handoff")
     _ = reply.payload_json, reply.trace_json  # made once, here, not on the event loop
     return reply

@@ -11,6 +11,8 @@ from zhike.config.sections import Setting, Settings
 from zhike.config.units import parse_duration_s, parse_size_bytes, say_duration, say_size
 
 SCHEMES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb")
+IMPORT_STRING = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*"
+"""``package.module:function``."""
 _SYNCHRONOUS = ("FULL", "NORMAL", "OFF", "EXTRA")
 
 
@@ -114,6 +116,11 @@ def check_together(settings: Settings) -> list[Problem]:
     if settings.database.synchronous not in _SYNCHRONOUS:
         say("ZHIKE_TEST_SQLITE_SYNCHRONOUS", f"只能是 {' '.join(_SYNCHRONOUS)}",
             f"must be one of {' '.join(_SYNCHRONOUS)}")
+    for name in settings.tools.python:
+        import re
+
+        if not re.fullmatch(IMPORT_STRING, name):
+            say("tools.python", f"{name!r} 要写成 包.模块:函数", f"{name!r} must be package.module:function")
     for network in settings.server.trusted_proxies:
         import ipaddress
 

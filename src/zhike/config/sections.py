@@ -168,6 +168,28 @@ class Channels(Section, frozen=True):
         "addresses by https, or to this machine.", "bool")] = False
 
 
+class Tools(Section, frozen=True):
+    """zh: 工具：机器人可以在店铺系统里做的事。 en: Tools: what the bot may do in the shop's own systems."""
+
+    python: Annotated[tuple[str, ...], Doc(
+        "工具可以调用的 Python 函数，写成 包.模块:函数，例如 shop.orders:lookup。没有列在这里的函数不会执行，"
+        "所以只能改后台配置的人不能在这台机器上运行代码。",
+        "Python functions that tools may call, as package.module:function, such as shop.orders:lookup. "
+        "Others never run, so whoever can only edit the console cannot run code on this machine.", "list")] = ()
+    secrets: Annotated[str, Doc(
+        "存放工具密钥的目录，每个文件一个（secret: file:文件名）；为空时用数据目录里的 secrets。",
+        "Folder of the tools' secrets, one file each (secret: file:name); empty: secrets in the data folder."
+        )] = ""
+    allow_private: Annotated[bool, Doc(
+        "工具的请求可以发到内网地址，并且在内网里可以用 http；默认只能发到公网的 https 或本机。",
+        "Tools may call addresses of private networks, there by http too; by default only public addresses "
+        "by https, or this machine.", "bool")] = False
+    concurrency: Annotated[int, Doc("同时进行的调用数上限。", "Most calls at a time.",
+                                    "int", 1, 1_000)] = 32
+    threads: Annotated[int, Doc("同步（非 async）函数的线程数。", "Threads for functions that are not async.",
+                                "int", 1, 200)] = 8
+
+
 class Metrics(Section, frozen=True):
     """zh: 监控指标 /metrics。 en: Metrics at /metrics."""
 
@@ -214,6 +236,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Pipeline = Pipeline()
     answer: Answer = Answer()
     channels: Channels = Channels()
+    tools: Tools = Tools()
     metrics: Metrics = Metrics()
     log: Log = Log()
     sample: Sample = Sample()

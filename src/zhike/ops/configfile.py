@@ -1,4 +1,4 @@
-"""Bots, inboxes, articles and rules as YAML files that people read, keep in git and merge.
+"""Bots, inboxes, articles, rules, tools and flows as YAML that people read, keep in git and merge.
 
 The database is the one truth; a file is a copy to look at, a wish to apply, or both::
 
@@ -8,6 +8,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
     articles: [{key, bot, lang, category, question, variants, answer, buttons, cards, enabled, inboxes,
                 valid_from, valid_until, source, position}]
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
+
+and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`).
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
 entry has its default. The secrets of an inbox (with which a shop signs its customers, and the desk its
@@ -26,14 +28,18 @@ from sqlalchemy import Connection
 
 from zhike.clock import to_datetime, to_ms
 from zhike.config import ConfigError, Problem
+from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Button, Card
+from zhike.domain.tool import Tool
+from zhike.ops import configtools
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
-from zhike.store import articles, bots, inboxes, rules
+from zhike.store import articles, bots, flows, inboxes, rules, tools
 from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_inbox, check_rule
+from zhike.store.checktools import check_flow, check_tool
 
 FORMAT_VERSION = 1
-Item = Bot | Inbox | Article | Rule
+Item = Bot | Inbox | Article | Rule | Tool | Flow
 Identity = tuple[str, ...]
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -43,10 +49,11 @@ FIELDS: dict[str, tuple[str, ...]] = {
                  "enabled", "inboxes", "valid_from", "valid_until", "source", "position"),
     "rules": ("key", "bot", "lang", "kind", "match", "reply", "action", "buttons", "opener", "position",
               "enabled"),
+    **configtools.FIELDS,
 }
 """What a file may say of each noun, in the order of an export."""
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
-            "rules": ("key", "bot", "kind", "match")}
+            "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED}
 NUMBERS = ("answer_threshold", "fragment_wait_s")
 SECRETS = SECRET_SETTINGS
 
@@ -68,7 +75,7 @@ class Document(NamedTuple):
     def bot_keys(self) -> list[str]:
         """Every bot that is described or referred to, in order."""
         found = [identity[0] for identity in self.entries["bots"]]
-        found += [entry.bot for noun in ("inboxes", "articles", "rules")
+        found += [entry.bot for noun in FIELDS if noun != "bots"
                   for entry in self.entries[noun].values() if entry.bot]
         return list(dict.fromkeys(found))
 
@@ -125,8 +132,12 @@ def _read_entry(reader: Reader, noun: str, node: Node, document: Document) -> No
             reader.say(node, f"{noun} 的这一条缺少 {name}", f"this entry of {noun} lacks {name}")
     if not fields or len(reader.problems) > before:
         return
-    item, bot = _make(reader, noun, fields)
-    if len(reader.problems) > before:
+    item: Item | None
+    if noun in configtools.NOUNS:
+        item, bot = configtools.read(reader, noun, node, fields), reader.text(fields["bot"])
+    else:
+        item, bot = _make(reader, noun, fields)
+    if item is None or len(reader.problems) > before:
         return
     for fault in _faults(item):
         at = find(node, fault.field)
@@ -150,6 +161,10 @@ def _faults(item: Item) -> Iterator[Fault]:
             return check_article(item)
         case Rule():
             return check_rule(item)
+        case Tool():
+            return check_tool(item)
+        case Flow():
+            return check_flow(item)
 
 
 def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str]:
@@ -227,7 +242,7 @@ def identity_of(noun: str, item: Item, bot: str) -> Identity:
     """What tells two entries of a noun apart in a file."""
     if isinstance(item, Article):
         return (bot, item.key, item.lang)
-    return (bot, item.key) if noun == "rules" else (item.key,)
+    return (item.key,) if noun in ("bots", "inboxes") else (bot, item.key)
 
 
 def written(item: Item, bot: str) -> dict[str, Any]:
@@ -258,6 +273,8 @@ def written(item: Item, bot: str) -> dict[str, Any]:
                              "position": item.position, "enabled": item.enabled},
                             {"lang": "", "reply": "", "action": "", "buttons": [], "opener": False,
                              "enabled": True})
+        case Tool() | Flow():
+            return configtools.written(item, bot)
 
 
 def _iso(at: int | None) -> str:
@@ -296,6 +313,10 @@ def export(conn: Connection) -> Iterator[str]:
         fixed += [written(rule, bot.key) for rule in ordered]
     yield from _section("articles", known)
     yield from _section("rules", fixed)
+    yield from _section("tools", [written(tool, bot.key) for bot in all_bots
+                                  for tool in tools.all_for_bot(conn, bot.id)])
+    yield from _section("flows", [written(flow, bot.key) for bot in all_bots
+                                  for flow in flows.all_for_bot(conn, bot.id)])
 
 
 def _section(noun: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

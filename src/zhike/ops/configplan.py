@@ -1,7 +1,7 @@
 """What applying a configuration file would change, said like a person reads it, and doing it.
 
 Nothing is deleted unless asked for by ``prune``: then what the files do not mention goes, of the
-nouns that stand in them: articles and rules of the bots they mention, other bots, other inboxes.
+nouns that stand in them: what belongs to the bots they mention, other bots, other inboxes.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from zhike.config import ConfigError, Problem
+from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.domain.tool import Tool
 from zhike.errors import Lang, ZhikeError
 from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, written
-from zhike.store import articles, bots, inboxes, rules, tables
+from zhike.ops.yamlfile import write
+from zhike.store import articles, bots, flows, inboxes, rules, tables, tools
 from zhike.store.dialect import upsert
 
 
@@ -62,6 +65,10 @@ def _stored(conn: Connection, wanted: Document) -> _State:
                 items["articles"][(key, article.key, article.lang)] = (article, key)
             for rule in rules.all_for_bot(conn, bot.id):
                 items["rules"][(key, rule.key)] = (rule, key)
+            for tool in tools.all_for_bot(conn, bot.id):
+                items["tools"][(key, tool.key)] = (tool, key)
+            for flow in flows.all_for_bot(conn, bot.id):
+                items["flows"][(key, flow.key)] = (flow, key)
     return _State({bot.key: bot.id for bot in by_key.values()}, items)
 
 
@@ -86,11 +93,12 @@ def make_plan(conn: Connection, wanted: Document, *, prune: bool = False) -> Pla
 def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
     problems = []
     known = {identity[0] for identity in wanted.entries["bots"]} | set(state.bot_ids)
-    for noun in ("inboxes", "articles", "rules"):
+    for noun in FIELDS:
         for entry in wanted.entries[noun].values():
             if entry.bot and entry.bot not in known:
                 problems.append(Problem(entry.where, f"没有机器人 {entry.bot!r}",
                                         f"there is no bot {entry.bot!r}"))
+    problems += _references(wanted, state)
     if problems:
         raise ConfigError(problems[:50])
     changes: list[Change] = []
@@ -107,7 +115,7 @@ def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
             same += not fields
     if prune:
         mentioned = set(wanted.bot_keys())
-        for noun in ("rules", "articles", "inboxes", "bots"):
+        for noun in ("rules", "flows", "tools", "articles", "inboxes", "bots"):
             if noun not in wanted.sections:
                 continue
             for identity, (item, bot) in state.items[noun].items():
@@ -115,6 +123,22 @@ def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
                 if ours and identity not in wanted.entries[noun]:
                     changes.append(Change(noun, "delete", identity, _title(item), {}))
     return Plan(changes, same)
+
+
+def _references(wanted: Document, state: _State) -> Iterator[Problem]:
+    """Rules name flows, flows name tools: each must be stored or stand in the files."""
+    flows_known = {*state.items["flows"], *wanted.entries["flows"]}
+    tools_known = {*state.items["tools"], *wanted.entries["tools"]}
+    for entry in wanted.entries["rules"].values():
+        if isinstance(entry.item, Rule) and entry.item.action.startswith("flow:"):
+            key = entry.item.action.removeprefix("flow:")
+            if (entry.bot, key) not in flows_known:
+                yield Problem(entry.where, f"没有流程 {key!r}", f"there is no flow {key!r}")
+    for entry in wanted.entries["flows"].values():
+        assert isinstance(entry.item, Flow)
+        for key in dict.fromkeys(step.call for step in entry.item.body.steps if step.call):
+            if (entry.bot, key) not in tools_known:
+                yield Problem(entry.where, f"没有工具 {key!r}", f"there is no tool {key!r}")
 
 
 def _compare(old: Item, old_bot: str, new: Item, new_bot: str) -> dict[str, tuple[Any, Any]]:
@@ -136,6 +160,10 @@ def _title(item: Item) -> str:
             return item.question
         case Rule():
             return (item.reply or item.action).partition("\n")[0]
+        case Tool():
+            return item.body.title or item.body.description
+        case Flow():
+            return item.body.title
     return item.name
 
 
@@ -169,10 +197,13 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False) 
             else:
                 inboxes.update_inbox(conn, msgspec.structs.replace(item, id=old.id), now)
     for key in wanted.bot_keys():
-        fresh = [(noun, entry.item) for noun in ("articles", "rules")
+        fresh = [(noun, entry.item) for noun in ("articles", "rules", "tools", "flows")
                  for identity, entry in wanted.entries[noun].items()
                  if entry.bot == key and (noun, identity) in touched]
         articles.put_articles(conn, ids[key], [item for _, item in fresh if isinstance(item, Article)], now)
+        # flows call tools, rules begin flows
+        tools.put_tools(conn, ids[key], [item for _, item in fresh if isinstance(item, Tool)], now)
+        flows.put_flows(conn, ids[key], [item for _, item in fresh if isinstance(item, Flow)], now)
         rules.put_rules(conn, ids[key], [item for _, item in fresh if isinstance(item, Rule)], now)
     _delete(conn, plan, state, now)
     return plan
@@ -187,6 +218,10 @@ def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
     for (noun, bot), item_ids in gone.items():  # rules, articles, inboxes, bots: as planned
         if noun == "rules":
             rules.delete_rules(conn, state.bot_ids[bot], item_ids, now)
+        elif noun == "flows":
+            flows.delete_flows(conn, state.bot_ids[bot], item_ids, now)
+        elif noun == "tools":
+            tools.delete_tools(conn, state.bot_ids[bot], item_ids, now)
         elif noun == "articles":
             articles.delete_articles(conn, state.bot_ids[bot], item_ids, now)
         else:
@@ -213,7 +248,7 @@ def apply_once(conn: Connection, wanted: Document, name: str, now: int) -> bool:
 # ---- words -----------------------------------------------------------------------------------
 
 _NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "articles": ("知识条目", "article"),
-          "rules": ("规则", "rule")}
+          "rules": ("规则", "rule"), "tools": ("工具", "tool"), "flows": ("流程", "flow")}
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 
@@ -256,5 +291,10 @@ def _lines(value: Any) -> list[str]:
     if value is None:
         return []
     if isinstance(value, list):
+        if any(isinstance(part, Mapping | list) for item in value if isinstance(item, Mapping)
+               for part in item.values()):
+            return list(write(value))
         return [item if isinstance(item, str) else " · ".join(map(str, item.values())) for item in value]
+    if isinstance(value, Mapping):
+        return list(write(value))
     return str(value).split("\n")

@@ -186,9 +186,23 @@ def _later(core: Any) -> Iterator[Family]:
                      _by_two(("channel", "outcome"), dispatcher.counts))
         yield Family("zhike_outbox_sending", "gauge", "Messages under way through channels.",
                      _one(dispatcher.running_count))
+    yield from _tools(core)
     registry = getattr(core, "registry", None)
     if registry is not None:
         yield Family("zhike_inboxes", "gauge", "Inboxes.", _one(len(registry.inboxes)))
+
+
+def _tools(core: Any) -> Iterator[Family]:
+    """The shop's systems and the flows that use them."""
+    toolbox, flows = getattr(core, "toolbox", None), getattr(core, "flows", None)
+    if toolbox is not None:
+        yield Family("zhike_tool_calls_total", "counter", "Calls of tools by tool and outcome.",
+                     _by_two(("tool", "outcome"), toolbox.counts))
+        yield Family("zhike_tool_calls", "gauge", "Calls of tools, running and waiting for their turn.",
+                     _by("state", {"running": toolbox.running_count, "waiting": toolbox.waiting_count}))
+    if flows is not None:
+        yield Family("zhike_flows_total", "counter", "Flows by key and what became of them.",
+                     _by_two(("flow", "outcome"), flows.counts))
 
 
 def _latencies(meters: Any) -> Iterator[Family]:

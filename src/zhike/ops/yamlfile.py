@@ -174,6 +174,8 @@ _NO_BLOCK = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uff
 
 def scalar(value: Any) -> str:
     """One value on one line: plain where that cannot be misread, else in double quotes."""
+    if value is None:
+        return "null"
     if value is True or value is False:
         return "true" if value else "false"
     if isinstance(value, int | float):

@@ -15,6 +15,7 @@ CONFIG_FILES: tuple[Path, ...] = (
     ROOT / "articles.zh.yaml",
     ROOT / "articles.en.yaml",
     ROOT / "rules.yaml",
+    ROOT / "tools.yaml",
 )
 """What `zhike config apply` merges, in this order. (demo_dialogues.yaml is no configuration.)"""
 

@@ -88,7 +88,7 @@ def list_bots(conn: Connection, *, after_id: int = 0, limit: int = 1000) -> list
 
 
 def delete_bot(conn: Connection, bot_id: int) -> bool:
-    """Removes the bot with its articles and rules; False if there is none.
+    """Removes the bot with its articles, rules, flows and tools; False if there is none.
 
     Raises:
         ZhikeError: ``conflict`` while an inbox uses it.
@@ -96,7 +96,7 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
     used = conn.execute(select(tables.inboxes.c.key).where(tables.inboxes.c.bot_id == bot_id)).scalar()
     if used is not None:
         raise ZhikeError("conflict", f"inbox {used!r}")
-    for table in (tables.articles, tables.rules):
+    for table in (tables.articles, tables.rules, tables.flows, tables.tools):
         conn.execute(delete(table).where(table.c.bot_id == bot_id))
     return conn.execute(delete(_bots).where(_bots.c.id == bot_id)).rowcount > 0
 

@@ -17,6 +17,8 @@ from zhike.errors import ErrorBody, Lang, ZhikeError
 LANGS = ("zh", "en")
 KINDS = ("exact", "keyword", "pattern", "menu")
 ACTIONS = ("", "handoff")
+FLOW_ACTION = re.compile(r"flow:[A-Za-z0-9][A-Za-z0-9._-]{0,26}")
+"""``flow:<key>`` begins a flow; that there is such a flow is looked up when the rule is stored."""
 MAX_QUESTION_CHARS = 500
 """A question is a title: people read it in lists and on buttons."""
 MAX_VARIANTS = 200
@@ -167,22 +169,23 @@ def check_rule(rule: Rule) -> Iterator[Fault]:
     if rule.kind not in KINDS:
         yield Fault("kind", f"{rule.kind!r} 不在 {' '.join(KINDS)} 之中",
                     f"{rule.kind!r} is none of {', '.join(KINDS)}")
-    if rule.action not in ACTIONS:
-        yield Fault("action", f"{rule.action!r} 只能是 handoff 或空",
-                    f"{rule.action!r} must be handoff or empty")
+    if rule.action not in ACTIONS and not FLOW_ACTION.fullmatch(rule.action):
+        yield Fault("action", f"{rule.action!r} 只能是 handoff、flow:<流程 key> 或空",
+                    f"{rule.action!r} must be handoff, flow:<key of a flow> or empty")
     if not rule.match or len(rule.match) > MAX_MATCHES:
         yield Fault("match", f"需要 1 到 {MAX_MATCHES} 条", f"needs 1 to {MAX_MATCHES} entries")
     for index, match in enumerate(rule.match):
         yield from check_text(f"match[{index}]", match, MAX_MATCH_CHARS)
         if rule.kind == "pattern":
-            yield from _check_pattern(f"match[{index}]", match)
+            yield from check_pattern(f"match[{index}]", match)
     yield from check_text("reply", rule.reply, MAX_TEXT_CHARS, empty=bool(rule.action))
     if not -MAX_POSITION <= rule.position <= MAX_POSITION:
         yield Fault("position", f"要在 ±{MAX_POSITION} 之间", f"must be within ±{MAX_POSITION}")
     yield from check_buttons(rule.buttons)
 
 
-def _check_pattern(field: str, pattern: str) -> Iterator[Fault]:
+def check_pattern(field: str, pattern: str) -> Iterator[Fault]:
+    """A pattern somebody wrote: RE2 must take it."""
     import re2  # only where somebody wrote a pattern
 
     options = re2.Options()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,9 @@ from zhike.domain.message import Button
 from zhike.errors import ZhikeError
 from zhike.store.articles import MAX_KEYS_PER_QUERY, Counts
 from zhike.store.bots import bump_knowledge_version, get_bot
-from zhike.store.checks import check_rule, refuse
+from zhike.store.checks import Fault, check_rule, refuse
 from zhike.store.dialect import next_ids, upsert
+from zhike.store.flows import keys_of
 from zhike.store.tables import rules as _rules
 
 _encode = msgspec.json.Encoder().encode
@@ -34,6 +35,15 @@ def _row(rule: Rule) -> dict[str, Any]:
             "match": _encode(rule.match).decode(), "buttons": _encode(rule.buttons).decode()}
 
 
+def _flows_exist(conn: Connection, bot_id: int, rules: Iterable[Rule]) -> Iterator[Fault]:
+    wanted = [rule.action.removeprefix("flow:") for rule in rules if rule.action.startswith("flow:")]
+    if wanted:
+        known = keys_of(conn, bot_id)
+        for key in wanted:
+            if key not in known:
+                yield Fault("action", f"没有流程 {key!r}", f"there is no flow {key!r}")
+
+
 def create_rule(conn: Connection, rule: Rule, now: int) -> Rule:
     """Stores a new rule and returns it with its id; ``rule.id`` is not looked at.
 
@@ -44,6 +54,7 @@ def create_rule(conn: Connection, rule: Rule, now: int) -> Rule:
     refuse(check_rule(rule))
     if get_bot(conn, rule.bot_id) is None:
         raise ZhikeError("not_found", f"bot {rule.bot_id}")
+    refuse(_flows_exist(conn, rule.bot_id, [rule]))
     if get_rule_by_key(conn, rule.bot_id, rule.key) is not None:
         raise ZhikeError("conflict", f"rules.key = {rule.key!r}", field="key")
     new = msgspec.structs.replace(rule, id=next_ids(conn, "rule", 1)[0], created_at=now, updated_at=now)
@@ -68,6 +79,7 @@ def update_rule(conn: Connection, rule: Rule, now: int) -> Rule:
     new = msgspec.structs.replace(rule, bot_id=old.bot_id, key=old.key, created_at=old.created_at,
                                   updated_at=old.updated_at)
     refuse(check_rule(new))
+    refuse(_flows_exist(conn, old.bot_id, [new]))
     if new == old:
         return old
     new = msgspec.structs.replace(new, updated_at=now)
@@ -147,6 +159,7 @@ def put_rules(conn: Connection, bot_id: int, rules: Iterable[Rule], now: int) ->
     wanted = {rule.key: rule for rule in rules}
     for rule in wanted.values():
         refuse(check_rule(rule))
+    refuse(_flows_exist(conn, bot_id, wanted.values()))
     found = {rule.key: rule for rule in all_for_bot(conn, bot_id)}
     fresh = [rule for key, rule in wanted.items() if key not in found]
     ids = iter(next_ids(conn, "rule", len(fresh))) if fresh else iter(())

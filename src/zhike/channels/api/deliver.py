@@ -25,8 +25,8 @@ from typing import Any
 
 import msgspec
 
+from zhike.access.targets import BadTarget, Target, resolve
 from zhike.channels.api.signature import HEADER, sign
-from zhike.channels.api.target import BadTarget, Target, resolve
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox

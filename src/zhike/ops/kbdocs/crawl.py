@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
-from zhike.channels.api.target import BadTarget, Target, resolve
+from zhike.access.targets import BadTarget, Target, resolve
 from zhike.ops.kbdocs.htmlpage import read_html
 from zhike.ops.kbdocs.sections import Document
 

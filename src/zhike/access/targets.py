@@ -1,4 +1,4 @@
-"""Where a callback may go: the server must not be talked into calling what only it can reach.
+"""Where a callback or a tool may go: the server must not be talked into calling what only it can reach.
 
 ``https`` to a public address, or ``http``/``https`` to this very machine (the owner's program beside
 the desk). Addresses of private networks only where the operator allows them, and then by ``http``
@@ -19,7 +19,7 @@ MAX_URL_CHARS = 2000
 
 
 class BadTarget(ValueError):
-    """A callback may not go there; the text says why."""
+    """Nothing of ours may go there; the text says why."""
 
 
 class Target(NamedTuple):
@@ -49,7 +49,7 @@ def check_url(url: str, *, allow_private: bool = False) -> tuple[str, str, int]:
     if parts.scheme not in ("http", "https") or not host:
         raise BadTarget("must start with https://")
     if parts.username is not None or parts.password is not None:
-        raise BadTarget("a URL must not hold a password; requests are signed instead")
+        raise BadTarget("a URL must not hold a password")
     if parts.scheme == "http" and not allow_private and not _names_this_machine(host):
         raise BadTarget("http is for this machine only; use https")
     return parts.scheme, host, port or (443 if parts.scheme == "https" else 80)
@@ -68,7 +68,7 @@ def _names_this_machine(host: str) -> bool:
 
 
 def forbidden(address: Address, *, allow_private: bool) -> bool:
-    """True for an address a callback may not go to. Loopback is allowed (see the module)."""
+    """True for an address nothing may go to. Loopback is allowed (see the module)."""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
         address = address.ipv4_mapped
     if address.is_loopback:
@@ -94,7 +94,7 @@ async def resolve(url: str, *, allow_private: bool) -> Target:
         found = list(dict.fromkeys(ip_address(str(info[4][0]).partition("%")[0]) for info in infos))
     for address in found:
         if forbidden(address, allow_private=allow_private):
-            raise BadTarget(f"{host} is {address}, which callbacks may not reach")
+            raise BadTarget(f"{host} is {address}, which the desk may not reach")
         if address.is_loopback and not _names_this_machine(host):
             # a public name that points here is how a stranger would reach our own ports
             raise BadTarget(f"{host} is {address}: call this machine by its own name")
