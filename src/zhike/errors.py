@@ -155,7 +155,7 @@ _ROWS: tuple[ErrorSpec, ...] = (
               "Use a faster model or machine; long prompts slow it down, too."),
     ErrorSpec("model_rests", 503, "later", "这个模型暂停使用。", "This model rests for now.",
               "连续失败后会自动再试；当天的 daily_limit 用完则次日恢复。",
-              "After failures it is tried again by itself; with daily_limit spent it comes back the next day (UTC)."),
+              "After failures it is tried again by itself; a spent daily_limit is new the next day (UTC)."),
     ErrorSpec("internal", 500, "later", "服务内部出错。", "Something went wrong inside.",
               "请稍后重试；问题已记录。", "Try again; the fault has been logged.", 4008),
 )
