@@ -6,6 +6,7 @@ Who waits is served in order; who finds the queue full is told at once and asks 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 
 from zhike.answer.llm.faults import ModelError
@@ -46,7 +47,8 @@ class Gate:
             if place.done() and not place.cancelled():
                 self.leave()  # the place came at the very moment of the cancel: pass it on
             else:
-                self._waiting.remove(place)
+                with contextlib.suppress(ValueError):  # ``leave`` may have met it and passed it over
+                    self._waiting.remove(place)
             raise
 
     def leave(self) -> None:
