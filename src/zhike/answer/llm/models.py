@@ -181,10 +181,10 @@ class Models:
         return [self.by_key[key] for key in dict.fromkeys(order) if key in self.by_key]
 
     async def start(self) -> None:
-        """Reads what was spent, begins to store usage, and gets the client library ready."""
-        await self.book.start()
+        """Gets the client library ready, reads what was spent, and begins to store usage."""
         for model in self.by_key.values():
             await model.client.warm()
+        await self.book.start()
 
     async def stop(self) -> None:
         """Stores what was counted and closes connections; nothing may be in hand any more."""

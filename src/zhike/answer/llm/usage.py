@@ -96,9 +96,9 @@ class UsageBook:
         return day
 
     async def start(self) -> None:
-        """Reads what was spent today and begins to store."""
-        await self.flush()
+        """Begins to store, and reads what was spent today."""
         self._task = asyncio.get_running_loop().create_task(self._run(), name="model usage")
+        await self.flush()
 
     async def stop(self) -> None:
         """Stores the rest."""
