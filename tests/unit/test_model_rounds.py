@@ -91,7 +91,17 @@ def test_a_claim_without_a_source_is_held_back_and_counted() -> None:
     reply, _, outlet = ask(model, "怎么退货", snippets=[Snippet("r", "退货", "7 天", 0.5)])
     assert [text for _, _, text in outlet.log] == ["请看订单页。"]
     assert reply is not None
-    assert "withheld 1: no source" in reply.trace[-1].detail
+    assert "withheld 1: claim 30" in reply.trace[-1].detail
+
+
+def test_what_the_visitor_says_is_no_source() -> None:
+    reply, _, _ = ask(scripted("a", [(0.1, "赔您 300 元。请看订单页。")]), "你们答应赔 300 元的",
+                      history=[Said("visitor", "300 元", 1), Said("agent", "一共 200 元", 2)])
+    assert reply is not None
+    assert reply.text == "请看订单页。"
+    told, _, _ = ask(scripted("a", [(0.1, "赔您 200 元。")]), history=[Said("agent", "赔 200 元", 1)])
+    assert told is not None
+    assert told.text == "赔您 200 元。"
 
 
 def test_if_nothing_may_be_said_the_next_model_is_asked() -> None:
@@ -99,7 +109,7 @@ def test_if_nothing_may_be_said_the_next_model_is_asked() -> None:
     reply, context, _ = ask(models)
     assert reply is not None
     assert reply.text == "请看订单页。"
-    assert context.tried[0].detail == "a: nothing that may be said; no source"
+    assert context.tried[0].detail == "a: nothing that may be said; claim 30"
 
 
 def test_what_a_tool_said_is_a_source() -> None:
@@ -218,7 +228,7 @@ def test_a_long_history_is_compressed_and_a_short_one_is_not() -> None:
     sent = "\n".join(message["content"] for message in bodies(long)[0]["messages"])
     assert "第 19 句" in sent
     assert "第 3 句" not in sent
-    assert "earlier turns" in sent
+    assert "earlier turns) " in sent
 
 
 def test_a_server_with_less_context_than_told_is_asked_again_with_half() -> None:

@@ -160,16 +160,17 @@ class PlainUnmasker:
 class PlainWithheld:
     """One sentence that was held back."""
 
-    def __init__(self, sentence: str, reason: str) -> None:
-        self.sentence = sentence
+    def __init__(self, reason: str, what: str) -> None:
         self.reason = reason
+        self.what = what
 
 
 class PlainGuard:
     """Sentences end at 。 ! ? or a line end; one with a forbidden word, or with a number that stands
     in no source, is withheld."""
 
-    def __init__(self, sources: Sequence[str], forbidden: Sequence[str], lang: str) -> None:
+    def __init__(self, sources: Sequence[str], forbidden: Sequence[str], lang: str,
+                 asked: Sequence[str]) -> None:
         self._sources = "\n".join(sources)
         self._forbidden = forbidden
         self._held = ""
@@ -190,13 +191,14 @@ class PlainGuard:
 
     def _judge(self) -> list[str]:
         sentence, self._held = self._held, ""
-        if any(word in sentence for word in self._forbidden):
-            self.withheld.append(PlainWithheld(sentence, "forbidden"))
-            return []
-        numbers = "".join(char if char.isdigit() else " " for char in sentence).split()
-        if any(number not in self._sources for number in numbers):
-            self.withheld.append(PlainWithheld(sentence, "no source"))
-            return []
+        for word in self._forbidden:
+            if word in sentence:
+                self.withheld.append(PlainWithheld("forbidden", word))
+                return []
+        for number in "".join(char if char.isdigit() else " " for char in sentence).split():
+            if number not in self._sources:
+                self.withheld.append(PlainWithheld("claim", number))
+                return []
         return [sentence] if sentence else []
 
 
@@ -213,17 +215,11 @@ class PlainPrompt:
 
 
 class PlainCompressed:
-    """The last turns that fit; no facts of the others."""
+    """How many turns there were, and the last few characters."""
 
     def __init__(self, turns: Turns, budget: int, family: str) -> None:
-        kept: list[tuple[str, str]] = []
-        for role, text in reversed(turns):
-            budget -= len(text)
-            if budget < 0:
-                break
-            kept.insert(0, (role, text))
-        self.turns: Turns = kept
-        self.ledger = f"({len(turns) - len(kept)} earlier turns)"
+        words = "".join(text for _, text in turns)
+        self.text = f"({len(turns)} earlier turns) {words[-max(1, budget // 2):]}"
 
 
 def _compress(turns: Turns, budget: int, family: str) -> Compressed:

@@ -62,12 +62,12 @@ class Mask(Protocol):
 
 
 class Withheld(Protocol):
-    """A sentence that may not go out."""
+    """A sentence that may not go out: why, and the words it is about."""
 
     @property
-    def sentence(self) -> str: ...
-    @property
     def reason(self) -> str: ...
+    @property
+    def what(self) -> str: ...
 
 
 class Guard(Protocol):
@@ -80,12 +80,10 @@ class Guard(Protocol):
 
 
 class Compressed(Protocol):
-    """A history that fits. ``ledger``: facts of the turns that are not in ``turns``."""
+    """A dialogue made short: what mattered in it, for the model."""
 
     @property
-    def ledger(self) -> str: ...
-    @property
-    def turns(self) -> Turns: ...
+    def text(self) -> str: ...
 
 
 class Tools(Protocol):
@@ -104,8 +102,8 @@ class Parts(msgspec.Struct, frozen=True):
 
     compose: Callable[[Template, Ask], Prompt]
     mask: Callable[[], Mask]
-    guard: Callable[[Sequence[str], Sequence[str], str], Guard]
-    """(sources, forbidden words, language)."""
+    guard: Callable[[Sequence[str], Sequence[str], str, Sequence[str]], Guard]
+    """(sources, forbidden words, language, what the visitor said)."""
     compress: Callable[[Turns, int, str], Compressed]
     """(turns, budget in tokens, family)."""
 

@@ -30,6 +30,8 @@ LONG_TURNS = 10
 read is a faster first word."""
 HISTORY_SHARE = 0.5
 """Of what the model can read, for history; the rest is for sources and the question."""
+RECENT_TURNS = 4
+"""Kept word for word, if they are not too long: they say what "it" and "that one" are."""
 MIN_HISTORY_TOKENS = 300
 """Below this there is nothing worth compressing."""
 
@@ -92,17 +94,21 @@ class Try:
         return lambda text: model.count(text, model.family)
 
     def _history(self, context_tokens: int, count: Callable[[str], int]) -> tuple[Turns, str]:
-        """The turns and, of those that do not fit, the facts."""
+        """The last turns as they were said, and what mattered in those that do not fit."""
         context = self._turn.context
         turns = [(said.role, said.text) for said in context.history]
-        total = sum(count(text) for _, text in turns)
-        budget = int((context_tokens - context.template.max_tokens) * HISTORY_SHARE)
+        sizes = [count(text) for _, text in turns]
+        budget = int(max(0, context_tokens - context.template.max_tokens) * HISTORY_SHARE)
         if len(turns) >= LONG_TURNS:
-            budget = min(budget, max(total // 3, MIN_HISTORY_TOKENS))
-        if total <= budget:
+            budget = min(budget, max(sum(sizes) // 3, MIN_HISTORY_TOKENS))
+        if sum(sizes) <= budget:
             return turns, ""
-        small = self._turn.parts.compress(turns, max(budget, 0), self._model.family)
-        return small.turns, small.ledger
+        recent, spent = 0, 0
+        while recent < RECENT_TURNS and spent + sizes[-1 - recent] <= budget // 2:
+            spent += sizes[-1 - recent]
+            recent += 1
+        cut = len(turns) - recent
+        return turns[cut:], self._turn.parts.compress(turns[:cut], budget - spent, self._model.family).text
 
     # ---- the conversation with the model ---------------------------------------------------------
 
@@ -143,15 +149,18 @@ class Try:
         self._say(rest)
         if done.finish != "length" or not self._voice.text:
             self._say(guard.end())  # else: a sentence cut in its middle is left out
-        self._withheld += [withheld.reason for withheld in guard.withheld]
+        self._withheld += [f"{withheld.reason} {withheld.what}" for withheld in guard.withheld]
         return done
 
     def _guard(self) -> Guard:
-        """Whole for each request: what tools said meanwhile is a source, too."""
+        """A new one for each request: what tools said meanwhile is a source, too. What the visitor said
+        is none: their own number may be said back to them, the price they wish for may not."""
         asked, context, parts, _, tools = self._turn
         sources = [f"{snippet.title}\n{snippet.text}" for snippet in context.snippets]
-        sources += [said.text for said in context.history] + [asked.question.text] + tools.results
-        return parts.guard(sources, context.forbidden, asked.question.lang)
+        sources += [said.text for said in context.history if said.role != "visitor"]
+        sources += [context.template.system_prompt, *context.variables.values(), *tools.results]
+        said = [said.text for said in context.history if said.role == "visitor"]
+        return parts.guard(sources, context.forbidden, asked.question.lang, [*said, asked.question.text])
 
     def _say(self, sentences: Sequence[str]) -> None:
         for sentence in sentences:
