@@ -203,3 +203,61 @@ def test_nothing_heavy_on_the_way_to_live() -> None:
     ran = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}; {code}"],
                          capture_output=True, text=True, check=True, cwd=Path(config.__file__).parent)
     assert ran.stdout.strip() == ""
+
+
+# ---- named sections: any number of models ------------------------------------------------------
+
+def test_models_have_keys_of_their_own_and_the_file_gives_their_order(tmp_path: Path) -> None:
+    path = write(tmp_path, """
+[models.qwen]
+base_url = "http://10.0.0.5:8000/v1"
+model = "qwen3-8b"
+idle = "2s"
+extra_body = { top_p = 0.8 }
+[models.glm]
+base_url = "http://10.0.0.6:9997/v1"
+model = "glm-4"
+""")
+    environ = {"ZHIKE_MODELS__QWEN__API_KEY": "sk-1", "ZHIKE_MODELS__ANY_4__BASE_URL": "http://h/v1",
+               "ZHIKE_MODELS__ANY_4__MODEL": "any"}
+    settings = load(path, environ, {"models.glm.concurrency": "9"})
+    assert list(settings.models) == ["qwen", "glm", "any_4"]
+    qwen = settings.models["qwen"]
+    assert (qwen.api_key, qwen.idle_s, qwen.extra_body) == ("sk-1", 2.0, '{"top_p":0.8}')
+    assert settings.models["glm"].concurrency == 9
+    assert settings.origins["models.qwen.idle"] == f"{path}:5"
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("[models.qwen]\nbase_ulr = 'http://h/v1'\n", "zhike.toml:2: there is no setting in [models.qwen]"),
+    ("[models.qwen]\nbase_ulr = 'http://h/v1'\n", "did you mean 'base_url'"),
+    ("[models]\nbase_url = 'http://h/v1'\n", "zhike.toml:2: 'base_url' belongs under [models.<key>]"),
+    ("[models.Qwen-3]\nmodel = 'x'\n", "'Qwen-3' is no key"),
+    ("[models.qwen]\nmodel = 'x'\n", "models.qwen.base_url: '' must be an address"),
+    ("[models.qwen]\nbase_url = 'http://h/v1'\n", "models.qwen.model: the model's name"),
+    ("[models.qwen]\nbase_url = 'http://h/v1'\nmodel = 'x'\napi_key = 'sk'\n",
+     "comes only from ZHIKE_MODELS__QWEN__API_KEY"),
+    ("[models.qwen]\nbase_url = 'http://h/v1'\nmodel = 'x'\nextra_body = 'no json'\n",
+     "needs a table such as"),
+    ("[models.qwen]\nbase_url = 'http://h/v1'\nmodel = 'x'\ndaily_limit = 3\n", "nothing is ever spent"),
+    ("[models.local]\nbase_url = 'http://h/v1'\nmodel = 'x'\n[local_model]\npath = 'a.gguf'\n",
+     "belongs to [local_model]"),
+    ("[answer]\nfirst_word = '20s'\n", "must be shorter than give_up"),
+])
+def test_a_wrong_model_names_place_and_cure(tmp_path: Path, text: str, said: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as error:
+        load(path, {})
+    assert said in problems(error)
+
+
+def test_the_key_of_a_model_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("sk-2\n")
+    path = write(tmp_path, "[models.q]\nbase_url = 'http://h/v1'\nmodel = 'x'\n"
+                           f"api_key_file = '{tmp_path}/key'\n")
+    assert load(path, {}).models["q"].api_key == "sk-2"
+
+
+def test_the_manual_names_sections_with_keys() -> None:
+    assert "## [models.<key>]" in reference("en")
+    assert "ZHIKE_MODELS__<KEY>__API_KEY" in reference("zh")

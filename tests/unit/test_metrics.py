@@ -235,3 +235,26 @@ def test_questions_nobody_answers_are_forgotten() -> None:
     for start in range(0, 3 * MAX_ASKED, 1000):
         meters.unit([incoming(start + n, 1) for n in range(1000)], 0.001)
     assert len(meters._asked) <= MAX_ASKED
+
+
+def test_models_count_by_key() -> None:
+    from zhike.answer.llm.models import Models, Price
+    from zhike.answer.llm.reply import Completion
+    from zhike.answer.llm.usage import UsageBook
+    from zhike.testing.models import scripted
+
+    model = scripted("qwen", [(0.5, "您好")], price=Price(10_000.0, 0.0))
+
+    async def main(_loop: VirtualLoop) -> None:
+        async for _ in model.ask(1, {"messages": []}, Completion()):
+            pass
+
+    run_virtual(main)
+    models = Models([model], UsageBook(None, now_ms))
+    found = read(metrics.render(*parts(models=SimpleNamespace(models=models))))
+    key = ("model", "qwen")
+    assert found["zhike_model_requests_total", (key, ("outcome", "ok"))] == 1
+    assert found["zhike_model_tokens_total", (("kind", "read"), key)] == 100
+    assert found["zhike_model_cost_total", (key,)] == 1.0
+    assert found["zhike_model_first_word_seconds_sum", (key,)] == 0.5
+    assert found["zhike_model_busy", (key,)] == 0

@@ -43,6 +43,9 @@ class Probe:
         checks["pipeline"] = "ok" if core.line.running else "stopped"
         checks["bots"] = "ok" if core.registry.bot_rows else "no bot yet"
         checks["drain"] = "draining" if self._gateway.draining else "ok"
+        models = getattr(core, "models", None)
+        if models is not None:
+            checks |= models.states()  # told, not required: without a model the desk answers what it knows
         ready = checks["store"] == "ok" and core.line.running and not self._gateway.draining
         return Health(ready, checks)
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import msgspec
+
+from zhike.config.models import LOCAL_KEY
 from zhike.config.problems import Problem, nearest
 from zhike.config.sections import Setting, Settings
 from zhike.config.units import parse_duration_s, parse_size_bytes, say_duration, say_size
@@ -47,6 +50,8 @@ def take(setting: Setting, value: Any) -> Any:
                 raise WrongError('需要文字列表，例如 ["10.0.0.0/8"]',
                                  'needs a list of texts such as ["10.0.0.0/8"]')
             return tuple(item for item in items if item)
+        case "json":
+            return _object(value)
     text = _text(value)
     if doc.kind == "choice" and text not in doc.choices:
         near = nearest(text, doc.choices)
@@ -121,6 +126,7 @@ def check_together(settings: Settings) -> list[Problem]:
 
         if not re.fullmatch(IMPORT_STRING, name):
             say("tools.python", f"{name!r} 要写成 包.模块:函数", f"{name!r} must be package.module:function")
+    _models(settings, say)
     for network in settings.server.trusted_proxies:
         import ipaddress
 
@@ -129,6 +135,40 @@ def check_together(settings: Settings) -> list[Problem]:
         except ValueError:
             say("server.trusted_proxies", f"{network!r} 不是网络地址", f"{network!r} is no network address")
     return found
+
+
+def _models(settings: Settings, say: Callable[[str, str, str], None]) -> None:
+    answer = settings.answer
+    if answer.first_word_s >= answer.give_up_s:
+        say("answer.first_word", f"要比 give_up（{say_duration(answer.give_up_s)}）短",
+            f"must be shorter than give_up ({say_duration(answer.give_up_s)})")
+    for key, server in settings.models.items():
+        path = f"models.{key}"
+        if not server.base_url.startswith(("http://", "https://")):
+            say(f"{path}.base_url", f"{server.base_url!r} 要写成 http://主机:端口/v1 这样的地址",
+                f"{server.base_url!r} must be an address such as http://host:port/v1")
+        if not server.model:
+            say(f"{path}.model", "要写服务里的模型名", "the model's name on that server is needed")
+        if server.daily_limit and not (server.price_in or server.price_out):
+            say(f"{path}.daily_limit", "没有 price_in 和 price_out，算不出花了多少",
+                "without price_in and price_out nothing is ever spent")
+        if key == LOCAL_KEY and settings.local_model.path:
+            say(path, f"{LOCAL_KEY} 这个名字留给 [local_model]，请换一个",
+                f"the key {LOCAL_KEY} belongs to [local_model]; choose another")
+
+
+def _object(value: Any) -> str:
+    """A JSON object as text, however it was written."""
+    try:
+        found = msgspec.json.decode(value) if isinstance(value, str) and value.strip() else value
+        if found == "":
+            return ""
+        if not isinstance(found, dict):
+            raise TypeError
+        return msgspec.json.encode(found, order="deterministic").decode()
+    except (msgspec.DecodeError, TypeError):
+        raise WrongError(f"需要一个表，例如 {{ top_p = 0.8 }}，而不是 {value!r}",
+                         f"needs a table such as {{ top_p = 0.8 }}, not {value!r}") from None
 
 
 def _text(value: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zhike.config.sections import Setting, section_types, settings_of
+from zhike.config.sections import NAMED, Setting, section_types, settings_of
 from zhike.config.units import say_duration, say_size
 from zhike.errors import Lang
 
@@ -59,7 +59,8 @@ def reference(lang: Lang = "en") -> str:
     """Markdown: every section and setting with variable, default, limits and purpose."""
     title, intro, *heads = _HEAD[lang]
     lines = [f"# {title}", "", intro, ""]
-    for name, section in section_types().items():
+    every = [*section_types().items(), *((f"{name}.<key>", kind) for name, kind in NAMED.items())]
+    for name, section in every:
         zh, _, en = (section.__doc__ or "").partition(" en: ")
         lines += [f"## [{name}]", "", zh.removeprefix("zh: ").strip() if lang == "zh" else en.strip(), "",
                   "| " + " | ".join(heads) + " |", "|---|---|---|---|"]

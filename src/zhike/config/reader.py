@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zhike.config import checks
 from zhike.config.problems import ConfigError, Problem, unknown
-from zhike.config.sections import Setting, Settings, all_settings, section_types
+from zhike.config.sections import NAMED, Setting, Settings, all_settings, section_types, settings_of
 
 ENV_CONFIG = "ZHIKE_CONFIG"
 """Names the file, where ``--config`` does not."""
 TEST_SYNCHRONOUS = "ZHIKE_TEST_SQLITE_SYNCHRONOUS"
+NAME = re.compile("[a-z][a-z0-9_]{0,31}")
+"""Keys of named sections: they stand in variables of the environment, too, which know no case."""
 PLACES = ("zhike.toml", "config/zhike.toml")
 """Where the file is looked for, from the current folder; the second is the Docker volume."""
 
@@ -50,12 +53,21 @@ def load(file: str | os.PathLike[str] | None = None, environ: Mapping[str, str] 
         reader.read_file(path)
     for variable in sorted(environ):
         if variable.startswith("ZHIKE_") and "__" in variable:
-            section, _, key = variable.removeprefix("ZHIKE_").lower().partition("__")
+            section, key = split_path(variable.removeprefix("ZHIKE_").lower(), "__")
             reader.put(variable, section, key, environ[variable], "environment")
     for flag, text in (flags or {}).items():
-        section, _, key = flag.partition(".")
+        section, key = split_path(flag, ".")
         reader.put(f"--set {flag}", section, key, text, "flag")
     return reader.finish(path, environ.get(TEST_SYNCHRONOUS, ""))
+
+
+def split_path(path: str, mark: str) -> tuple[str, str]:
+    """``section`` and ``key`` of a path: "server.port", and "models.qwen.base_url" of a named section."""
+    section, _, key = path.partition(mark)
+    if section in NAMED:
+        name, _, key = key.partition(mark)
+        section = f"{section}.{name}"
+    return section, key
 
 
 def stray_environment(environ: Mapping[str, str] = os.environ) -> list[str]:
@@ -74,6 +86,7 @@ class _Reader:
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
         self.problems: list[Problem] = []
+        self.named: dict[str, list[str]] = {kind: [] for kind in NAMED}
 
     def read_file(self, path: str) -> None:
         import tomllib  # only with a file: 4 ms
@@ -85,8 +98,8 @@ class _Reader:
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             self.problems.append(Problem(path, f"读不了：{error}", f"cannot be read: {error}"))
             return
-        for section, table in content.items():
-            if section not in self.sections or not isinstance(table, dict):
+        for section, table in self._flat(content, path, text):
+            if (section not in self.sections and "." not in section) or not isinstance(table, dict):
                 where = f"{path}:{line_of(text, section, '')}"
                 home = [setting.path for setting in self.known.values() if setting.key == section]
                 if home:
@@ -98,9 +111,33 @@ class _Reader:
             for key, value in table.items():
                 self.put(f"{path}:{line_of(text, section, key)}", section, key, value, "file")
 
+    def _flat(self, content: dict[str, Any], path: str, text: str) -> Iterator[tuple[str, Any]]:
+        """The file's sections, each named one by itself: ``models.qwen``."""
+        for section, table in content.items():
+            if section not in NAMED:
+                yield section, table
+                continue
+            entries = table if isinstance(table, dict) else {"": table}
+            for name, entry in entries.items():
+                if isinstance(entry, dict):
+                    yield f"{section}.{name}", entry
+                    continue
+                line = line_of(text, section, name)
+                self.problems.append(Problem(f"{path}:{line}", f"{name!r} 应写在 [{section}.名字] 之下",
+                                             f"{name!r} belongs under [{section}.<key>]"))
+
+    def _find(self, section: str, key: str) -> Setting | None:
+        """The setting; one of a named section is declared when it is first met."""
+        kind, dot, name = section.partition(".")
+        if dot and kind in NAMED and NAME.fullmatch(name) and name not in self.named[kind]:
+            self.named[kind].append(name)
+            self.sections[section] = NAMED[kind]
+            self.known |= {setting.path: setting for setting in settings_of(section, NAMED[kind])}
+        return self.known.get(f"{section}.{key}")
+
     def put(self, where: str, section: str, key: str, value: Any, source: str) -> None:
         """Takes one value from ``source`` (file, environment, flag)."""
-        setting = self.known.get(f"{section}.{key}")
+        setting = self._find(section, key)
         from_file = False
         if setting is None and key.endswith("_file"):
             setting = self.known.get(f"{section}.{key.removesuffix('_file')}")
@@ -125,8 +162,13 @@ class _Reader:
 
     def _unknown(self, where: str, section: str, key: str, source: str) -> Problem:
         def say(name: str, word: str) -> str:
-            return f"ZHIKE_{name}__{word}".upper() if source == "environment" else word
+            return f"ZHIKE_{name.replace('.', '__')}__{word}".upper() if source == "environment" else word
 
+        kind, dot, name = section.partition(".")
+        if dot and kind in NAMED and not NAME.fullmatch(name):
+            return Problem(where, f"{name!r} 不能作名字：只用小写字母、数字和下划线，以字母开头，最多 32 个",
+                           f"{name!r} is no key: small letters, digits and underscores, a letter first, "
+                           "32 at most")
         if section not in self.sections:
             return unknown(where, "小节", "section", section, list(self.sections))
         keys: list[str] = []
@@ -142,6 +184,8 @@ class _Reader:
         sections = {name: kind(**{setting.field: self.values[setting.path]
                                   for setting in self._of(name) if setting.path in self.values})
                     for name, kind in self.sections.items()}
+        for kind, names in self.named.items():
+            sections[kind] = {name: sections.pop(f"{kind}.{name}") for name in names}  # type: ignore[assignment]
         if synchronous:
             import msgspec
 

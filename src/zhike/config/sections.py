@@ -6,32 +6,12 @@
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
-Kind = Literal["text", "int", "float", "bool", "duration", "size", "list", "choice", "url", "secret"]
-
-
-class Doc(NamedTuple):
-    """What a setting is for, in both languages, and what it may hold.
-
-    ``url`` and ``secret`` may also be given as ``<key>_file``: a path whose content is the value.
-    A ``secret`` never stands in zhike.toml or a flag; a ``url`` may, as long as it has no password.
-    """
-
-    zh: str
-    en: str
-    kind: Kind = "text"
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    reserved: bool = False
-    key: str = ""
-
-
-class Section(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all sections."""
+from zhike.config.doc import Doc, Section
+from zhike.config.models import LocalModel, ModelServer
 
 
 class Server(Section, frozen=True):
@@ -157,6 +137,14 @@ class Answer(Section, frozen=True):
                                       "int", 0)] = 50_000
     search_batch: Annotated[int, Doc("一次一起搜索几个问题。", "Questions searched together.",
                                      "int", 1, 1_000)] = 64
+    first_word_s: Annotated[float, Doc(
+        "模型多久还没开口，就先给访客最接近的知识条目或一句“请稍等”，同时问下一个模型。从问题到达算起。",
+        "How long a model may be silent; then the visitor gets the nearest article or a holding line, and "
+        "the next model is asked as well. From the question's arrival.", "duration", 0.05, 60)] = 3.0
+    give_up_s: Annotated[float, Doc(
+        "多久还没有答完就全部停下，转人工或留言。比 15 秒略短，好让这句话在 15 秒内送到。",
+        "After how long everything stops and a person or message-taking follows. A little less than 15 s, "
+        "so that this word is with the visitor by then.", "duration", 0.1, 120)] = 14.8
 
 
 class Channels(Section, frozen=True):
@@ -235,12 +223,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api: Api = Api()
     pipeline: Pipeline = Pipeline()
     answer: Answer = Answer()
+    local_model: LocalModel = LocalModel()
     channels: Channels = Channels()
     tools: Tools = Tools()
     metrics: Metrics = Metrics()
     log: Log = Log()
     sample: Sample = Sample()
     redis: Redis = Redis()
+    models: dict[str, ModelServer] = msgspec.field(default_factory=dict)
     file: str = ""
     origins: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -282,7 +272,7 @@ class Setting(NamedTuple):
     @property
     def variable(self) -> str:
         """The name in the environment."""
-        return f"ZHIKE_{self.section}__{self.key}".upper()
+        return f"ZHIKE_{self.section.replace('.', '__')}__{self.key}".upper()
 
 
 _UNITS = {"duration": "_s", "size": "_bytes"}
@@ -292,6 +282,10 @@ def section_types() -> dict[str, type[Section]]:
     """The sections by name, in the order of the manual."""
     return {name: kind for name, kind in Settings.__annotations__.items()
             if isinstance(kind, type) and issubclass(kind, Section)}
+
+
+NAMED: dict[str, type[Section]] = {"models": ModelServer}
+"""Sections of which there may be any number, each with a key of its own: ``[models.<key>]``."""
 
 
 def settings_of(name: str, section: type[Section]) -> Iterator[Setting]:
@@ -304,6 +298,6 @@ def settings_of(name: str, section: type[Section]) -> Iterator[Setting]:
 
 
 def all_settings() -> dict[str, Setting]:
-    """Every setting by ``section.key``."""
+    """Every setting by ``section.key``; named sections (:data:`NAMED`) apart."""
     return {setting.path: setting for name, section in section_types().items()
             for setting in settings_of(name, section)}

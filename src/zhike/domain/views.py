@@ -36,7 +36,8 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
     """The ``message`` frame of a row that was stored just now."""
     reply = row.reply
     return encode(MessageEvent(
-        row.conversation.id, row.seq, row.direction, row.sender_type, row.text, to_datetime(row.at), row.agent_name, row.client_msg_id, row.answers,
+        row.conversation.id, row.seq, row.direction, row.sender_type, row.text, to_datetime(row.at),
+        row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
         reply.trace if reply and for_agent else (), reply.cards if reply else (),
         reply.ai if reply else False, row.answer_id))

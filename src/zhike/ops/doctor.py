@@ -44,8 +44,13 @@ class Finding(NamedTuple):
 
 async def examine(settings: Settings) -> list[Finding]:
     """Every finding, in the order in which things go wrong."""
-    return [*check_environment(), *check_data(settings), *check_files(settings), *check_clock(),
-            *check_port(settings), *await check_database(settings)]
+    found = [*check_environment(), *check_data(settings), *check_files(settings), *check_clock(),
+             *check_port(settings), *await check_database(settings)]
+    if settings.models or settings.local_model.path:
+        from zhike.ops.doctormodels import check_models
+
+        found += await check_models(settings)
+    return found
 
 
 def check_environment() -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ _IMPORTED_S = now_ms() / 1000
 
 
 class Family:
-    """One metric: its name, kind (counter | gauge | histogram), help, samples."""
+    """One metric: its name, kind (counter | gauge | histogram | summary), help, samples."""
 
     __slots__ = ("help", "kind", "name", "samples")
 
@@ -43,7 +43,8 @@ def render(gateway: Any, core: Any, probe: Any, version: str) -> bytes:
     Args:
         gateway: :class:`zhike.gateway.gateway.Gateway`.
         core: the app's core: ``line``, ``registry``, ``engine`` and, if there, ``meters`` (see
-            :mod:`zhike.ops.meters`), ``runner`` and ``dispatcher``.
+            :mod:`zhike.ops.meters`), ``runner``, ``dispatcher`` and ``models`` (the
+            :class:`zhike.answer.llm.part.ModelPart`).
         probe: ``requests`` (route, method, status) → count, ``request_s_total``.
     """
     return write(families(gateway, core, probe, version))
@@ -93,6 +94,9 @@ def families(gateway: Any, core: Any, probe: Any, version: str) -> Iterator[Fami
         yield from _line(line)
     yield from _http(probe)
     yield from _later(core)
+    models = getattr(core, "models", None)
+    if models is not None:
+        yield from _models(list(models.models.by_key.values()))
     meters = getattr(core, "meters", None)
     if meters is not None:
         yield from _latencies(meters)
@@ -203,6 +207,31 @@ def _tools(core: Any) -> Iterator[Family]:
     if flows is not None:
         yield Family("zhike_flows_total", "counter", "Flows by key and what became of them.",
                      _by_two(("flow", "outcome"), flows.counts))
+
+
+def _models(models: list[Any]) -> Iterator[Family]:
+    """Each configured model, by its key."""
+    def each(value: Callable[[Any], float]) -> list[Sample]:
+        return [("", (("model", model.key),), value(model)) for model in models]
+
+    yield Family("zhike_model_requests_total", "counter", "Requests to models by outcome.", [
+        ("", (("model", model.key), ("outcome", outcome)), count)
+        for model in models for outcome, count in sorted(model.counts.items())])
+    yield Family("zhike_model_tokens_total", "counter", "Tokens read and written by models.", [
+        ("", (("model", model.key), ("kind", kind)), model.tokens[kind])
+        for model in models for kind in ("read", "written")])
+    yield Family("zhike_model_cost_total", "counter", "What they cost, in the currency of the prices.",
+                 each(lambda model: model.cost_micros / 1_000_000))
+    yield Family("zhike_model_first_word_seconds", "summary", "From a request to its first visible piece.", [
+        (suffix, (("model", model.key),), value) for model in models
+        for suffix, value in (("_sum", model.first_s), ("_count", model.first_count))])
+    yield Family("zhike_model_busy", "gauge", "Requests in hand.", each(lambda model: model.gate.busy))
+    yield Family("zhike_model_waiting", "gauge", "Requests that wait for a place.",
+                 each(lambda model: model.gate.waiting))
+    yield Family("zhike_model_refused_total", "counter", "Requests that found the queue full.",
+                 each(lambda model: model.gate.refused))
+    yield Family("zhike_model_opened_total", "counter", "How often a failing model was left alone.",
+                 each(lambda model: model.breaker.opened))
 
 
 def _latencies(meters: Any) -> Iterator[Family]:

@@ -58,6 +58,7 @@ DESCRIPTIONS: dict[str, str] = {
     "create_api_key": "新建密钥；明文只出现在这一次回答里。",
     "revoke_api_key": "立即并永久吊销密钥。",
     "list_audit": "操作记录，最新的在前。",
+    "list_usage": "按天（UTC）、机器人和模型统计的请求数、token 数和费用，最新的在前；默认最近 31 天。",
     "visitor_hello": "说明访客是谁；回答中的 token 是其余接口的凭证。",
     "visitor_send": "发送消息；存好之后才返回确认。",
     "visitor_poll": "某个 seq 之后的消息，带 wait_s 时会等待新消息；或用 before 查看更早的消息。",

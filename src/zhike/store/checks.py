@@ -33,6 +33,8 @@ MAX_URL_CHARS = 2000
 MAX_INBOXES = 25
 """Keys of inboxes an article is shown in; with the longest keys they fill their column."""
 MAX_SOURCE_CHARS = 500
+MAX_MODELS = 8
+"""Models a bot asks in turn; within 15 s hardly more than two get to speak."""
 SECRET_SETTINGS = ("identity_secret", "callback_secret")
 """Settings of an inbox that are never shown, exported or logged."""
 
@@ -203,7 +205,9 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
     yield from check_text("name", bot.name, MAX_NAME_CHARS)
     yield from _check_settings(bot.settings, {"fallback": _by_lang, "handoff": _by_lang,
                                               "answer_threshold": _number(0, 1),
-                                              "fragment_wait_s": _number(0, 10)})
+                                              "fragment_wait_s": _number(0, 10),
+                                              "models": _keys, "holding": _by_lang,
+                                              "suggest_threshold": _number(0, 1)})
 
 
 def check_inbox(inbox: Inbox) -> Iterator[Fault]:
@@ -251,6 +255,16 @@ def _lists(field: str, value: Any) -> Iterator[Fault]:
             yield Fault(f"{field}.{lang}", f"最多 {MAX_BUTTONS} 条", f"{MAX_BUTTONS} at most")
         for index, text in enumerate(texts):
             yield from check_text(f"{field}.{lang}[{index}]", text, MAX_QUESTION_CHARS)
+
+
+def _keys(field: str, value: Any) -> Iterator[Fault]:
+    """Keys of configured models, in order; which exist is a matter of the process settings."""
+    if not isinstance(value, list) or len(value) > MAX_MODELS or not all(
+            isinstance(key, str) and re.fullmatch("[a-z][a-z0-9_]{0,31}", key) for key in value):
+        yield Fault(field, f'需要 [models.<key>] 里的名字列表，例如 ["qwen", "local"]，最多 {MAX_MODELS} 个',
+                    f'needs a list of keys of [models.<key>] such as ["qwen", "local"], {MAX_MODELS} at most')
+    elif len(set(value)) < len(value):
+        yield Fault(field, "有重复", "names one twice")
 
 
 def _origins(field: str, value: Any) -> Iterator[Fault]:

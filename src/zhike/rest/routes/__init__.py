@@ -17,6 +17,7 @@ from zhike.rest.routes import (
     rules,
     sample,
     system,
+    usage,
     visitor,
 )
 from zhike.rest.table import Route
@@ -37,6 +38,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         agents,
         api_keys,
         audit,
+        usage,
         visitor,
         system,
         pages,
