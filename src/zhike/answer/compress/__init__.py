@@ -8,9 +8,8 @@ what the visitor said begins a line, what was said to them is indented. What is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
-import msgspec
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cached_property
 
 from zhike.answer.compress.facts import Fact, facts
 from zhike.answer.compress.pieces import Piece, warm
@@ -24,16 +23,24 @@ MAX_CHARS = 40_000
 VISITOR = ("visitor", "user", "customer")
 
 
-class Compressed(msgspec.Struct, frozen=True):
+class Compressed:
     """``text``: for the model. ``turns``: (index into the dialogue, what of it was kept), oldest first.
     ``dropped``: indices of turns of which something that may matter was left out: whoever keeps the
     dialogue can be asked for them. ``tokens``: of ``text``, never above the budget."""
 
-    ledger: tuple[Fact, ...]
-    turns: tuple[tuple[int, str], ...]
-    text: str
-    tokens: int
-    dropped: tuple[int, ...]
+    def __init__(self, said: list[tuple[bool, str]], pieces: list[Piece], lines: list[tuple[int, str]], text: str,
+                 tokens: int, dropped: tuple[int, ...]) -> None:
+        self.turns = tuple(lines)
+        self.text = text
+        self.tokens = tokens
+        self.dropped = dropped
+        self._said = said
+        self._pieces = pieces
+
+    @cached_property
+    def ledger(self) -> tuple[Fact, ...]:
+        """The facts among what was kept, by kind; worked out when first asked for."""
+        return facts(self._said, self._pieces)
 
 
 def compress(turns: Sequence[tuple[str, str]], budget_tokens: int, family: str = "") -> Compressed:
@@ -66,8 +73,7 @@ def compress(turns: Sequence[tuple[str, str]], budget_tokens: int, family: str =
             if over <= 0:
                 break
     dropped = sorted({*range(first), *missing})
-    ledger = facts(said, [piece for piece in pieces if piece in kept])
-    return Compressed(ledger, tuple(lines), text, tokens, tuple(dropped))
+    return Compressed(said, [piece for piece in pieces if piece in kept], lines, text, tokens, tuple(dropped))
 
 
 def _choose(pieces: list[Piece], budget: float) -> set[Piece]:
@@ -104,4 +110,21 @@ def _lines(said: list[tuple[bool, str]], pieces: list[Piece],
     return lines, missing
 
 
-Summariser = Callable[[str, int], str]
+Summariser = Callable[[str, int], Awaitable[str]]
+"""``await summarise(text, max_tokens)``: a model's own words for a text."""
+
+
+async def summarised(compressed: Compressed, summarise: Summariser, budget_tokens: int, family: str = "") -> str:
+    """A model's summary on top of what was kept, within one budget; what was kept alone if there is no room
+    for both or the summary says nothing."""
+    room = budget_tokens - compressed.tokens - 1
+    if room < MIN_SUMMARY_TOKENS:
+        return compressed.text
+    summary = (await summarise(compressed.text, room)).strip()
+    if not summary or count(summary, family) > room:
+        return compressed.text
+    return f"{summary}\n{compressed.text}"
+
+
+MIN_SUMMARY_TOKENS = 24
+"""Less than a sentence is not worth a model call."""

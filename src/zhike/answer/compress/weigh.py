@@ -23,6 +23,8 @@ RIGHT_D = 5.5
 SOFT_D = 2.5
 ECHO_W = 0.5
 COST_W = 0.1
+LATEST_W = 0.5
+LATEST_TURNS = 4
 LONE_HAN_W = -4.0
 TWICE_W = -6.5
 
@@ -35,11 +37,15 @@ def weigh(said: list[tuple[bool, str]], first: int, cost: Callable[[str], float]
     """
     every: list[Piece] = []
     parts: list[Sentence] = []
+    latest = len(said) - LATEST_TURNS
     whole = "\n".join([text for _, text in said[first:]])
     for turn in range(first, len(said)):
         visitor, text = said[turn]
         for sentence in sentences(turn, text, whole):
             _things(sentence.pieces, visitor, sentence.asks, sentence.idle)
+            if turn >= latest:
+                for piece in sentence.pieces:
+                    piece.score += LATEST_W
             every += sentence.pieces
             parts.append(sentence)
     for piece in every:
