@@ -66,10 +66,11 @@ def _trie(words: list[str]) -> str:
             longer.append(f"[{''.join(singles)}]")
         return f"(?:{'|'.join(longer)})" + ("?" if ends else "")
 
-    return build(root)
+    # the set is looked up at once, the branches one after the other: most characters begin none
+    return f"(?=[{''.join(map(re.escape, root))}]){build(root)}"
 
 
-_ASKING_ZH = ("吗", "么", "哪", "什么", "多少", "多久", "几点", "怎么", "如何", "能不能", "可不可以", "有没有", "啥", "谁", "呢")
+_asking_zh = re.compile("吗|么|哪|什么|多少|多久|几点|怎么|如何|能不能|可不可以|有没有|啥|谁|呢").search
 
 
 @lru_cache(1)
@@ -77,13 +78,14 @@ def _pattern() -> re.Pattern[str]:
     """Compiled at the first call (some 30 ms): see :func:`warm`."""
     kept, hard = _trie(KEPT), _trie(HARD)
     return re.compile(rf"""
-(?P<end>[。！？!?；;\n…]+|\.(?=\s|$))
+(?P<latin>[a-z]+(?:['’][a-z]+)*(?![\w@]|[.:][\w/]))
+|(?P<end>[。！？!?；;\n…]+|\.(?=\s|$))
 |(?P<box>[(（《「『【“][^()（）《》「」『』【】“”。！？\n]{{1,30}}[)）》」』】”])
 |(?P<num>(?:https?://|www\.)[^\s{HAN}，。；、]+|[a-z0-9._%+-]+@[a-z0-9-]+\.[a-z0-9.-]+
   |[$￥¥€£#]?[a-z0-9_]*[0-9][a-z0-9_]*(?:(?:[.:：/#%+&=_,-]|--|\s?[-~—–－～至]\s?(?=\d))[a-z0-9_]+)*[%℃°]?)
 |(?P<when>(?:周|星期|礼拜)[一二三四五六日天末](?:\s?[至到~-]\s?(?:周|星期|礼拜)?[一二三四五六日天末])?
   |[零一二三四五六七八九十百千万两半]+(?:[至到][一二三四五六七八九十百千万两半]+)?(?:个)?(?:点半?|月|号|日|天|小时|分钟|年|周|元|块|折|人|位|间|晚|层|楼|斤|公斤|米|寸|码|岁|星))
-|(?P<latin>n't\b|'(?:s|m|d|ll|re|ve)\b|(?:[a-z]\.){{2,}}|[#@]?[a-z]+(?:['’][a-z]+)*|[^\W\d_{HAN}a-z]+)
+|(?P<word>n't\b|'(?:s|m|d|ll|re|ve)\b|(?:[a-z]\.){{2,}}|[#@]?[a-z]+(?:['’][a-z]+)*|[^\W\d_{HAN}a-z]+)
 |(?P<hard>(?:(?!{kept}){hard})+)
 |(?P<han>(?:{kept}|(?!{hard})[{HAN}])+)
 |(?P<glue>[·&$￥¥€£@*/'"+–-])
@@ -102,6 +104,8 @@ def sentences(turn: int, text: str, whole: str) -> list[Sentence]:
     atoms: list[tuple[str, int, int]] = []
     for match in _pattern().finditer(folded):
         kind = match.lastgroup or ""
+        if kind == "word":
+            kind = "latin"
         if kind != "end":
             atoms.append((kind, match.start(), match.end()))
         elif atoms:
@@ -119,7 +123,7 @@ def _sentence(turn: int, text: str, folded: str, whole: str, atoms: list[tuple[s
         is_idle = idle(low) is not None
     else:
         is_idle = False
-        asks = asks or any(word in low for word in _ASKING_ZH)
+        asks = asks or _asking_zh(low) is not None
     return Sentence(_group(turn, text, _classes(folded, whole, atoms)), asks, is_idle)
 
 

@@ -48,8 +48,12 @@ def weigh(said: list[tuple[bool, str]], first: int, cost: Callable[[str], float]
                     piece.score += LATEST_W
             every += sentence.pieces
             parts.append(sentence)
+    costs: dict[str, float] = {}
     for piece in every:
-        piece.cost = cost(piece.text)
+        found = costs.get(piece.text)
+        if found is None:
+            found = costs[piece.text] = cost(piece.text)
+        piece.cost = found
     _repeats(every, len(said))
     for sentence in parts:
         _between(sentence.pieces, sentence.idle)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from time import perf_counter_ns
+from time import thread_time_ns
 
 from zhike.answer.mask import KINDS, find
 from zhike.ops.bench.hist import Histogram
@@ -23,9 +23,9 @@ def evaluate(rows: Sequence[Marked], tick: Callable[[], None], result: Result) -
     there: Counter[str] = Counter()
     mistakes: list[Mistake] = []
     for row in rows:
-        started = perf_counter_ns()
+        started = thread_time_ns()
         spans = find(row.text)
-        took.record((perf_counter_ns() - started) // 1000)
+        took.record((thread_time_ns() - started) // 1000)
         wanted, found = set(row.spans), {tuple(span) for span in spans}
         right.update(kind for _, _, kind in wanted & found)
         said.update(kind for _, _, kind in found)
