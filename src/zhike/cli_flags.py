@@ -51,6 +51,10 @@ TEXTS: dict[str, tuple[str, str]] = {
                 "on its own knowledge: leave phrasings out and ask them"),
     "eval faq": ("用问答表和一组真实提问测", "on a table of questions and a set of real queries"),
     "eval intents": ("用带标签的训练和测试文字测", "on labelled training and test texts"),
+    "eval compress": ("对话压缩后，其中的值还在多少",
+                      "on dialogues: which values survive when they are compressed"),
+    "eval mask": ("在标注过的文字上测：个人信息找得全不全、准不准",
+                  "on marked texts: is personal data found, and nothing else"),
     "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
     "migrate": ("把数据库升级到当前版本", "bring the database to the present version"),
     "doctor": ("检查这台机器和数据库", "check this machine and the database"),
@@ -94,6 +98,9 @@ TEXTS: dict[str, tuple[str, str]] = {
                      "test on rows whose `split` is one of these (commas) only"),
     "--threshold": ("回答阈值 0..1（默认：机器人自己的；intents：从训练数据选定）",
                     "answer threshold 0..1 (default: the bot's own; intents: chosen from training data)"),
+    "--ratio": ("压缩到几分之一（默认 3）", "to one part in so many (default 3)"),
+    "--min-turns": ("只用至少这么多轮的对话（默认 10）", "only dialogues of so many turns (default 10)"),
+    "--split": ("只用 split 是这些的行（逗号分开）", "only rows whose `split` is one of these (commas)"),
     "--json": ("输出一个 JSON 对象；比例都是 0..1", "print one flat JSON object; shares are 0..1"),
     "--html": ("另存带曲线的报告", "also write a report with the curve"),
     "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
@@ -235,7 +242,7 @@ def kb_flags(parser: Parser) -> None:
 
 
 def eval_flags(parser: Parser) -> None:
-    """``eval kb | faq | intents``."""
+    """``eval kb | faq | intents | compress | mask``."""
     parts = parser.parts("part")
     kb = parser.part(parts, "kb", "eval kb")
     kb.flag("--bot", metavar="KEY", default="", text="--eval-bot")
@@ -249,6 +256,14 @@ def eval_flags(parser: Parser) -> None:
     intents.flag("--test-split", metavar="NAMES", default="")
     for part in (kb, faq, intents):
         part.flag("--threshold", metavar="P")
+    compress = parser.part(parts, "compress", "eval compress")
+    compress.add_argument("file", metavar="FILE", help="{turns: [[role, text], …], slots: [[name, value], …]}")
+    compress.flag("--ratio", metavar="N", default="3")
+    compress.flag("--min-turns", metavar="N", default="10")
+    compress.flag("--split", metavar="NAMES", default="")
+    mask = parser.part(parts, "mask", "eval mask")
+    mask.add_argument("file", metavar="FILE", help="{text, spans: [[start, end, kind], …]}")
+    for part in (kb, faq, intents, compress, mask):
         part.flag("--json", action="store_true")
         part.flag("--html", metavar="FILE", default="")
         settings_flags(part)

@@ -234,6 +234,20 @@ def eval_intents(settings: Settings, args: Namespace, say: Say) -> int:
     return intents(args, say.lang)
 
 
+def eval_compress(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval compress``."""
+    from zhike.ops.eval.cli import compress
+
+    return compress(args, say.lang)
+
+
+def eval_mask(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval mask``."""
+    from zhike.ops.eval.cli import mask
+
+    return mask(args, say.lang)
+
+
 def demo(settings: Settings, args: Namespace, say: Say) -> int:
     """``zhike demo --remove``. (Without ``--remove`` it is a server: see ``cli``.)"""
     from zhike.ops.demo import remove

@@ -1,4 +1,4 @@
-"""The bodies of ``zhike eval kb | faq | intents``: read, evaluate with a progress bar, show."""
+"""The bodies of ``zhike eval kb | faq | intents | compress | mask``: read, evaluate with a progress bar, show."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from zhike.answer.mask import KINDS
 from zhike.config import ConfigError, Problem
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.errors import Lang
+from zhike.ops.eval import compress as compress_part
 from zhike.ops.eval import faq as faq_part
 from zhike.ops.eval import intents as intents_part
 from zhike.ops.eval import kb as kb_part
+from zhike.ops.eval import mask as mask_part
 from zhike.ops.eval.report import as_json, html, table
 from zhike.ops.eval.result import Result
-from zhike.ops.eval.rows import read_pairs, read_texts
+from zhike.ops.eval.rows import read_dialogues, read_marked, read_pairs, read_texts
 from zhike.ops.progress import Progress
 from zhike.search.text import normalise
 
@@ -81,6 +84,52 @@ def intents(args: Namespace, lang: Lang) -> int:
     with _progress(lang, fitted + len(test)) as bar:
         intents_part.evaluate(train, test, threshold, bar.add, result)
     return _show(result, args, lang)
+
+
+def compress(args: Namespace, lang: Lang) -> int:
+    """``zhike eval compress``.
+
+    Raises:
+        ConfigError: the file or a row is not valid; no dialogue is long enough.
+    """
+    ratio = _at_least(args.ratio, "--ratio", 1.0)
+    least = int(_at_least(args.min_turns, "--min-turns", 1.0))
+    result = Result("compress")
+    splits = [word.strip() for word in args.split.split(",") if word.strip()]
+    every = read_dialogues(Path(args.file), splits)
+    rows = [row for row in every if len(row.turns) >= least]
+    if not rows:
+        raise ConfigError([Problem(args.file, f"没有 {least} 轮以上的对话", f"has no dialogue of {least} turns")])
+    if short := len(every) - len(rows):
+        result.notes.append((f"{short} 个对话不到 {least} 轮，没有算进去。",
+                             f"{short} dialogues are shorter than {least} turns and were left out."))
+    with Progress("逐个压缩" if lang == "zh" else "compressing", len(rows)) as bar:
+        compress_part.evaluate(rows, ratio, bar.add, result)
+    return _show(result, args, lang)
+
+
+def mask(args: Namespace, lang: Lang) -> int:
+    """``zhike eval mask``.
+
+    Raises:
+        ConfigError: the file or a row is not valid.
+    """
+    result = Result("mask")
+    rows = read_marked(Path(args.file), KINDS)
+    with Progress("逐条查找" if lang == "zh" else "looking", len(rows)) as bar:
+        mask_part.evaluate(rows, bar.add, result)
+    return _show(result, args, lang)
+
+
+def _at_least(text: str, name: str, low: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not low <= value < 1e6:
+        raise ConfigError([Problem(name, f"应是不小于 {low:g} 的数，而不是 {text!r}",
+                                   f"must be a number not below {low:g}, not {text!r}")])
+    return value
 
 
 def _progress(lang: Lang, total: int) -> Progress:

@@ -27,8 +27,19 @@ LABELS: dict[str, tuple[str, str]] = {
     "p99_ms": ("检索 p99 耗时", "search p99"),
     "rss_bytes": ("内存", "memory"),
     "seconds": ("用时", "took"),
+    "survival": ("值还在的比例", "values that survive"),
+    "token_ratio": ("压缩后占原来的比例", "tokens left, of the whole"),
+    "ratio": ("压缩比", "to one in"),
+    "values": ("值", "values"),
     "learned_model": ("有学习得来的意图模型", "with a learned intent model"),
 }
-COUNTED = ("articles", "train_rows", "rows")
-PLAIN = ("threshold", "oos_auroc", "calibration_error")
+_KINDS = {"": ("", ""), "_email": ("：邮箱", ": e-mail"), "_id": ("：身份证", ": identity number"),
+          "_card": ("：银行卡", ": bank card"), "_phone": ("：电话", ": phone"), "_passport": ("：护照", ": passport"),
+          "_plate": ("：车牌", ": number plate"), "_account": ("：账号", ": account name"),
+          "_address": ("：地址", ": address"), "_name": ("：姓名", ": name")}
+LABELS |= {f"{name}{kind}": (zh + of_zh, en + of_en)
+           for name, zh, en in (("precision", "准确率", "precision"), ("recall", "召回率", "recall"), ("f1", "F1", "F1"))
+           for kind, (of_zh, of_en) in _KINDS.items()}
+COUNTED = ("values", "articles", "train_rows", "rows")
+PLAIN = ("ratio", "threshold", "oos_auroc", "calibration_error")
 """Numbers from 0 to 1 that are no share of texts."""

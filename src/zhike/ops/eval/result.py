@@ -72,9 +72,14 @@ class Result:
         every.sort(key=lambda c: (c.said, c.times, c.confidence), reverse=True)
         self.confusions = every[:MAX_CONFUSIONS]
 
-    def close(self, took: Histogram, rows: int) -> None:
+    def end(self, took: Histogram, rows: int) -> None:
         """Time and memory; to be called last."""
         self.figures |= {"p50_ms": took.quantile_ms(0.5), "p99_ms": took.quantile_ms(0.99),
                          "rss_bytes": rss_bytes(os.getpid()), "rows": rows,
-                         "seconds": monotonic() - self.began_s, "learned_model": False}
+                         "seconds": monotonic() - self.began_s}
+
+    def close(self, took: Histogram, rows: int) -> None:
+        """As :meth:`end`, for the commands that ask the engine."""
+        self.end(took, rows)
+        self.figures["learned_model"] = False
         self.notes.append(NO_MODEL)

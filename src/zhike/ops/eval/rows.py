@@ -8,7 +8,7 @@ import json
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from zhike.config import ConfigError, Problem
 
@@ -92,6 +92,82 @@ def read_pairs(path: Path) -> tuple[list[Pair], int]:
     if problems:
         raise ConfigError(problems[:MAX_PROBLEMS])
     return list(found.values()), repeated
+
+
+class Dialogue(NamedTuple):
+    """(role, text) oldest first, and the values whose survival is counted."""
+
+    line: int
+    turns: tuple[tuple[str, str], ...]
+    values: tuple[str, ...]
+
+
+class Marked(NamedTuple):
+    """A text and what is personal in it: (start, end, kind)."""
+
+    line: int
+    text: str
+    spans: tuple[tuple[int, int, str], ...]
+
+
+def read_dialogues(path: Path, splits: Sequence[str] = ()) -> list[Dialogue]:
+    """Rows ``{"turns": [[role, text], …], "slots": [[name, value], …]}``.
+
+    Raises:
+        ConfigError: as :func:`read_texts`.
+    """
+    found: list[Dialogue] = []
+    problems: list[Problem] = []
+    for line, row in _rows(path, problems):
+        if splits and row.get("split") not in splits:
+            continue
+        turns, slots = row.get("turns"), row.get("slots", [])
+        if not _pairs(turns) or not turns:
+            problems.append(_problem(path, line, "turns 应是 [[角色, 文字], …]", "turns must be [[role, text], …]"))
+        elif not _pairs(slots):
+            problems.append(_problem(path, line, "slots 应是 [[名称, 值], …]", "slots must be [[name, value], …]"))
+        elif not problems:
+            found.append(Dialogue(line, tuple((role, text) for role, text in turns),
+                                  tuple(value for _, value in slots)))
+    return _or_refuse(path, found, problems)
+
+
+def _pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in value)
+
+
+def read_marked(path: Path, kinds: Sequence[str]) -> list[Marked]:
+    """Rows ``{"text": str, "spans": [[start, end, kind], …]}``, positions in characters.
+
+    Raises:
+        ConfigError: as :func:`read_texts`; a kind is none of ``kinds``; a span is not within its text.
+    """
+    found: list[Marked] = []
+    problems: list[Problem] = []
+    for line, row in _rows(path, problems):
+        text, spans = row.get("text"), row.get("spans")
+        if not isinstance(text, str) or not isinstance(spans, list):
+            problems.append(_problem(path, line, "每行应是 {text, spans}", "must be {text, spans}"))
+            continue
+        if not all(isinstance(span, list) and len(span) == 3 and isinstance(span[0], int) and isinstance(span[1], int)
+                   and 0 <= span[0] < span[1] <= len(text) and span[2] in kinds for span in spans):
+            problems.append(_problem(path, line, f"spans 应是 [[起, 止, 种类], …]，种类是 {' '.join(kinds)} 之一",
+                                     f"spans must be [[start, end, kind], …] with a kind of {', '.join(kinds)}"))
+        elif not problems:
+            found.append(Marked(line, text, tuple((start, end, kind) for start, end, kind in spans)))
+    return _or_refuse(path, found, problems)
+
+
+_Row = TypeVar("_Row")
+
+
+def _or_refuse(path: Path, found: list[_Row], problems: list[Problem]) -> list[_Row]:
+    if not found and not problems:
+        problems.append(Problem(str(path), "没有可用的行", "holds no rows to use"))
+    if problems:
+        raise ConfigError(problems[:MAX_PROBLEMS])
+    return found
 
 
 def _rows(path: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, Any]]]:
