@@ -163,7 +163,8 @@ class Tools(Section, frozen=True):
         "工具可以调用的 Python 函数，写成 包.模块:函数，例如 shop.orders:lookup。没有列在这里的函数不会执行，"
         "所以只能改后台配置的人不能在这台机器上运行代码。",
         "Python functions that tools may call, as package.module:function, such as shop.orders:lookup. "
-        "Others never run, so whoever can only edit the console cannot run code on this machine.", "list")] = ()
+        "Others never run, so whoever can only edit the console cannot run code on this machine.",
+        "list")] = ()
     secrets: Annotated[str, Doc(
         "存放工具密钥的目录，每个文件一个（secret: file:文件名）；为空时用数据目录里的 secrets。",
         "Folder of the tools' secrets, one file each (secret: file:name); empty: secrets in the data folder."
