@@ -29,9 +29,9 @@ log = logging.getLogger("zhike")
 
 FORMAT = 1
 """Raised when the fields below, or what is put into them, change."""
-WRITE_HEAP_BYTES = 16 << 20
-"""For edits: tantivy's least is 15 MB, taken as it is needed."""
-BUILD_HEAP_BYTES = 96 << 20
+HEAP_BYTES = 64 << 20
+"""What the writer may gather before it begins a new segment; taken as it is needed and given back
+with each commit, so an edit takes little of it."""
 _MARK = "\x01state"
 
 
@@ -83,7 +83,6 @@ class DiskIndex:
         self._index: Any = None
         self._writer: Any = None
         self._lock: Any = None
-        self._heap_bytes = WRITE_HEAP_BYTES
 
     # ---- opening -------------------------------------------------------------------------------
 
@@ -160,46 +159,40 @@ class DiskIndex:
         """An empty index, where nothing usable is; indexes of other makes go. Needs the lock."""
         import tantivy
 
-        self._release_writer()
-        self._index = None
+        self.let_go()
         for old in self.folder.iterdir():
             if old.is_dir():
                 shutil.rmtree(old, ignore_errors=True)
         self.path.mkdir(parents=True)
         self._use(tantivy.Index(_schema(), str(self.path)))
 
-    def put(self, articles: Iterable[Article], removed: Iterable[int], state: State, *,
-            bulk: bool = False) -> None:
-        """Makes the index show ``state``, in one commit. Disabled articles are not searched.
+    def put(self, articles: Iterable[Article], removed: Iterable[int]) -> None:
+        """Changes without a commit: :meth:`commit` makes them count. Disabled articles are not searched.
 
         Args:
             articles: added or changed.
             removed: ids of articles that are gone.
-            bulk: much more is to come: takes more memory, and the articles are known to be new.
         """
-        writer = self._open_writer(BUILD_HEAP_BYTES if bulk else WRITE_HEAP_BYTES)
+        writer = self._open_writer()
         for number in removed:
             writer.delete_documents_by_term("id", str(number))
         for article in articles:
             writer.delete_documents_by_term("id", str(article.id))
             if article.enabled:
                 writer.add_document(_document(article))
-        self._commit(writer, state)
 
     def build(self, articles: Sequence[Article]) -> None:
-        """Adds new articles without a commit: :meth:`finish_part` makes them count."""
-        writer = self._open_writer(BUILD_HEAP_BYTES)
+        """Adds articles that are known to be new; as :meth:`put`, a little faster."""
+        writer = self._open_writer()
         for article in articles:
             if article.enabled:
                 writer.add_document(_document(article))
 
-    def finish_part(self, state: State) -> None:
-        """Commits what :meth:`build` added."""
-        self._commit(self._open_writer(BUILD_HEAP_BYTES), state)
-
-    def _commit(self, writer: Any, state: State) -> None:
+    def commit(self, state: State) -> None:
+        """What was put and built counts from now on, and the index shows ``state``."""
         import tantivy
 
+        writer = self._open_writer()
         writer.delete_documents_by_term("mark", _MARK)
         mark = tantivy.Document()
         mark.add_text("mark", _MARK)
@@ -207,28 +200,20 @@ class DiskIndex:
         writer.add_document(mark)
         writer.commit()
 
-    def _open_writer(self, heap_bytes: int) -> Any:
-        """The writer; kept open, so that merging goes on behind small edits."""
-        if self._writer is None or self._heap_bytes < heap_bytes:
-            self._release_writer()
-            self._writer = self._index.writer(heap_bytes, 1)
-            self._heap_bytes = heap_bytes
+    def _open_writer(self) -> Any:
+        """The writer; kept open, so that segments of small edits are merged behind them."""
+        if self._writer is None:
+            self._writer = self._index.writer(HEAP_BYTES, 1)
         return self._writer
 
-    def settle(self) -> None:
-        """Ends a build: waits for merges, gives its memory back."""
-        if self._writer is not None:
-            writer, self._writer = self._writer, None
-            writer.wait_merging_threads()
-            self._heap_bytes = WRITE_HEAP_BYTES
-
-    def _release_writer(self) -> None:
+    def let_go(self) -> None:
+        """Drops what is not committed, and the files; the lock stays."""
         self._writer = None
+        self._index = None
 
     def close(self) -> None:
         """Lets go of files and lock."""
-        self._release_writer()
-        self._index = None
+        self.let_go()
         if self._lock is not None:
             self._lock.close()
             self._lock = None

@@ -12,8 +12,8 @@ from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Card
 from zhike.errors import ZhikeError
 from zhike.store.bots import bump_knowledge_version, get_bot
-from zhike.store.checks import check_article, refuse
 from zhike.store.changes import Changes, changes_since, note_removals
+from zhike.store.checks import check_article, refuse
 from zhike.store.dialect import next_ids, upsert
 from zhike.store.tables import articles as _articles
 from zhike.store.tables import embeddings as _embeddings
@@ -146,7 +146,8 @@ def changed_articles(conn: Connection, bot_id: int, version: int, after_id: int 
     ids = [article_id for _, article_id in changes.ids]
     found: list[Article] = []
     for start in range(0, len(ids), MAX_KEYS_PER_QUERY):
-        rows = conn.execute(select(*_COLUMNS).where(_articles.c.id.in_(ids[start:start + MAX_KEYS_PER_QUERY])))
+        part = ids[start:start + MAX_KEYS_PER_QUERY]
+        rows = conn.execute(select(*_COLUMNS).where(_articles.c.id.in_(part)))
         found += [_read(row) for row in rows.mappings()]
     return changes, found
 
