@@ -170,8 +170,8 @@ class Search(Section, frozen=True):
         "int", 0, 10_000_000)] = 3_000
     memory_bytes: Annotated[int, Doc(
         "内存里的索引一共最多占多少；超过时最久没人问的机器人先让位，再有人问它时重新读入（约 0.1 秒）。",
-        "Most memory for the indexes of all small bots together; beyond it the bot that was not asked for the "
-        "longest time makes room, and is read again when it is asked (about 0.1 s).",
+        "Most memory for the indexes of all small bots together; beyond it the bot that was not asked for "
+        "the longest time makes room, and is read again when it is asked (about 0.1 s).",
         "size", 8 << 20)] = 256 << 20
 
 

@@ -134,7 +134,7 @@ class Library:
             shown.done = shown.total = shown.snapshot.size
 
     async def _catch_up(self, bot: Bot, shown: Shown) -> None:
-        if shown.snapshot is not None and shown.snapshot.version >= bot.knowledge_version:
+        if shown.snapshot is not None and shown.snapshot.version == bot.knowledge_version:
             return
         if not await self._run(shown.index.may_write):
             shown.state = "reading"

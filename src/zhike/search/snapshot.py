@@ -240,5 +240,6 @@ class Snapshot:
         if weight is None:
             if len(self._weights) >= KEPT_COUNTS:
                 self._weights = {}
-            weight = self._weights[term] = log(1 + max(self.size, 1) / max(self._count(term), 1)) * prior(term)
+            idf = log(1 + max(self.size, 1) / max(self._count(term), 1))
+            weight = self._weights[term] = idf * prior(term)
         return weight
