@@ -192,6 +192,8 @@ async def test_an_older_database_and_forgotten_removals_make_it_anew(
 
     def back(conn: Connection) -> None:
         conn.execute(tables.bots.update().values(knowledge_version=1))
+        conn.execute(delete(tables.removals))
+        conn.execute(delete(tables.meta).where(tables.meta.c.name.like("removals.%")))
 
     await store.write(back)  # as after restoring a backup
     await desk.refresh()
