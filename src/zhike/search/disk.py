@@ -228,7 +228,7 @@ def _document(article: Article) -> Any:
     document.add_text("id", str(article.id))
     if article.key:
         document.add_text("twin", token(article.key, article.lang))
-    document.add_text("asked", " ".join(bag.where))
+    document.add_text("asked", " ".join(frozenset().union(*bag.rows)))
     document.add_text("answer", " ".join(bag.answer))
     document.add_text("exact", " ".join(dict.fromkeys(exact)))
     document.add_text("word", " ".join(words))

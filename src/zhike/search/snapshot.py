@@ -15,7 +15,7 @@ from operator import ne
 from typing import Any, TypeVar
 
 from zhike.domain.knowledge import Article
-from zhike.search.bag import Bag, bare, decode, decode_article, match, phrasings, row_total, speak, token
+from zhike.search.bag import Bag, Weights, bare, decode, decode_article, match, phrasings, row_total, speak, token
 from zhike.search.index import NOTHING, UNKNOWN_NAME, UNKNOWN_WEIGHT, Found, Match
 from zhike.search.slips import DiskPairs, DiskWords
 from zhike.search.terms import POLITE_WORDS, prior, runs, stem, strip_politeness, terms
@@ -51,7 +51,8 @@ class Snapshot:
         self._schema = schema
         self._broken = broken
         self._counts: dict[str, int] = {}
-        self._weights: dict[str, float] = {}
+        self._others: dict[tuple[str, str], int] = {}
+        self._weights = Weights(self._weigh, KEPT_COUNTS)
         self._rarest = log(1 + max(size, 1))
         self._unknown = self._rarest * UNKNOWN_WEIGHT
         self._words = DiskWords(self._count_word, self._starting)
@@ -127,7 +128,7 @@ class Snapshot:
             if said.most < bar:
                 break
             number = int(document.get_first("number"))
-            matches.append((match(number, bag, said, weight, self._weigh), document))
+            matches.append((match(number, bag, said, weight, self._weights), document))
             if len(matches) >= limit:
                 bar = sorted([pair[0].score for pair in matches], reverse=True)[limit - 1]
         matches.sort(key=lambda pair: (-pair[0].score, pair[0].document))
@@ -146,7 +147,7 @@ class Snapshot:
         row = next((n for n, said in enumerate(phrasings(article)) if bare(said) == text), -1)
         if row < 0:
             return None
-        heft = row_total(decode(document.get_first("bag")), row, self._weigh) / self._rarest
+        heft = row_total(decode(document.get_first("bag")).rows[row], self._weights) / self._rarest
         return Found([Match(article.id, row, 2.0, 1.0, 1.0, 1.0)], 1.0, heft, True, slips)
 
     def _weigh_all(self, text: str) -> tuple[dict[str, float], float]:
@@ -155,7 +156,7 @@ class Snapshot:
         unknown = 0.0
         for term in terms(text):
             if self._count(term):
-                asked[term] = self._weigh(term)
+                asked[term] = self._weights[term]
             elif text.isascii() or not term.isascii():
                 unknown += prior(term)
             else:
@@ -217,16 +218,21 @@ class Snapshot:
         return found
 
     def _counted(self, field: str, value: str) -> int:
-        key = f"{field} {value}"
-        found = self._counts.get(key)
+        key = (field, value)
+        found = self._others.get(key)
         if found is None:
-            if len(self._counts) >= KEPT_COUNTS:
-                self._counts = {}
-            found = self._counts[key] = int(self._searcher.doc_freq(field, value))
+            if len(self._others) >= KEPT_COUNTS:
+                self._others = {}
+            found = self._others[key] = int(self._searcher.doc_freq(field, value))
         return found
 
     def _count(self, term: str) -> int:
-        return self._counted("asked", term)
+        found = self._counts.get(term)
+        if found is None:
+            if len(self._counts) >= KEPT_COUNTS:
+                self._counts = {}
+            found = self._counts[term] = int(self._searcher.doc_freq("asked", term))
+        return found
 
     def _count_word(self, word: str) -> int:
         return self._counted("word", word)
@@ -236,10 +242,4 @@ class Snapshot:
 
     def _weigh(self, term: str) -> float:
         """Inverse document frequency, by article, times what the term says by itself."""
-        weight = self._weights.get(term)
-        if weight is None:
-            if len(self._weights) >= KEPT_COUNTS:
-                self._weights = {}
-            idf = log(1 + max(self.size, 1) / max(self._count(term), 1))
-            weight = self._weights[term] = idf * prior(term)
-        return weight
+        return log(1 + max(self.size, 1) / max(self._count(term), 1)) * prior(term)
