@@ -18,6 +18,12 @@ from zhike.testing.inline import InlineExecutor
 class NeverSure:
     """Knows nothing and says so."""
 
+    def in_memory(self, bot_id: int) -> bool:
+        return True
+
+    async def open(self, bot_id: int) -> None:
+        return
+
     def quick(self, bot_id: int, question: Question) -> Reply | None:
         return None
 

@@ -35,6 +35,12 @@ TEXTS = ("退货", "你好", "发票", "火星", "那条裙子")
 class Answerer:
     """退货 is a rule, 你好 opens, 发票 is knowledge, the rest is unknown."""
 
+    def in_memory(self, bot_id: int) -> bool:
+        return True
+
+    async def open(self, bot_id: int) -> None:
+        return
+
     def quick(self, bot_id: int, question: Question) -> Reply | None:
         if question.norm == "退货":
             return Reply("rule")

@@ -141,6 +141,12 @@ def test_a_histogram_counts_into_the_right_buckets() -> None:
 class Answerer:
     """Answers "sure" at once, all else by a search."""
 
+    def in_memory(self, bot_id: int) -> bool:
+        return True
+
+    async def open(self, bot_id: int) -> None:
+        return
+
     def quick(self, bot_id: int, question: Any) -> Reply | None:
         return REPLY if question.text == "sure" else None
 

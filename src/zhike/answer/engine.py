@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from zhike.answer.rules import RuleSet
 from zhike.answer.words import DID_YOU_MEAN, FALLBACK, HANDOFF, HUMAN_BUTTON, setting
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.shelf import Shelf
+from zhike.search.snapshot import Snapshot
 from zhike.search.text import Lang, Question, normalise
 
 _LANGS: tuple[Lang, ...] = ("zh", "en")
@@ -34,11 +36,15 @@ _TRIED = (TraceStep(step="rules", outcome="miss"), TraceStep(step="cache", outco
 class _Loaded:
     """One bot, ready to answer. Everything but ``misses`` is immutable; a new load replaces it."""
 
-    def __init__(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], generation: int) -> None:
+    def __init__(self, bot: Bot, articles: Sequence[Article] | Shelf | None, rules: RuleSet,
+                 generation: int) -> None:
         self.bot = bot
         self.generation = generation
-        self.rules = RuleSet(rules)
-        self.knowledge = Knowledge(articles, answer_threshold(bot.settings), generation)
+        self.rules = rules
+        self.knowledge = Knowledge(() if articles is None else articles, answer_threshold(bot.settings),
+                                   generation)
+        self.unread = articles is None
+        self.slow = isinstance(articles, Snapshot)
         self.handoff = {(lang, normalise(HUMAN_BUTTON[lang].text)): _handoff(bot, lang) for lang in _LANGS}
         self.misses: OrderedDict[tuple[str, bytes], Outcome] = OrderedDict()
         self.lock = threading.Lock()  # search thread fills misses, the loop takes them out
@@ -58,17 +64,56 @@ class Engine:
     """The answers of all bots. See the module for the ladder; a bot not loaded answers nothing."""
 
     def __init__(self, *, cache: AnswerCache | None = None) -> None:
+        self._read: Callable[[int], Coroutine[Any, Any, None]] = _cannot_read
+        self._used: Callable[[int], None] = _cannot_note
         self._bots: dict[int, _Loaded] = {}
         self._cache = AnswerCache() if cache is None else cache
         self._generations = itertools.count(1)
 
-    def load_bot(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule]) -> None:
+    def load_bot(self, bot: Bot, articles: Sequence[Article] | Shelf | None, rules: Sequence[Rule]) -> None:
         """Compile and index ``bot``, then swap it in whole. Call it in a thread: 0.1 ms an article.
 
-        What the bot had cached is not used again. Rules that cannot work are left out and logged
+        ``articles``: None = its rules alone; :meth:`open` waits until its knowledge is there. What the
+        bot had cached is not used again. Rules that cannot work are left out and logged
         (:func:`zhike.answer.rulecheck.check_rule` says why, before they are saved).
         """
-        self._bots[bot.id] = _Loaded(bot, articles, rules, next(self._generations))
+        self._bots[bot.id] = _Loaded(bot, articles, RuleSet(rules), next(self._generations))
+
+    def put_knowledge(self, bot_id: int, shelf: Shelf | None, version: int) -> bool:
+        """Brings the knowledge of a bot that is loaded without it, or takes it away (None) to make
+        room. Nothing was edited, so what is cached stays. On the event loop.
+
+        False, and nothing done, if the bot was loaded anew meanwhile: ``version`` is not its
+        ``knowledge_version`` any more.
+        """
+        loaded = self._bots.get(bot_id)
+        if loaded is None or loaded.bot.knowledge_version != version:
+            return False
+        self._bots[bot_id] = _Loaded(loaded.bot, shelf, loaded.rules, loaded.generation)
+        return True
+
+    def knowledge_of(self, bot_id: int) -> Shelf | None:
+        """Where the bot's articles lie, None while they are not loaded."""
+        loaded = self._bots.get(bot_id)
+        return None if loaded is None or loaded.unread else loaded.knowledge.shelf
+
+    def in_memory(self, bot_id: int) -> bool:
+        """True if the bot is searched within a millisecond (see the pipeline's port)."""
+        self._used(bot_id)
+        loaded = self._bots.get(bot_id)
+        return loaded is None or not (loaded.unread or loaded.slow)
+
+    async def open(self, bot_id: int) -> None:
+        """Ends when the bot's knowledge can be searched."""
+        loaded = self._bots.get(bot_id)
+        if loaded is not None and loaded.unread:
+            await self._read(bot_id)
+
+    def load_with(self, read: Callable[[int], Coroutine[Any, Any, None]],
+                  used: Callable[[int], None]) -> None:
+        """``read`` brings a bot's knowledge when it is asked for; ``used`` hears which bots are asked."""
+        self._read = read
+        self._used = used
 
     def drop_bot(self, bot_id: int) -> None:
         """Forget a bot that was deleted."""
@@ -126,7 +171,9 @@ class Engine:
         settings: dict[str, Any] = {}
         if loaded is not None:
             settings = loaded.bot.settings
-            outcome = loaded.take_miss(question) or loaded.knowledge.answer(question)
+            outcome = loaded.take_miss(question)
+            if outcome is None and not loaded.slow:  # this is the event loop: it waits for no disk
+                outcome = loaded.knowledge.answer(question)
         lang = question.lang
         text = setting(settings, "fallback", lang, FALLBACK[lang])
         near = outcome.near if outcome is not None else ()
@@ -139,6 +186,14 @@ class Engine:
         done = TraceStep(step="fallback", outcome="hit", detail=", ".join([a.key for a in near]))
         return Reply(text=text, buttons=(*buttons, HUMAN_BUTTON[lang]), source=Source(kind="fallback"),
                      trace=(*steps, done), sure=False)
+
+
+async def _cannot_read(_bot_id: int) -> None:
+    """Nobody brings knowledge later (tests, evaluation): there is none."""
+
+
+def _cannot_note(_bot_id: int) -> None:
+    """Nobody asks which bots are used."""
 
 
 def answer_threshold(settings: dict[str, Any]) -> float:

@@ -15,7 +15,7 @@ from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGE
 from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
 from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Reply, Source, TraceStep
-from zhike.search.index import Document, Index
+from zhike.search.shelf import MemoryShelf, Shelf
 from zhike.search.split import Clause, clauses
 from zhike.search.text import Question
 
@@ -49,21 +49,20 @@ class Knowledge:
     """One bot's enabled articles, indexed; immutable, searched from any thread.
 
     Args:
-        articles: of both languages; an article and its translation share their ``key``.
+        articles: of both languages; an article and its translation share their ``key``. Or the shelf on
+            which they lie already.
         threshold: answers are given from this confidence (0..1) on.
         generation: stamped on every reply.
     """
 
-    def __init__(self, articles: Sequence[Article], threshold: float = DEFAULT_THRESHOLD,
+    def __init__(self, articles: Sequence[Article] | Shelf, threshold: float = DEFAULT_THRESHOLD,
                  generation: int = 0) -> None:
-        self._articles = [a for a in articles if a.enabled]
+        self.shelf: Shelf = MemoryShelf(articles) if isinstance(articles, Sequence) else articles
         self._threshold = threshold
         self._generation = generation
-        self._index = Index([Document((a.question, *a.variants), a.answer) for a in self._articles])
-        self._by_key = {(a.key, a.lang): a for a in self._articles if a.key}
 
     def __len__(self) -> int:
-        return len(self._articles)
+        return len(self.shelf)
 
     def answer(self, question: Question) -> Outcome:
         """Search for ``question``; tens of microseconds."""
@@ -77,14 +76,16 @@ class Knowledge:
     def _find(self, norm: str, lang: str) -> list[_Hit]:
         """The best articles in the visitor's language where there is one; the first with its
         confidence, the others with what is left of it."""
-        found = self._index.find(norm, MAX_NEAR_MISSES)
+        found = self.shelf.find(norm, MAX_NEAR_MISSES)
         sure = confidence(found)
         hits: list[_Hit] = []
         for match in found.matches:
-            article = self._articles[match.document]
+            article = self.shelf.article(match.document)
+            if article is None:  # its file is damaged; the index is being made anew
+                break
             phrasing = (article.question, *article.variants)[match.phrasing]
             if article.lang != lang:
-                article = self._by_key.get((article.key, lang), article)
+                article = self.shelf.twin(article.key, lang) or article
             best = found.matches[0].score
             hits.append(_Hit(article, sure if not hits else sure * match.score / best, phrasing))
         return hits

@@ -7,6 +7,7 @@ one bus are two app instances; tests run them so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,7 @@ from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
 from zhike.config import Settings
 from zhike.desk.door import Door
+from zhike.desk.knowledge import KnowledgeKeeper
 from zhike.desk.reads import Reads
 from zhike.desk.recovery import Recovery
 from zhike.desk.registry import Registry
@@ -29,6 +31,7 @@ from zhike.desk.service import Desk
 from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
+from zhike.search.library import Library
 from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
 
@@ -79,7 +82,11 @@ class Core:
                                          readers=database.readers, connections=database.connections),
                               self.meters)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
-        self.registry = Registry(self.store, self.engine)
+        search = settings.search
+        library = Library(self.store, Path(settings.server.data) / "index", lambda _: self._look.set())
+        self.registry = Registry(self.store, self.engine, KnowledgeKeeper(
+            self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes))
+        self._look = asyncio.Event()
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
         self.access: Access
         self.line: Line
@@ -170,7 +177,10 @@ class Core:
     async def _follow_edits(self) -> None:
         pause_s = REFRESH_S
         while True:
-            await asyncio.sleep(pause_s)
+            with contextlib.suppress(TimeoutError):  # an index that is built is shown at once
+                async with asyncio.timeout(pause_s):
+                    await self._look.wait()
+            self._look.clear()
             began_s = asyncio.get_running_loop().time()
             try:
                 await self.registry.refresh()
@@ -194,6 +204,7 @@ class Core:
             await self.line.drain(self.settings.server.drain_timeout_s)
             await self.line.stop()
             self.access.close()
+        await self.registry.knowledge.close()
         self.search_thread.shutdown(wait=True)
         self.bus.close()
         await self.store.close()

@@ -42,6 +42,7 @@ class Probe:
             checks["store"] = f"{type(error).__name__}"
         checks["pipeline"] = "ok" if core.line.running else "stopped"
         checks["bots"] = "ok" if core.registry.bot_rows else "no bot yet"
+        checks["knowledge"] = core.registry.knowledge.health()
         checks["drain"] = "draining" if self._gateway.draining else "ok"
         models = getattr(core, "models", None)
         if models is not None:

@@ -147,6 +147,22 @@ class Answer(Section, frozen=True):
         "so that this word is with the visitor by then.", "duration", 0.1, 120)] = 14.8
 
 
+class Search(Section, frozen=True):
+    """zh: 知识的索引。 en: The index of the knowledge."""
+
+    disk_above: Annotated[int, Doc(
+        "知识条目超过多少条的机器人，索引放在数据目录的 index 里（改动后只更新改过的条目，内存占用有限）；"
+        "更小的机器人的索引放在内存里。",
+        "Bots with more articles than this have their index on disk, in the data folder under index (an edit "
+        "updates only what changed, memory stays bounded); those of smaller bots are in memory.",
+        "int", 0, 10_000_000)] = 3_000
+    memory_bytes: Annotated[int, Doc(
+        "内存里的索引一共最多占多少；超过时最久没人问的机器人先让位，再有人问它时重新读入（约 0.1 秒）。",
+        "Most memory for the indexes of all small bots together; beyond it the bot that was not asked for "
+        "the longest time makes room, and is read again when it is asked (about 0.1 s).",
+        "size", 8 << 20)] = 256 << 20
+
+
 class Channels(Section, frozen=True):
     """zh: 渠道。 en: Channels."""
 
@@ -225,6 +241,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pipeline: Pipeline = Pipeline()
     answer: Answer = Answer()
     local_model: LocalModel = LocalModel()
+    search: Search = Search()
     channels: Channels = Channels()
     tools: Tools = Tools()
     metrics: Metrics = Metrics()

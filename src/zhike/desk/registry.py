@@ -1,23 +1,21 @@
 """What every message needs to know of inboxes, bots and agents, kept in memory.
 
 Read from the store at start and after an edit; other instances' edits are noticed within a
-second, because they raise ``knowledge_version`` or ``updated_at`` in the database.
+second, because they raise ``knowledge_version`` or ``updated_at`` in the database. What a bot knows
+is brought by :class:`zhike.desk.knowledge.KnowledgeKeeper`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
 
 from sqlalchemy import Connection, func, select
 
-from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.desk.knowledge import KnowledgeKeeper, Loader
+from zhike.domain.knowledge import Bot, Inbox
 from zhike.store import agents as agent_rows
-from zhike.store import articles as article_rows
 from zhike.store import bots as bot_rows
 from zhike.store import inboxes as inbox_rows
-from zhike.store import rules as rule_rows
 from zhike.store import tables
 from zhike.store.engine import Store
 
@@ -25,27 +23,23 @@ DIRECT_CHANNELS = frozenset({"web"})
 """Channels whose messages leave through open connections; all others need outbox rows."""
 
 
-class Loader(Protocol):
-    """The answer engine, as far as knowledge is loaded into it."""
-
-    def load_bot(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule]) -> None:
-        """Heavy; called in a thread; swaps atomically."""
-
-
 class Registry:
     """Inboxes by id and key, the bot of each, names of agents. The dicts are updated in place:
-    the pipeline holds on to ``bots`` and ``channels``."""
+    the pipeline holds on to ``bots`` and ``channels``.
 
-    def __init__(self, store: Store, engine: Loader) -> None:
+    Args:
+        keeper: brings what bots know (default: everything in memory).
+    """
+
+    def __init__(self, store: Store, engine: Loader, keeper: KnowledgeKeeper | None = None) -> None:
         self._store = store
-        self._engine = engine
+        self.knowledge = KnowledgeKeeper(store, engine) if keeper is None else keeper
         self.inboxes: dict[int, Inbox] = {}
         self.by_key: dict[str, Inbox] = {}
         self.bots: dict[int, int] = {}
         self.channels: dict[int, str] = {}
         self.bot_rows: dict[int, Bot] = {}
         self.agent_names: dict[int, str] = {}
-        self._loaded: dict[int, tuple[int, int]] = {}
         self._stamp: tuple[object, ...] = ()
         self._loading = asyncio.Lock()
 
@@ -64,14 +58,12 @@ class Registry:
         async with self._loading:
             stamp = await self._store.read(_stamp)
             if stamp == self._stamp:
+                if self.knowledge.behind:
+                    await self.knowledge.follow(list(self.bot_rows.values()))
                 return False
             inboxes, bots, names = await self._store.read(_read_all)
             self._take(inboxes, bots, names)
-            for bot in bots:
-                version = (bot.knowledge_version, bot.updated_at)
-                if self._loaded.get(bot.id) != version:
-                    await self._load(bot)
-                    self._loaded[bot.id] = version
+            await self.knowledge.follow(bots)
             self._stamp = stamp
             return True
 
@@ -87,11 +79,6 @@ class Registry:
                 del kept[gone]
             kept.update(wanted)  # type: ignore[arg-type]
 
-    async def _load(self, bot: Bot) -> None:
-        articles, rules = await self._store.read(_knowledge, bot.id)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._engine.load_bot, bot, articles, rules)
-
 
 def _stamp(conn: Connection) -> tuple[object, ...]:
     """Changes whenever an inbox, bot, article, rule or agent does. A few index look-ups."""
@@ -105,7 +92,3 @@ def _stamp(conn: Connection) -> tuple[object, ...]:
 
 def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str]]:
     return (inbox_rows.list_inboxes(conn), bot_rows.list_bots(conn), agent_rows.names(conn))
-
-
-def _knowledge(conn: Connection, bot_id: int) -> tuple[list[Article], list[Rule]]:
-    return article_rows.all_for_bot(conn, bot_id), rule_rows.all_for_bot(conn, bot_id)

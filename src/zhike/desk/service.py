@@ -184,6 +184,7 @@ class Desk:
 
     async def try_answer(self, bot_id: int, text: str, lang: str) -> Reply:
         """What the bot would say; nothing is stored, cached or counted."""
+        await self.registry.knowledge.open(bot_id)
         return await asyncio.get_running_loop().run_in_executor(None, self._try_reply, bot_id, text, lang)
 
     async def knowledge_changed(self, bot_id: int) -> None:

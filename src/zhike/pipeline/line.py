@@ -157,8 +157,7 @@ class Line:
 
     async def stop(self) -> None:
         """Ends the line; call :meth:`drain` first."""
-        if self.queue.jobs is not None:
-            await self.queue.jobs.stop()
+        await self.queue.stop()
         tasks = [task for task in (self._task, self._committing) if task is not None]
         for task in tasks:
             task.cancel()

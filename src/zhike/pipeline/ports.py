@@ -50,6 +50,13 @@ class Answerer(Protocol):
     def search(self, bot_id: int, questions: Sequence[Question]) -> list[Reply | None]:
         """Knowledge; runs in the search thread; None where nothing is sure."""
 
+    def in_memory(self, bot_id: int) -> bool:
+        """True if the bot is searched within a millisecond, together with others. False: a large index
+        on disk, or knowledge that is not read yet; its questions are searched apart, after :meth:`open`."""
+
+    async def open(self, bot_id: int) -> None:
+        """Ends when the bot's knowledge can be searched."""
+
     def remember(self, bot_id: int, question: Question, reply: Reply) -> None:
         """Fills the cache with a cacheable reply."""
 

@@ -13,9 +13,10 @@ Pitfall: awaiting a search here would make every conversation wait for the slowe
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from heapq import heappop, heappush
 
 from zhike.answer.ports import Asked
@@ -30,10 +31,14 @@ from zhike.pipeline.ports import Answerer, Worker
 from zhike.pipeline.turns import FLOW_ACTION, MAX_PIECES, Decision, Piece, Turn
 from zhike.search.text import Question
 
+log = logging.getLogger("zhike.pipeline")
+
 MAX_TURNS = 50_000
 """Conversations owed an answer at once; beyond it a question is answered without waiting."""
 MAX_WAITING = 10_000
 """Messages that wait for an earlier one, over all clients."""
+SLOW_SEARCHES = 2
+"""Searches of large indexes at a time; they let go of the interpreter lock while they search."""
 SLACK_S = 0.001
 """A timer may fire a rounding error early; what is due within a millisecond is due."""
 MISSED = (TraceStep("knowledge", "miss"),)
@@ -60,6 +65,8 @@ class Queue:
         self.changes: deque[tuple[Change, asyncio.Future[Change]]] = deque()
         self._to_search: deque[Turn] = deque()
         self._searching: asyncio.Task[None] | None = None
+        self._apart: set[asyncio.Task[None]] = set()
+        self._slow_executor = ThreadPoolExecutor(SLOW_SEARCHES, thread_name_prefix="zhike-search-disk")
         self._waits: list[tuple[float, int, Turn, int]] = []
         self._wait_count = 0
         self._wake: asyncio.Handle | None = None
@@ -156,6 +163,11 @@ class Queue:
             self._decide(turn)
             return
         turn.in_search = True
+        if not self._answerer.in_memory(turn.bot_id):
+            task = self._loop.create_task(self._search_apart(turn), name="search apart")
+            self._apart.add(task)
+            task.add_done_callback(self._apart.discard)
+            return
         self._to_search.append(turn)
         if self._searching is None:
             self._searching = self._loop.create_task(self._run_searches(), name="searches")
@@ -176,6 +188,16 @@ class Queue:
                     self._searched(turn, questions, replies)
         finally:
             self._searching = None
+
+    async def _search_apart(self, turn: Turn) -> None:
+        """A bot that is not searched in memory: beside the others, whom it must not keep waiting."""
+        try:
+            await self._answerer.open(turn.bot_id)
+        except Exception:
+            log.warning("a bot's knowledge could not be read", extra={"bot_id": turn.bot_id}, exc_info=True)
+        questions = turn.to_search()
+        found = await self._loop.run_in_executor(self._slow_executor, self._search_all, [(turn, questions)])
+        self._searched(turn, questions, found[0])
 
     def _search_all(self, turns: list[tuple[Turn, list[Question]]]) -> list[list[Reply | None]]:
         """In the search thread: one engine call per bot."""
@@ -259,6 +281,15 @@ class Queue:
 
     def _job_fallback(self, asked: Asked, tried: tuple[TraceStep, ...]) -> Reply:
         return self._answerer.fallback(asked.bot_id, asked.question, tried)
+
+    async def stop(self) -> None:
+        """Ends jobs and searches; what they owe is answered after the next start."""
+        if self.jobs is not None:
+            await self.jobs.stop()
+        for task in self._apart:
+            task.cancel()
+        await asyncio.gather(*self._apart, return_exceptions=True)
+        self._slow_executor.shutdown(wait=False, cancel_futures=True)
 
     # ---- the wait for the rest of a thought --------------------------------------------------
 

@@ -5,7 +5,7 @@ Outcomes: a sure answer (rule, cache, knowledge) goes into the same unit as its 
 message goes alone, and its turn begins when it is stored.
 Promise: who holds the conversation is decided in the storing transaction, not here: an answer
 that is attached is stored only if the bot holds the conversation there and then. Searching never
-blocks the event loop for longer than :data:`INLINE_S`.
+blocks the event loop for longer than :data:`INLINE_S`, and a large index on disk is not searched here.
 State: which bot serves which inbox (kept by the desk); what a search has cost lately.
 Pitfall: asking a cached holder here and trusting it lets the bot talk over a person.
 """
@@ -39,7 +39,10 @@ class Route:
         self._each_s = FIRST_GUESS_S
 
     def quick(self, items: Sequence[Item]) -> list[Item]:
-        """Rules and cache; returns the items that have to be searched for."""
+        """Rules and cache; returns the items that have to be searched for.
+
+        What is not searched in memory is left to its turn: nobody else's commit waits for a disk.
+        """
         unknown: list[Item] = []
         for item in items:
             question = item.question
@@ -53,7 +56,8 @@ class Route:
             item.bot_id = bot_id
             item.sure = self._answerer.quick(bot_id, question)
             if item.sure is None:
-                unknown.append(item)
+                if self._answerer.in_memory(bot_id):
+                    unknown.append(item)
             elif item.sure.sure:
                 entry.reply = item.sure
         return unknown

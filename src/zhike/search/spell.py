@@ -11,7 +11,7 @@ characters, is that pair (the pinyin keyboard's slip: 发或 → 发货).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from functools import cached_property
 
 from zhike.search.sound import sounds
@@ -82,6 +82,10 @@ class PairSpeller:
             found.setdefault(_sound(pair), []).append(pair)
         return found
 
+    def alike(self, pair: str) -> Sequence[str]:
+        """Known pairs that sound like ``pair``, commonest first."""
+        return self._by_sound.get(_sound(pair), ())
+
     def correct(self, run: str, known: Container[str]) -> str:
         """The run with its slips put right; the same run if nothing is to be done.
 
@@ -114,7 +118,7 @@ class PairSpeller:
                 yield part[:i] + part[i + 1:]
         for i in range(len(strange) - 1):  # 发或 → 发货
             pair = strange[i:i + 2]
-            for meant in self._by_sound.get(_sound(pair), ()):
+            for meant in self.alike(pair):
                 if (meant[0] == pair[0]) != (meant[1] == pair[1]):
                     yield part[:offset + i] + meant + part[offset + i + 2:]
 

@@ -12,16 +12,20 @@ from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Card
 from zhike.errors import ZhikeError
 from zhike.store.bots import bump_knowledge_version, get_bot
+from zhike.store.changes import Changes, changes_since, note_removals
 from zhike.store.checks import check_article, refuse
 from zhike.store.dialect import next_ids, upsert
 from zhike.store.tables import articles as _articles
+from zhike.store.tables import embeddings as _embeddings
 
 _encode = msgspec.json.Encoder().encode
 _texts = msgspec.json.Decoder(tuple[str, ...]).decode
 _buttons = msgspec.json.Decoder(tuple[Button, ...]).decode
 _cards = msgspec.json.Decoder(tuple[Card, ...]).decode
 _CHANGED = ("category", "question", "answer", "variants", "buttons", "enabled", "inboxes", "valid_from",
-            "valid_until", "cards", "source", "position", "updated_at")
+            "valid_until", "cards", "source", "position", "updated_at", "version")
+_COLUMNS = tuple(column for column in _articles.c if column.name != "version")
+"""What an :class:`Article` is made of; ``version`` only tells indexes what to read again."""
 MAX_KEYS_PER_QUERY = 500
 
 
@@ -39,8 +43,8 @@ def _read(row: RowMapping) -> Article:
                       "cards": _cards(row["cards"] or "[]")})
 
 
-def _row(article: Article) -> dict[str, Any]:
-    return {**{name: getattr(article, name) for name in article.__struct_fields__},
+def _row(article: Article, version: int) -> dict[str, Any]:
+    return {"version": version, **{name: getattr(article, name) for name in article.__struct_fields__},
             "variants": _encode(article.variants).decode(), "buttons": _encode(article.buttons).decode(),
             "inboxes": _encode(article.inboxes).decode() if article.inboxes else "",
             "cards": _encode(article.cards).decode() if article.cards else None}
@@ -59,8 +63,8 @@ def create_article(conn: Connection, article: Article, now: int) -> Article:
     if get_article_by_key(conn, article.bot_id, article.key, article.lang) is not None:
         raise ZhikeError("conflict", f"articles.key = {article.key!r}", field="key")
     new = msgspec.structs.replace(article, id=next_ids(conn, "article", 1)[0], created_at=now, updated_at=now)
-    upsert(conn, _articles, [_row(new)], ["bot_id", "key", "lang"], [])
-    bump_knowledge_version(conn, article.bot_id, now)
+    version = bump_knowledge_version(conn, article.bot_id, now)
+    upsert(conn, _articles, [_row(new, version)], ["bot_id", "key", "lang"], [])
     stored = get_article_by_key(conn, article.bot_id, article.key, article.lang)
     if stored is None or stored.id != new.id:  # another process was faster by a hair
         raise ZhikeError("conflict", f"articles.key = {article.key!r}", field="key")
@@ -83,22 +87,21 @@ def update_article(conn: Connection, article: Article, now: int) -> Article:
     if new == old:
         return old
     new = msgspec.structs.replace(new, updated_at=now)
-    row = _row(new)
+    row = _row(new, bump_knowledge_version(conn, old.bot_id, now))
     conn.execute(_articles.update().where(_articles.c.id == article.id)
                  .values({name: row[name] for name in _CHANGED}))
-    bump_knowledge_version(conn, old.bot_id, now)
     return new
 
 
 def get_article(conn: Connection, article_id: int) -> Article | None:
     """One article, or None."""
-    row = conn.execute(select(_articles).where(_articles.c.id == article_id)).mappings().first()
+    row = conn.execute(select(*_COLUMNS).where(_articles.c.id == article_id)).mappings().first()
     return None if row is None else _read(row)
 
 
 def get_article_by_key(conn: Connection, bot_id: int, key: str, lang: str) -> Article | None:
     """One article, or None."""
-    row = conn.execute(select(_articles).where(
+    row = conn.execute(select(*_COLUMNS).where(
         _articles.c.bot_id == bot_id, _articles.c.key == key, _articles.c.lang == lang)).mappings().first()
     return None if row is None else _read(row)
 
@@ -110,7 +113,7 @@ def list_articles(conn: Connection, *, bot_id: int | None = None, lang: str = ""
 
     ``text`` finds it anywhere in key, question, answer or variants.
     """
-    query = select(_articles).where(_articles.c.id > after_id)
+    query = select(*_COLUMNS).where(_articles.c.id > after_id)
     if bot_id is not None:
         query = query.where(_articles.c.bot_id == bot_id)
     if lang:
@@ -130,7 +133,7 @@ def list_articles(conn: Connection, *, bot_id: int | None = None, lang: str = ""
 
 def all_for_bot(conn: Connection, bot_id: int) -> list[Article]:
     """Everything the bot knows, in the order of ids (disabled ones too)."""
-    rows = conn.execute(select(_articles).where(_articles.c.bot_id == bot_id).order_by(_articles.c.id))
+    rows = conn.execute(select(*_COLUMNS).where(_articles.c.bot_id == bot_id).order_by(_articles.c.id))
     return [_read(row) for row in rows.mappings()]
 
 
@@ -141,10 +144,33 @@ def ids_of_source(conn: Connection, bot_id: int, source: str) -> list[tuple[int,
     return [(row[0], row[1]) for row in rows]
 
 
-def count_articles(conn: Connection, bot_id: int) -> int:
-    """How many articles the bot has."""
-    return int(conn.execute(select(func.count()).select_from(_articles)
-                            .where(_articles.c.bot_id == bot_id)).scalar_one())
+def changed_articles(conn: Connection, bot_id: int, version: int, after_id: int = 0,
+                     limit: int = 1000) -> tuple[Changes, list[Article]] | None:
+    """The page of :func:`zhike.store.changes.changes_since`, with the articles themselves."""
+    changes = changes_since(conn, bot_id, version, after_id, limit)
+    if changes is None:
+        return None
+    ids = [article_id for _, article_id in changes.ids]
+    found: list[Article] = []
+    for start in range(0, len(ids), MAX_KEYS_PER_QUERY):
+        part = ids[start:start + MAX_KEYS_PER_QUERY]
+        rows = conn.execute(select(*_COLUMNS).where(_articles.c.id.in_(part)))
+        found += [_read(row) for row in rows.mappings()]
+    return changes, found
+
+
+def count_articles(conn: Connection, bot_id: int, *, enabled: bool | None = None) -> int:
+    """How many articles the bot has; ``enabled``: only those, or only the others."""
+    query = select(func.count()).select_from(_articles).where(_articles.c.bot_id == bot_id)
+    if enabled is not None:
+        query = query.where(_articles.c.enabled.is_(enabled))
+    return int(conn.execute(query).scalar_one())
+
+
+def article_counts(conn: Connection) -> dict[int, int]:
+    """How many articles each bot has (bots without any are absent)."""
+    rows = conn.execute(select(_articles.c.bot_id, func.count()).group_by(_articles.c.bot_id))
+    return {int(bot_id): int(count) for bot_id, count in rows.tuples()}
 
 
 def delete_article(conn: Connection, article_id: int, now: int) -> bool:
@@ -155,13 +181,18 @@ def delete_article(conn: Connection, article_id: int, now: int) -> bool:
 
 def delete_articles(conn: Connection, bot_id: int, ids: Sequence[int], now: int) -> int:
     """Removes those articles of one bot; returns how many there were."""
-    gone = sum(conn.execute(delete(_articles).where(
-        _articles.c.bot_id == bot_id,
-        _articles.c.id.in_(ids[start:start + MAX_KEYS_PER_QUERY]))).rowcount
-        for start in range(0, len(ids), MAX_KEYS_PER_QUERY))
+    gone: list[int] = []
+    for start in range(0, len(ids), MAX_KEYS_PER_QUERY):
+        part = ids[start:start + MAX_KEYS_PER_QUERY]
+        here = [row.id for row in conn.execute(select(_articles.c.id).where(
+            _articles.c.bot_id == bot_id, _articles.c.id.in_(part)).with_for_update())]
+        if here:
+            conn.execute(delete(_embeddings).where(_embeddings.c.article_id.in_(here)))
+            conn.execute(delete(_articles).where(_articles.c.id.in_(here)))
+            gone += here
     if gone:
-        bump_knowledge_version(conn, bot_id, now)
-    return gone
+        note_removals(conn, bot_id, gone, bump_knowledge_version(conn, bot_id, now))
+    return len(gone)
 
 
 def put_articles(conn: Connection, bot_id: int, articles: Iterable[Article], now: int) -> Counts:
@@ -178,12 +209,12 @@ def put_articles(conn: Connection, bot_id: int, articles: Iterable[Article], now
     found: dict[tuple[str, str], Article] = {}
     keys = sorted({key for key, _ in wanted})
     for start in range(0, len(keys), MAX_KEYS_PER_QUERY):
-        rows = conn.execute(select(_articles).where(
+        rows = conn.execute(select(*_COLUMNS).where(
             _articles.c.bot_id == bot_id, _articles.c.key.in_(keys[start:start + MAX_KEYS_PER_QUERY])))
         found.update({(row["key"], row["lang"]): _read(row) for row in rows.mappings()})
     fresh = [article for place, article in wanted.items() if place not in found]
     ids = iter(next_ids(conn, "article", len(fresh))) if fresh else iter(())
-    new = [_row(msgspec.structs.replace(article, id=next(ids), bot_id=bot_id, created_at=now, updated_at=now))
+    new = [msgspec.structs.replace(article, id=next(ids), bot_id=bot_id, created_at=now, updated_at=now)
            for article in fresh]
     changed = []
     for place, article in wanted.items():
@@ -193,8 +224,9 @@ def put_articles(conn: Connection, bot_id: int, articles: Iterable[Article], now
         kept = msgspec.structs.replace(article, id=old.id, bot_id=bot_id, created_at=old.created_at,
                                        updated_at=old.updated_at)
         if kept != old:
-            changed.append(_row(msgspec.structs.replace(kept, updated_at=now)))
-    upsert(conn, _articles, new + changed, ["bot_id", "key", "lang"], _CHANGED)
+            changed.append(msgspec.structs.replace(kept, updated_at=now))
     if new or changed:
-        bump_knowledge_version(conn, bot_id, now)
+        version = bump_knowledge_version(conn, bot_id, now)
+        upsert(conn, _articles, [_row(article, version) for article in new + changed],
+               ["bot_id", "key", "lang"], _CHANGED)
     return Counts(len(new), len(changed), len(wanted) - len(new) - len(changed))

@@ -96,18 +96,22 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
     used = conn.execute(select(tables.inboxes.c.key).where(tables.inboxes.c.bot_id == bot_id)).scalar()
     if used is not None:
         raise ZhikeError("conflict", f"inbox {used!r}")
-    for table in (tables.articles, tables.rules, tables.flows, tables.tools):
+    conn.execute(delete(tables.embeddings).where(tables.embeddings.c.article_id.in_(
+        select(tables.articles.c.id).where(tables.articles.c.bot_id == bot_id))))
+    for table in (tables.articles, tables.removals, tables.rules, tables.flows, tables.tools):
         conn.execute(delete(table).where(table.c.bot_id == bot_id))
     return conn.execute(delete(_bots).where(_bots.c.id == bot_id)).rowcount > 0
 
 
-def bump_knowledge_version(conn: Connection, bot_id: int, now: int) -> None:
-    """Says that what the bot knows has changed: caches empty and indexes are made anew.
+def bump_knowledge_version(conn: Connection, bot_id: int, now: int) -> int:
+    """Says that what the bot knows has changed: caches empty and indexes follow; the new version.
 
-    Call it in the transaction that changes an article or rule.
+    Call it in the transaction that changes an article or rule. The bot's row stays locked until the
+    commit, so versions become visible in their order: whoever has seen n has seen all below n.
     """
     conn.execute(update(_bots).where(_bots.c.id == bot_id).values(
         knowledge_version=_bots.c.knowledge_version + 1, updated_at=now))
+    return int(conn.execute(select(_bots.c.knowledge_version).where(_bots.c.id == bot_id)).scalar() or 0)
 
 
 def knowledge_versions(conn: Connection) -> dict[int, int]:

@@ -104,7 +104,16 @@ articles = table("articles", Column("id", Id, primary_key=True, autoincrement=Fa
            comment="the file or address it was imported from"),
     Column("position", Integer, nullable=False, server_default=text("0"),
            comment="its place in the source"),
-    UniqueConstraint("bot_id", "key", "lang"))
+    Column("version", BigInteger, nullable=False, server_default=text("0"),
+           comment="the bot's knowledge_version that its last change made"),
+    UniqueConstraint("bot_id", "key", "lang"),
+    Index("ix_articles_bot_id_version", "bot_id", "version"))
+
+removals = table("removals", Column("article_id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, nullable=False),
+    Column("version", BigInteger, nullable=False,
+           comment="the bot's knowledge_version that the removal made"),
+    Index("ix_removals_bot_id_version", "bot_id", "version"))
 
 rules = table("rules", Column("id", Id, primary_key=True, autoincrement=False),
     Column("bot_id", Id, ForeignKey("bots.id"), nullable=False),

@@ -7,7 +7,7 @@ engine is a script.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import msgspec
@@ -29,6 +29,7 @@ from zhike.gateway.writer import Writer
 from zhike.pipeline.line import Line, LineSettings
 from zhike.rest.app import build
 from zhike.rest.ports import Health
+from zhike.search.shelf import Shelf
 from zhike.search.text import Question
 from zhike.store import agents, bots, inboxes
 from zhike.store.schema import get_meta
@@ -45,8 +46,24 @@ class ScriptedEngine:
     def __init__(self) -> None:
         self.loaded: dict[int, tuple[int, int]] = {}
 
-    def load_bot(self, bot: Bot, articles: Sequence[Article], rules: Sequence[Rule]) -> None:
-        self.loaded[bot.id] = (len(articles), len(rules))
+    def load_bot(self, bot: Bot, articles: Sequence[Article] | Shelf | None, rules: Sequence[Rule]) -> None:
+        self.loaded[bot.id] = (0 if articles is None else len(articles), len(rules))
+
+    def put_knowledge(self, bot_id: int, shelf: Shelf | None, version: int) -> bool:
+        return True
+
+    def drop_bot(self, bot_id: int) -> None:
+        self.loaded.pop(bot_id, None)
+
+    def load_with(self, read: Callable[[int], Coroutine[Any, Any, None]],
+                  used: Callable[[int], None]) -> None:
+        return
+
+    def in_memory(self, bot_id: int) -> bool:
+        return True
+
+    async def open(self, bot_id: int) -> None:
+        return
 
     def quick(self, bot_id: int, question: Question) -> Reply | None:
         return Reply("签收后 7 天内可以退货。") if "退货" in question.text else None

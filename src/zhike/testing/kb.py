@@ -8,6 +8,7 @@ caught. Everything depends on ``seed`` alone. The words are in ``kb_words.txt`` 
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -76,6 +77,33 @@ def make_kb(n: int, seed: int = 0, *, bot_id: int = 1) -> list[Article]:
                 question=phrasings[0], variants=tuple(phrasings[1:]), category=spec.key,
                 answer=spec.answers[side].replace("{p}", name).replace("{n}", str(rng.randint(2, 99)))))
     return articles
+
+
+def make_chunks(n: int, seed: int = 0, *, bot_id: int = 1) -> Iterator[Article]:
+    """``n`` chunks as an import of manuals makes them, one after the other: a heading, no variants, and
+    three paragraphs on one product (200 to 700 characters). Ids are 1..n; half are English."""
+    rng = random.Random(seed)
+    for i in range(n):
+        side, lang = i % 2, ("zh", "en")[i % 2]
+        model, rest = divmod(i // 2, len(PRODUCTS) * len(TOPICS))
+        product, topic = divmod(rest, len(TOPICS))
+        name = f"{PRODUCTS[product][side]} {'ABCDEFGHJK'[product % 10]}{100 + model}"
+        spoken = [TOPICS[topic], *rng.sample(TOPICS, 2)]
+        text = "\n\n".join([f"{t.phrasings[side][k % len(t.phrasings[side])]}\n{t.answers[side]}"
+                            for k, t in enumerate(spoken)])
+        yield Article(
+            id=i + 1, bot_id=bot_id, key=f"{TOPICS[topic].key}-{product}-{model}", lang=lang,
+            question=TOPICS[topic].phrasings[side][0].replace("{p}", name), category=TOPICS[topic].key,
+            answer=text.replace("{p}", name).replace("{n}", str(rng.randint(2, 99))), position=i)
+
+
+def chunk_question(number: int, rng: random.Random) -> str:
+    """A question that chunk ``number`` (its id) answers, in other words than its heading."""
+    side = (number - 1) % 2
+    model, rest = divmod((number - 1) // 2, len(PRODUCTS) * len(TOPICS))
+    product, topic = divmod(rest, len(TOPICS))
+    name = f"{PRODUCTS[product][side]} {'ABCDEFGHJK'[product % 10]}{100 + model}"
+    return rng.choice(TOPICS[topic].phrasings[side]).replace("{p}", name)
 
 
 def asks(article: Article) -> tuple[str, ...]:

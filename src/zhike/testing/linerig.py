@@ -31,6 +31,12 @@ TEXTS = ("退货", "你好", "发票", "xyz", "那条裙子", "运费")
 class ScriptedAnswerer:
     """退货 is a rule, 发票 and 运费 are knowledge, 你好 opens, the rest is unknown."""
 
+    def in_memory(self, bot_id: int) -> bool:
+        return True
+
+    async def open(self, bot_id: int) -> None:
+        return
+
     def quick(self, bot_id: int, question: Question) -> Reply | None:
         if question.norm == "退货":
             return Reply("rule:退货")

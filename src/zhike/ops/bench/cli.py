@@ -30,6 +30,8 @@ SCENARIOS = {
     "coldstart": Scenario("from exec to live and to ready · 冷启动", 1, 0.0, 0.0),
     "crash": Scenario("kill -9 under load, then compare everything · 压力下反复强杀，再逐条核对",
                       200, 0.0, 0.0, 400.0),
+    "search": Scenario("search alone: large knowledge bases, many of them, edits · 只测检索：大知识库与多知识库",
+                       1, 20.0, 2.0),
     "replay": Scenario("play recorded dialogues as visitors · 以访客身份重放对话", 50, 600.0, 0.0),
 }
 
@@ -122,12 +124,23 @@ def _replay(parser: argparse.ArgumentParser) -> None:
                         help="how long a visitor waits for an answer · 每问最多等几秒 (%(default)s)")
 
 
+def _search(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(articles=10_000)
+    parser.add_argument("--chunks", type=_some, default=100_000, metavar="N",
+                        help="chunks of a second, larger knowledge base; 0 leaves it out · 大知识库的块数"
+                             " (%(default)s)")
+    parser.add_argument("--sets", type=_some, default=500, metavar="N",
+                        help="small knowledge sets beside one; 0 leaves them out · 小知识库个数 (%(default)s)")
+    parser.add_argument("--set-articles", type=_count, default=40, metavar="N",
+                        help="articles of a small set · 每个小知识库的条数 (%(default)s)")
+
+
 def _none(parser: argparse.ArgumentParser) -> None:
     """A scenario without flags of its own."""
 
 
 _OWN = {"echo": _echo, "burst": _burst, "idle": _idle, "coldstart": _coldstart, "crash": _crash,
-        "replay": _replay}
+        "replay": _replay, "search": _search}
 
 
 def _count(text: str) -> int:
@@ -135,6 +148,10 @@ def _count(text: str) -> int:
     if not 1 <= value <= 10_000_000:
         raise argparse.ArgumentTypeError(f"{text}: 1 … 10,000,000")
     return value
+
+
+def _some(text: str) -> int:
+    return 0 if text == "0" else _count(text)
 
 
 def _amount(text: str) -> float:

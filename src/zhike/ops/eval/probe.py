@@ -15,6 +15,7 @@ from zhike.answer.engine import Engine, answer_threshold
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Reply
 from zhike.ops.bench.hist import Histogram
+from zhike.search.shelf import MemoryShelf
 from zhike.search.text import normalise, understand
 
 PLACES = 5
@@ -43,7 +44,9 @@ class Probe:
         self._bot = bot
         self._engine = Engine()
         self._engine.load_bot(bot, self.articles, rules)
-        self._index = self._engine._bots[bot.id].knowledge._index
+        shelf = self._engine._bots[bot.id].knowledge.shelf
+        assert isinstance(shelf, MemoryShelf)
+        self._index = shelf.index
 
     def ask(self, text: str, lang: str = "") -> Reply | None:
         """What the knowledge says at the bot's threshold; the time of the search is recorded."""

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-from zhike.store.migrations.steps import add_column, create_table
+from zhike.store.migrations.steps import add_column, create_index, create_table
 from zhike.store.tables import Digest, Id, LongText, Ms
 
 metadata = MetaData(naming_convention={
@@ -39,6 +39,11 @@ def _table(name: str, *parts: Any) -> Table:
 
 
 _table("bots", Column("id", Id, primary_key=True, autoincrement=False))
+_table("removals", Column("article_id", Id, primary_key=True, autoincrement=False),
+    Column("bot_id", Id, nullable=False),
+    Column("version", BigInteger, nullable=False,
+           comment="the bot's knowledge_version that the removal made"),
+    Index("ix_removals_bot_id_version", "bot_id", "version"))
 
 _table("prompts", Column("id", Id, primary_key=True, autoincrement=False),
     Column("bot_id", Id, ForeignKey("bots.id"), nullable=False), Column("name", _key(64), nullable=False),
@@ -92,7 +97,9 @@ ADDED: dict[str, tuple[Column[Any], ...]] = {
                  Column("source", String(500), nullable=False, server_default=text("''"),
                         comment="the file or address it was imported from"),
                  Column("position", Integer, nullable=False, server_default=text("0"),
-                        comment="its place in the source")),
+                        comment="its place in the source"),
+                 Column("version", BigInteger, nullable=False, server_default=text("0"),
+                        comment="the bot's knowledge_version that its last change made")),
     "conversations": (Column("flow", String(2000), nullable=False, server_default=text("''"),
                              comment="JSON: the active flow with its step and slots; empty = none"),),
 }
@@ -109,4 +116,6 @@ def upgrade() -> None:
     for name, columns in ADDED.items():
         for column in columns:
             add_column(name, column)
+    create_index(Index("ix_articles_bot_id_version", *Table(
+        "articles", MetaData(), Column("bot_id", Id), Column("version", BigInteger)).columns))
 

@@ -1,0 +1,245 @@
+"""The index of one large bot on disk: opened, written, followed (decision 0010).
+
+A folder per bot holds one tantivy index per *make* (schema, terms and program version). The state
+it shows is written inside it, in the same commit as the articles, so a killed process leaves either
+the old state or the new one. One process writes at a time: it holds ``lock``; others read, and take
+over when the lock comes free.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import shutil
+from collections.abc import Iterable, Sequence
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from zhike import __version__
+from zhike.domain.knowledge import Article
+from zhike.search.bag import bag_of, encode, encode_article, token
+from zhike.search.snapshot import Snapshot
+
+log = logging.getLogger("zhike")
+
+FORMAT = 1
+"""Raised when the fields below, or what is put into them, change."""
+HEAP_BYTES = 64 << 20
+"""What the writer may gather before it begins a new segment; taken as it is needed and given back
+with each commit, so an edit takes little of it."""
+_MARK = "\x01state"
+
+
+class State(msgspec.Struct, array_like=True, frozen=True):
+    """What the index shows. ``version``: everything up to this knowledge version is in it;
+    ``upto_id``: while it is being built, the last article read; 0 = whole."""
+
+    version: int
+    upto_id: int = 0
+
+
+_state = msgspec.msgpack.Decoder(State).decode
+
+
+@cache
+def make() -> str:
+    """Names what an index is made of; another make cannot be searched and is built anew."""
+    digest = blake2b(f"{FORMAT} {__version__}".encode(), digest_size=6)
+    for name in ("terms.py", "text.py", "bag.py", "disk.py"):
+        with contextlib.suppress(OSError):  # no sources beside the program: its version says it
+            digest.update((Path(__file__).parent / name).read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def _schema() -> Any:
+    import tantivy
+
+    builder = tantivy.SchemaBuilder()
+    builder.add_unsigned_field("number", stored=True)
+    for name in ("id", "twin", "mark", "asked", "answer", "exact", "word"):
+        builder.add_text_field(name, tokenizer_name="words", index_option="basic")
+    for name in ("bag", "article", "state"):
+        builder.add_bytes_field(name, stored=True)
+    return builder.build()
+
+
+class DiskIndex:
+    """One bot's index. All methods but the snapshot's block: call them in one thread at a time.
+
+    Args:
+        folder: of this bot, e.g. ``data/index/7``; made when it is missing.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / make()
+        self.damaged: str = ""
+        self._index: Any = None
+        self._writer: Any = None
+        self._lock: Any = None
+
+    # ---- opening -------------------------------------------------------------------------------
+
+    def open(self) -> State | None:
+        """Opens what is there; None if there is nothing usable (missing, damaged, another make)."""
+        import tantivy
+
+        if not (self.path / "meta.json").exists():
+            return None
+        try:
+            self._use(tantivy.Index(_schema(), str(self.path)))
+            return self.state()
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # a panic is no Exception
+            self.note_damage(error)
+            return None
+
+    def _use(self, index: Any) -> None:
+        import tantivy
+
+        words = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+        index.register_tokenizer("words", words)
+        index.config_reader("manual")
+        self._index = index
+        self.damaged = ""
+
+    def note_damage(self, error: BaseException) -> None:
+        """Remembers that the files cannot be used; the next :meth:`reset` makes new ones."""
+        if not self.damaged:
+            self.damaged = f"{type(error).__name__}: {error}"[:300]
+            log.warning("a search index is damaged; it is made anew",
+                        extra={"folder": str(self.path), "cause": self.damaged})
+
+    def state(self) -> State:
+        """The state on disk, whoever wrote it; ``State(0)`` before the first commit."""
+        self._index.reload()
+        searcher = self._index.searcher()
+        import tantivy
+
+        found = searcher.search(tantivy.Query.term_query(_schema(), "mark", _MARK, "basic"), 1, count=False)
+        if not found.hits:
+            return State(0)
+        return _state(searcher.doc(found.hits[0][1]).get_first("state"))
+
+    def snapshot(self) -> Snapshot:
+        """The present state, to be searched."""
+        state = self.state()
+        searcher = self._index.searcher()
+        return Snapshot(searcher, _schema(), state.version, max(searcher.num_docs - 1, 0), self.note_damage)
+
+    def disk_bytes(self) -> int:
+        """What the files take."""
+        with contextlib.suppress(OSError):
+            return sum(file.stat().st_size for file in self.path.iterdir())
+        return 0
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    def may_write(self) -> bool:
+        """True if this process is the one that writes; takes the lock when it is free."""
+        if self._lock is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = (self.folder / "lock").open("a")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                return False
+            self._lock = lock
+        return True
+
+    def reset(self) -> None:
+        """An empty index, where nothing usable is; indexes of other makes go. Needs the lock."""
+        import tantivy
+
+        self.let_go()
+        for old in self.folder.iterdir():
+            if old.is_dir():
+                shutil.rmtree(old, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        self._use(tantivy.Index(_schema(), str(self.path)))
+
+    def put(self, articles: Iterable[Article], removed: Iterable[int]) -> None:
+        """Changes without a commit: :meth:`commit` makes them count. Disabled articles are not searched.
+
+        Args:
+            articles: added or changed.
+            removed: ids of articles that are gone.
+        """
+        writer = self._open_writer()
+        for number in removed:
+            writer.delete_documents_by_term("id", str(number))
+        for article in articles:
+            writer.delete_documents_by_term("id", str(article.id))
+            if article.enabled:
+                writer.add_document(_document(article))
+
+    def build(self, articles: Sequence[Article]) -> None:
+        """Adds articles that are known to be new; as :meth:`put`, a little faster."""
+        writer = self._open_writer()
+        for article in articles:
+            if article.enabled:
+                writer.add_document(_document(article))
+
+    def commit(self, state: State) -> None:
+        """What was put and built counts from now on, and the index shows ``state``."""
+        import tantivy
+
+        writer = self._open_writer()
+        writer.delete_documents_by_term("mark", _MARK)
+        mark = tantivy.Document()
+        mark.add_text("mark", _MARK)
+        mark.add_bytes("state", msgspec.msgpack.encode(state))
+        writer.add_document(mark)
+        writer.commit()
+
+    def _open_writer(self) -> Any:
+        """The writer; kept open, so that segments of small edits are merged behind them."""
+        if self._writer is None:
+            self._writer = self._index.writer(HEAP_BYTES, 1)
+        return self._writer
+
+    def let_go(self) -> None:
+        """Drops what is not committed, and the files; the lock stays."""
+        self._writer = None
+        self._index = None
+
+    def close(self) -> None:
+        """Lets go of files and lock."""
+        self.let_go()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def _document(article: Article) -> Any:
+    import tantivy
+
+    bag, exact, words = bag_of(article)
+    document = tantivy.Document()
+    document.add_unsigned("number", article.id)
+    document.add_text("id", str(article.id))
+    if article.key:
+        document.add_text("twin", token(article.key, article.lang))
+    document.add_text("asked", " ".join(frozenset().union(*bag.rows)))
+    document.add_text("answer", " ".join(bag.answer))
+    document.add_text("exact", " ".join(dict.fromkeys(exact)))
+    document.add_text("word", " ".join(words))
+    document.add_bytes("bag", encode(bag))
+    document.add_bytes("article", encode_article(article))
+    return document
+
+
+def remove_folder(folder: Path) -> None:
+    """Deletes the index of a bot that is gone or small again; another process that reads it goes on
+    reading what it has open."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+

@@ -1,0 +1,223 @@
+"""The index on disk says what the index in memory says, and survives what disks do."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from zhike.domain.knowledge import Article
+from zhike.search.disk import DiskIndex, State
+from zhike.search.index import Document, Found, Index
+from zhike.search.snapshot import Snapshot
+from zhike.search.text import normalise
+from zhike.testing.kb import asks, make_kb, perturb
+
+KB = make_kb(600, seed=4)
+
+
+def build(folder: Path, articles: list[Article], version: int = 1) -> DiskIndex:
+    index = DiskIndex(folder)
+    assert index.may_write()
+    index.reset()
+    index.build(articles)
+    index.commit(State(version))
+    return index
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    return build(tmp_path_factory.mktemp("index"), KB).snapshot()
+
+
+@pytest.fixture(scope="module")
+def memory() -> Index:
+    return Index([Document(asks(article), article.answer) for article in KB])
+
+
+def alike(disk: Found, memory: Found) -> bool:
+    """The best article by the same numbers; the candidates behind it may differ."""
+    if not memory.matches or not disk.matches:
+        return not memory.matches and not disk.matches
+    a, b = disk.matches[0], memory.matches[0]
+    return (KB[b.document].id, b.phrasing) == (a.document, a.phrasing) and (
+        [round(x, 9) for x in (a.score, a.likeness, a.coverage, a.spoken, disk.known, disk.heft)]
+        == [round(x, 9) for x in (b.score, b.likeness, b.coverage, b.spoken, memory.known, memory.heft)]
+    ) and (disk.exact, disk.slips) == (memory.exact, memory.slips)
+
+
+def test_the_same_question_gets_the_same_numbers(shown: Snapshot, memory: Index) -> None:
+    rng = random.Random(1)
+    same = right = 0
+    for _ in range(300):
+        article = rng.choice(KB)
+        norm = normalise(perturb(rng.choice(asks(article)), rng))
+        found = shown.find(norm)
+        same += alike(found, memory.find(norm))
+        right += bool(found.matches) and found.matches[0].document == article.id
+    # ties between neighbours that share all of a short question may fall either way
+    assert same >= 290
+    assert right >= 290
+
+
+def test_every_phrasing_is_found_word_for_word(shown: Snapshot) -> None:
+    for article in KB[::7]:
+        for row, phrasing in enumerate(asks(article)):
+            found = shown.find(normalise(phrasing))
+            assert found.exact
+            assert (found.matches[0].document, found.matches[0].phrasing) == (article.id, row)
+
+
+def test_articles_and_twins_are_read_from_the_index(shown: Snapshot) -> None:
+    for article in KB[::50]:
+        assert shown.article(article.id) == article
+        other = "en" if article.lang == "zh" else "zh"
+        twin = shown.twin(article.key, other)
+        assert twin is not None
+        assert (twin.key, twin.lang) == (article.key, other)
+    assert shown.article(10_000) is None
+    assert shown.twin("no such key", "zh") is None
+
+
+def test_slips_are_put_right_without_a_dictionary_in_memory(shown: Snapshot, memory: Index) -> None:
+    for text in ("hwo long does shippng of the necklace take", "pleese is the sweter in stock",
+                 "wich materail is the necklace made of"):
+        assert shown.find(normalise(text)).slips == memory.find(normalise(text)).slips
+
+
+def test_nothing_is_found_of_nothing(shown: Snapshot) -> None:
+    assert shown.find("qqqq zzzz").matches == []
+    assert shown.find("").matches == []
+
+
+def test_an_edit_replaces_and_a_removal_removes(tmp_path: Path) -> None:
+    index = build(tmp_path, KB[:50])
+    old = KB[3]
+    index.put([msgspec.structs.replace(old, question="星期天开门吗", variants=())], [KB[4].id])
+    index.commit(State(2))
+    shown = index.snapshot()
+    assert (shown.version, shown.size) == (2, 49)
+    assert shown.find("星期天开门吗").exact
+    assert shown.find("星期天开门吗").matches[0].document == old.id
+    assert not shown.find(normalise(old.question)).exact
+    assert shown.article(KB[4].id) is None
+    index.put([msgspec.structs.replace(old, enabled=False)], [])
+    index.commit(State(3))
+    assert index.snapshot().article(old.id) is None
+
+
+def test_two_articles_that_claim_a_phrasing_are_compared(tmp_path: Path) -> None:
+    twice = [Article(1, 1, "a", "zh", "怎么退货", "去订单页", variants=("退货流程",)),
+             Article(2, 1, "b", "zh", "怎么退货", "打电话"), *KB[:30]]
+    found = build(tmp_path, twice).snapshot().find("怎么退货")
+    assert not found.exact
+    assert {match.document for match in found.matches[:2]} == {1, 2}
+
+
+def test_it_is_opened_as_it_was_left(tmp_path: Path) -> None:
+    build(tmp_path, KB[:50], version=7).close()
+    again = DiskIndex(tmp_path)
+    assert again.open() == State(7)
+    assert again.snapshot().size == 50
+
+
+def test_another_make_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build(tmp_path, KB[:50]).close()
+    monkeypatch.setattr("zhike.search.disk.make", lambda: "0123456789ab")
+    later = DiskIndex(tmp_path)
+    assert later.open() is None
+    assert later.may_write()
+    later.reset()
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["0123456789ab"]
+
+
+def test_one_writes_and_the_other_takes_over(tmp_path: Path) -> None:
+    first = build(tmp_path, KB[:50])
+    second = DiskIndex(tmp_path)
+    assert second.open() == State(1)
+    assert not second.may_write()
+    first.put([KB[60]], [])
+    first.commit(State(2))
+    assert second.state() == State(2)
+    assert second.snapshot().article(KB[60].id) == KB[60]
+    first.close()
+    assert second.may_write()
+    second.put([KB[61]], [])
+    second.commit(State(3))
+    assert second.snapshot().size == 52
+
+
+@pytest.mark.parametrize("damage", ["meta", "truncated", "junk", "missing"])
+def test_a_damaged_folder_is_noticed(tmp_path: Path, damage: str) -> None:
+    build(tmp_path, KB[:80]).close()
+    index = DiskIndex(tmp_path)
+    for file in list(index.path.iterdir()):
+        if damage == "meta" and file.name == "meta.json":
+            file.write_text("{")
+        elif file.suffix in (".store", ".term", ".idx"):
+            if damage == "truncated":
+                file.write_bytes(file.read_bytes()[:40])
+            elif damage == "junk":
+                file.write_bytes(random.Random(1).randbytes(file.stat().st_size))
+            elif damage == "missing":
+                file.unlink()
+    if index.open() is not None:  # what opens all the same is noticed by the first question
+        found = index.snapshot().find(normalise(KB[5].question))
+        assert found.matches == []
+    assert index.damaged
+    assert index.may_write()
+    index.reset()
+    index.build(KB[:80])
+    index.commit(State(1))
+    assert index.snapshot().find(normalise(KB[5].question)).exact
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from zhike.search.disk import DiskIndex, State
+from zhike.testing.kb import make_kb
+index = DiskIndex(Path(sys.argv[1]))
+assert index.may_write()
+index.reset()
+kb = make_kb(400, seed=9)
+print("begin", flush=True)
+for n in range(1, 400):
+    index.put([kb[n]], [kb[n - 1].id] if n % 3 == 0 else [])
+    index.commit(State(n))
+    print(n, flush=True)
+"""
+
+
+@pytest.mark.parametrize("after", [1, 7, 23])
+def test_kill_9_leaves_a_state_that_was_committed(tmp_path: Path, after: int) -> None:
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE,
+                               env=dict(os.environ))
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"begin\n"
+    told = 0
+    while told < after:
+        told = int(process.stdout.readline())
+    process.send_signal(signal.SIGKILL)
+    told += process.stdout.read().count(b"\n")
+    process.wait()
+    process.stdout.close()
+    index = DiskIndex(tmp_path)
+    state = index.open()
+    assert state is not None
+    assert told <= state.version <= told + 1
+    assert index.may_write(), "the lock goes with the process"
+    kb = make_kb(400, seed=9)
+    here = set(range(1, state.version + 1)) - {n - 1 for n in range(1, state.version + 1) if n % 3 == 0}
+    shown = index.snapshot()
+    assert shown.size == len(here)
+    assert all(shown.article(kb[n].id) == kb[n] for n in here)
+    index.put([kb[399]], [])
+    index.commit(State(500))
+    assert index.snapshot().version == 500
