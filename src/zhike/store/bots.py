@@ -88,7 +88,9 @@ def list_bots(conn: Connection, *, after_id: int = 0, limit: int = 1000) -> list
 
 
 def delete_bot(conn: Connection, bot_id: int) -> bool:
-    """Removes the bot with its articles, rules, flows and tools; False if there is none.
+    """Removes the bot with all that is its own: articles, rules, flows, tools, templates, cases.
+
+    Returns False if there is none.
 
     Raises:
         ZhikeError: ``conflict`` while an inbox uses it.
@@ -96,7 +98,7 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
     used = conn.execute(select(tables.inboxes.c.key).where(tables.inboxes.c.bot_id == bot_id)).scalar()
     if used is not None:
         raise ZhikeError("conflict", f"inbox {used!r}")
-    for table in (tables.articles, tables.rules, tables.flows, tables.tools):
+    for table in (tables.articles, tables.rules, tables.flows, tables.tools, tables.prompts, tables.cases):
         conn.execute(delete(table).where(table.c.bot_id == bot_id))
     return conn.execute(delete(_bots).where(_bots.c.id == bot_id)).rowcount > 0
 
@@ -104,7 +106,7 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
 def bump_knowledge_version(conn: Connection, bot_id: int, now: int) -> None:
     """Says that what the bot knows has changed: caches empty and indexes are made anew.
 
-    Call it in the transaction that changes an article or rule.
+    Call it in the transaction that changes an article, rule or template.
     """
     conn.execute(update(_bots).where(_bots.c.id == bot_id).values(
         knowledge_version=_bots.c.knowledge_version + 1, updated_at=now))
