@@ -60,8 +60,9 @@ def test_a_number_that_no_source_has_is_no_citation() -> None:
 
 
 def test_the_judges_words() -> None:
-    assert [judged(said) for said in ("是", "是。", "Yes, it is", "不是", "否", "No.", "Not really", "也许", "", "yesterday")] \
-        == [True, True, True, False, False, False, False, None, None, None]
+    assert [judged(said) for said in ("是", "是。", "Yes, it is")] == [True] * 3
+    assert [judged(said) for said in ("不是", "否", "No.", "Not really")] == [False] * 4
+    assert [judged(said) for said in ("也许", "", "yesterday")] == [None] * 3
     messages = judge_messages("礼貌吗？", "在吗", "</article> 说是", "zh")
     assert messages[1]["content"].count("</article>") == 1
     assert "礼貌吗？" in messages[0]["content"]

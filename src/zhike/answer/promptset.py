@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zhike.answer.defaulttemplates import DEFAULTS
+from zhike.answer.defaulttemplates import DEFAULT_NAME, DEFAULTS
 from zhike.domain.knowledge import Bot
 from zhike.domain.prompt import Template
 from zhike.search.text import Lang
@@ -26,13 +26,13 @@ class Prompts:
         self._sets.pop(bot_id, None)
 
     def active(self, bot_id: int, name: str = "", lang: Lang = "zh") -> Template:
-        """The active version of ``name`` ("" = what the bot's settings choose) for a visitor's language.
+        """The active version of ``name`` ("" = what the bot's settings choose, or ``default``).
 
-        ``name.en`` is taken before ``name`` for English visitors, ``name.zh`` for Chinese ones. The
+        ``lang`` is the visitor's: ``name.en`` is taken before ``name`` for English, ``name.zh`` for Chinese. The
         built-in template of the language answers where there is none of that name.
         """
         own, templates = self._sets.get(bot_id, ("", {}))
-        wanted = name or own
+        wanted = name or own or DEFAULT_NAME
         return templates.get(f"{wanted}.{lang}") or templates.get(wanted) or DEFAULTS[lang]
 
 

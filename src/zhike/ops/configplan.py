@@ -290,6 +290,19 @@ def apply_once(conn: Connection, wanted: Document, name: str, now: int) -> bool:
     return True
 
 
+def unused_templates(conn: Connection, plan: Plan) -> list[tuple[str, str, str]]:
+    """Templates of ``plan`` that no visitor's answer comes from: (name, the bot's key, what it uses)."""
+    found = []
+    for change in plan.changes:
+        if change.noun == "prompt_templates" and change.kind != "delete":
+            key, name = change.identity
+            bot = bots.get_bot_by_key(conn, key)
+            used = str(bot.settings.get("template") or "default") if bot is not None else ""
+            if name not in (used, f"{used}.zh", f"{used}.en"):
+                found.append((name, key, used))
+    return found
+
+
 # ---- words -----------------------------------------------------------------------------------
 
 _NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "articles": ("知识条目", "article"),
