@@ -61,10 +61,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "prompt list": ("列出模板和当前版本", "list the templates with their active versions"),
     "prompt show": ("显示一个模板和它的各个版本", "show a template and its versions"),
     "prompt diff": ("比较两个版本", "show what two versions differ in"),
-    "prompt activate": ("启用一个版本（回退也是它）", "make a version the active one (that is also how to roll back)"),
+    "prompt activate": ("启用一个版本（回退也是它）",
+                        "make a version the active one (that is also how to roll back)"),
     "prompt test": ("把一组问题交给模型，逐条检查回答；可以两个模板并排",
                     "put a set of questions to the model and check every answer; two templates side by side"),
-    "prompt words": ("TEMPLATE：support（当前版本）· support@3 · default（内置）· file.yaml · file.yaml#support",
+    "prompt words": ("TEMPLATE：support（当前版本）· support@3 · default（内置）· file.yaml · "
+                     "file.yaml#support",
                      "TEMPLATE: support (its active version) · support@3 · default (built in) · file.yaml · "
                      "file.yaml#support"),
     "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
@@ -120,17 +122,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--gate": ("先跑回归用例；回答会变差就不做，以 1 退出",
                "first run the regression set; do nothing and end with 1 if answers would get worse"),
     "--with": ("还没应用的改动：配置文件，可重复；和现状比较",
-               "a change that is not applied: a configuration file, may be repeated; compared with the present"),
+               "a change that is not applied: a configuration file, may be repeated; compared with "
+               "the present"),
     "--tolerance": ("答对的最多降多少、答错的最多升多少（0..1，默认 0）",
                     "how far right answers may fall and wrong ones rise (0..1, default 0)"),
     "--min-accuracy": ("至少要答对多少（0..1，默认 0）", "how many must be right at least (0..1, default 0)"),
     "--model": ("用哪个模型：设置里的名字，或 网址#模型名（默认：模板写的，否则第一个）",
                 "which model: a key of the settings, or URL#NAME (default: the template's, else the first)"),
-    "--judge": ("用哪个模型评审 judge（默认：同一个）", "which model answers `judge` (default: the same one)"),
+    "--judge": ("用哪个模型评审 judge（默认：同一个）",
+                "which model answers `judge` (default: the same one)"),
     "--against": ("并排比较的另一个模板", "another template, side by side"),
     "--questions": ("问题：.yaml 或 .jsonl，每条 {text, lang, checks …}（默认：带 checks 的回归用例）",
-                    "the questions: .yaml or .jsonl, {text, lang, checks …} each (default: regression cases with "
-                    "checks)"),
+                    "the questions: .yaml or .jsonl, {text, lang, checks …} each (default: regression cases "
+                    "with checks)"),
     "--concurrency": ("同时问几个（默认 4）", "how many at a time (default 4)"),
     "--answers": ("另存每个回答（JSON lines）", "also write every answer (JSON lines)"),
     "--trial-html": ("另存并排的报告", "also write a report, side by side"),

@@ -16,7 +16,8 @@ from zhike.store import bots, cases, prompts
 from zhike.store.checks import FieldError
 from zhike.store.engine import Store
 
-T = Template("support", "你是{shop}的客服 😀", 0.3, 500, {"tone": "warm"}, (Example("a", "b"),), ("order",), "big")
+T = Template("support", "你是{shop}的客服 😀", 0.3, 500, {"tone": "warm"}, (Example("a", "b"),), ("order",),
+             "big")
 
 
 async def make_bot(store: Store, key: str = "shop") -> int:

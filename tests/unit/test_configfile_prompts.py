@@ -54,7 +54,8 @@ def test_the_promised_form_goes_to_the_only_bot(conn: Connection) -> None:
     assert apply(conn, read_text(PLAIN), 5).count("add") == 1
     stored = prompts.get_active(conn, 1, "support")
     assert stored is not None
-    assert stored.template == Template("support", "你是{shop}的客服。\n最多给三个方案，以问句结尾。", 0.3, 500)
+    words = "你是{shop}的客服。\n最多给三个方案，以问句结尾。"
+    assert stored.template == Template("support", words, 0.3, 500)
     again = apply(conn, read_text(PLAIN), 6)
     assert (again.changes, again.same) == ([], 1)
     assert len(prompts.list_prompts(conn)) == 1
@@ -98,8 +99,8 @@ def test_cases_say_three_things_of_expect(conn: Connection) -> None:
     assert found["怎么退货"].expect == "returns"
     assert found["今天天气怎么样"].expect is None
     assert found["机器一直响"].expect not in (None, "returns")
-    assert found["机器一直响"].checks == Checks(max_items=3, ends_with_question=True, forbidden=("保证",),
-                                           matches=("\\d",), judge="礼貌吗？")
+    assert found["机器一直响"].checks == Checks(
+        max_items=3, ends_with_question=True, forbidden=("保证",), matches=("\\d",), judge="礼貌吗？")
 
 
 def test_several_bots_need_a_word_which(conn: Connection) -> None:
@@ -138,7 +139,8 @@ def test_errors_name_file_and_line(text: str, line: int, words: str) -> None:
 def test_prune_removes_templates_and_cases_of_the_bots_mentioned(conn: Connection) -> None:
     apply(conn, read_text(PLAIN), 5)
     apply(conn, read_text(CASES), 5)
-    keep = "cases: [{text: 怎么退货, bot: shop, lang: zh, expect: returns, contains: [7 天]}]\nprompt_templates: []\n"
+    keep = "cases: [{text: 怎么退货, bot: shop, lang: zh, expect: returns, contains: [7 天]}]\n" \
+        "prompt_templates: []\n"
     plan = apply(conn, read_text(keep), 6, prune=True)
     assert plan.count("delete") == 3
     assert [case.text for case in cases.all_for_bot(conn, 1)] == ["怎么退货"]

@@ -59,8 +59,9 @@ def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]
 
 
 def test_two_templates_side_by_side(capsys: pytest.CaptureFixture[str], model: ObedientModel) -> None:
-    code, out, _ = run(capsys, "prompt", "test", "good.yaml", "--against", "bad.yaml", "--questions", "q.yaml",
-                       "--model", f"{model.url}#tiny", "--json", "--html", "r.html", "--answers", "a.jsonl")
+    code, out, _ = run(capsys, "prompt", "test", "good.yaml", "--against", "bad.yaml", "--questions",
+                       "q.yaml", "--model", f"{model.url}#tiny", "--json", "--html", "r.html",
+                       "--answers", "a.jsonl")
     found = json.loads(out)
     assert code == 0
     assert (found["rows"], found["passed"], found["errors"], found["accuracy"]) == (3, 3, 0, 1.0)
@@ -83,19 +84,20 @@ def test_two_templates_side_by_side(capsys: pytest.CaptureFixture[str], model: O
 def test_the_prompt_holds_the_shop_its_articles_and_the_question(capsys: pytest.CaptureFixture[str],
                                                                  model: ObedientModel) -> None:
     run(capsys, "prompt", "test", "good.yaml", "--questions", "q.yaml", "--model", model.url)
-    sent = next(body for body in model.asked if "手冲壶" in body["messages"][-1]["content"])
+    sent = next(body for body in model.asked if "<question>\n手冲壶" in body["messages"][-1]["content"])
     assert "你是松间里 Pinelane的维修顾问" in sent["messages"][0]["content"]
     assert '<article id="1"' in sent["messages"][-1]["content"]
     assert "<question>\n手冲壶不加热了\n</question>" in sent["messages"][-1]["content"]
 
 
 def test_it_goes_on_when_a_question_fails(capsys: pytest.CaptureFixture[str], model: ObedientModel) -> None:
-    Path("q.jsonl").write_text('{"text": "坏题 \\ud83d\\ude00"}\n\n{"text": "灯不亮", "lang": "zh"}\n', "utf-8")
+    Path("q.jsonl").write_text('{"text": "坏题 \\ud83d\\ude00"}\n\n{"text": "灯不亮", "lang": "zh"}\n',
+                               "utf-8")
     code, out, _ = run(capsys, "prompt", "test", "default", "--questions", "q.jsonl", "--model", model.url)
     assert code == 0
     assert "500" in out
-    found = json.loads(run(capsys, "prompt", "test", "default", "--questions", "q.jsonl", "--model", model.url,
-                           "--json")[1])
+    found = json.loads(run(capsys, "prompt", "test", "default", "--questions", "q.jsonl", "--model",
+                           model.url, "--json")[1])
     assert (found["rows"], found["errors"], found["passed"]) == (2, 1, 1)
     model.break_down()
     assert run(capsys, "prompt", "test", "default", "--questions", "q.jsonl", "--model", model.url)[0] == 1
@@ -141,8 +143,10 @@ def test_questions_are_read_with_their_places(tmp_path: Path) -> None:
     for name, text, where, words in (
             ("x.yaml", QUESTIONS.replace("text: 手", "txt: 手"), "x.yaml:4", "did you mean text"),
             ("x.yaml", QUESTIONS.replace("max_items: 3", "max_items: no"), "x.yaml:1", "whole number"),
-            ("x.jsonl", '{"text": "a"}\n{"text": 1, "checks": {"judge": ["x"]}}', "x.jsonl:2", "needs a text"),
-            ("x.jsonl", '{"text": "a"}\n{', "x.jsonl:2", "no valid JSON"), ("x.yaml", "[]", "x.yaml", "needs 1")):
+            ("x.jsonl", '{"text": "a"}\n{"text": 1, "checks": {"judge": ["x"]}}', "x.jsonl:2",
+             "needs a text"),
+            ("x.jsonl", '{"text": "a"}\n{', "x.jsonl:2", "no valid JSON"),
+            ("x.yaml", "[]", "x.yaml", "needs 1")):
         Path(name).write_text(text, "utf-8")
         with pytest.raises(ConfigError) as error:
             read_questions(Path(name))

@@ -28,8 +28,8 @@ class Prompts:
     def active(self, bot_id: int, name: str = "", lang: Lang = "zh") -> Template:
         """The active version of ``name`` ("" = what the bot's settings choose, or ``default``).
 
-        ``lang`` is the visitor's: ``name.en`` is taken before ``name`` for English, ``name.zh`` for Chinese. The
-        built-in template of the language answers where there is none of that name.
+        ``lang`` is the visitor's: ``name.en`` is taken before ``name`` for English, ``name.zh`` for
+        Chinese. The built-in template of the language answers where there is none of that name.
         """
         own, templates = self._sets.get(bot_id, ("", {}))
         wanted = name or own or DEFAULT_NAME

@@ -13,11 +13,12 @@ from zhike.search.text import Lang, detect_lang, normalise
 
 CITATION = re.compile(r"[\[【［](\d{1,2}(?:\s*[,，、]\s*\d{1,2})*)[\]】］]")
 _ITEM = re.compile(r"^\s*(?:#+\s*)?(?:\*\*)?(?:[-*•·–●▪]\s|\d{1,2}\s*[.、)）．:：]|[(（]\d{1,2}[)）]"
-                   r"|[一二三四五六七八九十]{1,3}[、.)）]|[(（][一二三四五六七八九十]{1,3}[)）])", re.MULTILINE)
+                   r"|[一二三四五六七八九十]{1,3}[、.)）]|[(（][一二三四五六七八九十]{1,3}[)）])",
+                   re.MULTILINE)
 _NUMBERED = re.compile(r"(?:^|[\s。；;：:，,.!！?？(（])(\d{1,2})(?:[、)）．]|\.(?!\d))")
 _CIRCLED = re.compile("[①-⑳❶-❿]")
-_NAMED = re.compile(r"(?:第|方案|方法|办法|选项|option |solution |plan )\s*([一二三四五六七八九十]|\d{1,2}|[a-h]\b)",
-                    re.IGNORECASE)
+_NAMED = re.compile(r"(?:第|方案|方法|办法|选项|option |solution |plan )\s*"
+                    r"([一二三四五六七八九十]|\d{1,2}|[a-h]\b)", re.IGNORECASE)
 _TAIL = re.compile(r"[\s\"'”’）)」』】\]~～*_]+$")
 _SENTENCE_END = re.compile(r"[。！？!?]+|\.(?=\s|$)|\n+")
 
@@ -98,7 +99,8 @@ def failures(checks: Checks, text: str, *, sources: int = 0) -> Iterator[Failure
 
 
 def _sizes(checks: Checks, text: str) -> Iterator[Failure]:
-    counts = (("max_items", items(text), "条", "points"), ("max_chars", len(text.strip()), "字", "characters"),
+    counts = (("max_items", items(text), "条", "points"),
+              ("max_chars", len(text.strip()), "字", "characters"),
               ("max_sentences", sentences(text), "句", "sentences"))
     for name, count, zh, en in counts:
         most = getattr(checks, name)
@@ -111,7 +113,8 @@ def _patterns(checks: Checks, text: str) -> Iterator[Failure]:
         return
     import re2  # only where somebody wrote a pattern
 
-    for name, patterns, wanted in (("matches", checks.matches, True), ("matches_not", checks.matches_not, False)):
+    for name, patterns, wanted in (("matches", checks.matches, True),
+                                   ("matches_not", checks.matches_not, False)):
         for pattern in patterns:
             if (re2.search(pattern, text) is not None) is not wanted:
                 yield Failure(name, f"{'不符合' if wanted else '符合了'} {pattern}",

@@ -17,6 +17,7 @@ from zhike.access.bundle import Access
 from zhike.access.setup import first_link
 from zhike.answer.cache import AnswerCache
 from zhike.answer.engine import Engine
+from zhike.answer.promptset import Prompts
 from zhike.bus.base import BusNode, Event
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
@@ -79,7 +80,8 @@ class Core:
                                          readers=database.readers, connections=database.connections),
                               self.meters)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
-        self.registry = Registry(self.store, self.engine)
+        self.prompts = Prompts()
+        self.registry = Registry(self.store, self.engine, self.prompts)
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
         self.access: Access
         self.line: Line

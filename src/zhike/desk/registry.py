@@ -7,16 +7,18 @@ second, because they raise ``knowledge_version`` or ``updated_at`` in the databa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sqlalchemy import Connection, func, select
 
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.domain.prompt import Template
 from zhike.store import agents as agent_rows
 from zhike.store import articles as article_rows
 from zhike.store import bots as bot_rows
 from zhike.store import inboxes as inbox_rows
+from zhike.store import prompts as prompt_rows
 from zhike.store import rules as rule_rows
 from zhike.store import tables
 from zhike.store.engine import Store
@@ -32,13 +34,21 @@ class Loader(Protocol):
         """Heavy; called in a thread; swaps atomically."""
 
 
+class PromptLoader(Protocol):
+    """Who keeps the bots' templates (:class:`zhike.answer.promptset.Prompts`)."""
+
+    def load(self, bot: Bot, templates: Iterable[Template]) -> None:
+        """Takes the active ones; swaps the bot's whole set."""
+
+
 class Registry:
     """Inboxes by id and key, the bot of each, names of agents. The dicts are updated in place:
     the pipeline holds on to ``bots`` and ``channels``."""
 
-    def __init__(self, store: Store, engine: Loader) -> None:
+    def __init__(self, store: Store, engine: Loader, prompts: PromptLoader | None = None) -> None:
         self._store = store
         self._engine = engine
+        self._prompts = prompts
         self.inboxes: dict[int, Inbox] = {}
         self.by_key: dict[str, Inbox] = {}
         self.bots: dict[int, int] = {}
@@ -88,13 +98,15 @@ class Registry:
             kept.update(wanted)  # type: ignore[arg-type]
 
     async def _load(self, bot: Bot) -> None:
-        articles, rules = await self._store.read(_knowledge, bot.id)
+        articles, rules, templates = await self._store.read(_knowledge, bot.id)
+        if self._prompts is not None:
+            self._prompts.load(bot, templates)
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._engine.load_bot, bot, articles, rules)
 
 
 def _stamp(conn: Connection) -> tuple[object, ...]:
-    """Changes whenever an inbox, bot, article, rule or agent does. A few index look-ups."""
+    """Changes whenever an inbox, bot, article, rule, template or agent does. A few index look-ups."""
     bots = conn.execute(select(func.count(), func.sum(tables.bots.c.knowledge_version),
                                func.max(tables.bots.c.updated_at))).one()
     inboxes = conn.execute(select(func.count(), func.max(tables.inboxes.c.updated_at),
@@ -107,5 +119,6 @@ def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str]]
     return (inbox_rows.list_inboxes(conn), bot_rows.list_bots(conn), agent_rows.names(conn))
 
 
-def _knowledge(conn: Connection, bot_id: int) -> tuple[list[Article], list[Rule]]:
-    return article_rows.all_for_bot(conn, bot_id), rule_rows.all_for_bot(conn, bot_id)
+def _knowledge(conn: Connection, bot_id: int) -> tuple[list[Article], list[Rule], list[Template]]:
+    templates = [stored.template for stored in prompt_rows.active_for_bot(conn, bot_id)]
+    return article_rows.all_for_bot(conn, bot_id), rule_rows.all_for_bot(conn, bot_id), templates

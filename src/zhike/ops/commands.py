@@ -8,7 +8,6 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable
-from functools import partial
 from pathlib import Path
 from sqlite3 import DatabaseError
 from typing import Any, Protocol, TypeVar
@@ -309,10 +308,24 @@ def _prompt(part: str, settings: Settings, args: Namespace, say: Say) -> int:
     return with_store(settings, run)
 
 
-prompt_show = partial(_prompt, "show")
-prompt_diff = partial(_prompt, "diff")
-prompt_activate = partial(_prompt, "activate")
-prompt_test = partial(_prompt, "test")
+def prompt_show(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt show``."""
+    return _prompt("show", settings, args, say)
+
+
+def prompt_diff(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt diff``."""
+    return _prompt("diff", settings, args, say)
+
+
+def prompt_activate(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt activate``."""
+    return _prompt("activate", settings, args, say)
+
+
+def prompt_test(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt test``."""
+    return _prompt("test", settings, args, say)
 
 
 def demo(settings: Settings, args: Namespace, say: Say) -> int:

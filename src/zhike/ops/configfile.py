@@ -9,7 +9,7 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
                 valid_from, valid_until, source, position}]
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
 
-``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`), ``prompt_templates:`` and ``cases:``
+and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`), ``prompt_templates:`` and ``cases:``
 (:mod:`zhike.ops.configprompts`).
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
@@ -100,8 +100,9 @@ class Document(NamedTuple):
         for noun, identity, entry in self.without_bot():
             own = (key, *identity[1:])
             if own in entries[noun]:
-                raise ConfigError([Problem(entry.where, f"{' '.join(own)} 已经在 {entries[noun][own].where} 写过",
-                                           f"{' '.join(own)} stands in {entries[noun][own].where} already")])
+                first = entries[noun][own].where
+                raise ConfigError([Problem(entry.where, f"{' '.join(own)} 已经在 {first} 写过",
+                                           f"{' '.join(own)} stands in {first} already")])
             del entries[noun][identity]
             entries[noun][own] = entry._replace(bot=key)
         return Document(entries, self.sections)

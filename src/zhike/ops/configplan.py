@@ -203,7 +203,8 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
           by: str = "") -> Plan:
     """Makes the database say what the files say, in the transaction of ``conn``.
 
-    ``bot``: see :func:`settled`; ``by``: who is named in new versions of templates. A second time changes nothing. Returns what was done.
+    ``bot``: see :func:`settled`; ``by``: who is named in new versions of templates. A second
+    time changes nothing. Returns what was done.
 
     Raises:
         ConfigError: an entry refers to a bot that does not exist.

@@ -91,7 +91,8 @@ def list_lines(found: Sequence[StoredPrompt], bot: Bot, lang: Lang) -> list[str]
         active = next(one for one in versions if one.active)
         mark = "*" if name == own else " "
         count = f"{len(versions)} 个版本" if lang == "zh" else f"{len(versions)} versions"
-        lines.append(f"{mark} {name}@{active.version}  ({count})  {report.short(active.template.system_prompt)}")
+        words = report.short(active.template.system_prompt)
+        lines.append(f"{mark} {name}@{active.version}  ({count})  {words}")
     if not own:
         lines.append("* default  " + ("（内置；机器人设置 template 可以换）" if lang == "zh" else
                                       "(built in; the bot's setting `template` chooses another)"))
@@ -143,7 +144,8 @@ async def activate(store: Store, settings: Settings, bot: Bot, args: Namespace, 
             print("\n".join(report.gate_lines(done, lang)), file=sys.stderr)
             return 1
     await store.write(prompts.activate, found.stored.id, now_ms())
-    print(f"{found.label} " + ("已启用，一秒之内生效" if lang == "zh" else "is active; answers follow within a second"))
+    print(f"{found.label} " + ("已启用，一秒之内生效" if lang == "zh" else
+                               "is active; answers follow within a second"))
     return 0
 
 
@@ -163,8 +165,9 @@ async def test(store: Store, settings: Settings, bot: Bot, args: Namespace, lang
     completer, model = completer_of(settings, args.model)
     judge = completer_of(settings, args.judge)[1]
     if not completer.keys:
-        raise ConfigError([Problem("--model", "没有设置模型；在 zhike.toml 写 [models.<名字>]，或用 --model 网址#模型名",
-                                   "no model is set: write [models.<key>] in zhike.toml, or use --model URL#NAME")])
+        raise ConfigError([Problem(
+            "--model", "没有设置模型；在 zhike.toml 写 [models.<名字>]，或用 --model 网址#模型名",
+            "no model is set: write [models.<key>] in zhike.toml, or use --model URL#NAME")])
     began_s = time.monotonic()
     try:
         with Progress("提问模型" if lang == "zh" else "asking the model", len(questions) * len(sides)) as bar:
@@ -174,7 +177,8 @@ async def test(store: Store, settings: Settings, bot: Bot, args: Namespace, lang
         await completer.close()
     sums = [summary(side.label, [row.answers[number] for row in rows]) for number, side in enumerate(sides)]
     if args.json:
-        print(json.dumps(report.figures(sums, rows, time.monotonic() - began_s), ensure_ascii=False, indent=2))
+        figures = report.figures(sums, rows, time.monotonic() - began_s)
+        print(json.dumps(figures, ensure_ascii=False, indent=2))
     else:
         print(report.trial_table(sums, rows, lang))
     if args.html:
@@ -200,8 +204,8 @@ def save(path: str, text: str) -> None:
 # ---- the gate --------------------------------------------------------------------------------
 
 
-async def run_gates(store: Store, settings: Settings, document: Document | None, limits: Limits, lang: Lang, *,
-                    bot: str = "", model: str = "", prune: bool = False) -> list[GateReport]:
+async def run_gates(store: Store, settings: Settings, document: Document | None, limits: Limits,
+                    lang: Lang, *, bot: str = "", model: str = "", prune: bool = False) -> list[GateReport]:
     """The gate of every bot that ``document`` changes (all of them, as they are, without one).
 
     Raises:
@@ -266,7 +270,5 @@ async def eval_gate(store: Store, settings: Settings, args: Namespace, lang: Lan
     # programs read the figures from standard output; which cases got worse is for whoever reads the log
     print("\n".join(said).rstrip(), file=sys.stderr if args.json else sys.stdout)
     if args.html:
-        body = "".join(f"<pre>{report.markup.escape(chr(10).join(report.gate_lines(one, lang)))}</pre>"
-                       for one in reports)
-        save(args.html, report.page("zhike eval gate", body, lang))
+        save(args.html, report.gate_html(reports, lang))
     return 0 if all(one.passed for one in reports) else 1

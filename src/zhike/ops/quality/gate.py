@@ -55,11 +55,13 @@ def judge(case: Case, reply: Reply | None) -> tuple[Verdict, tuple[Missed, ...]]
     missed: list[Missed] = []
     if body.expect is None:
         if reply is not None:
-            missed.append(Missed("expect", f"应当不回答，却答了 {said}", f"should not answer, but said {said}"))
+            missed.append(Missed("expect", f"应当不回答，却答了 {said}",
+                                 f"should not answer, but said {said}"))
         return ("wrong" if missed else "right"), tuple(missed)
     if reply is None:
         wanted = body.expect if isinstance(body.expect, str) else body.action or "…"
-        return "silent", (Missed("expect", f"没有回答，应是 {wanted}", f"did not answer; {wanted} was expected"),)
+        return "silent", (Missed("expect", f"没有回答，应是 {wanted}",
+                                 f"did not answer; {wanted} was expected"),)
     if isinstance(body.expect, str) and said != body.expect:
         missed.append(Missed("expect", f"答的是 {said or '∅'}，应是 {body.expect}",
                              f"answered {said or '∅'} instead of {body.expect}"))
@@ -159,8 +161,9 @@ async def _model_part(cases: list[Case], subject: Subject, old: Subject | None, 
         same = [case for case in cases if _prompt(subject, case, asking) == _prompt(old, case, asking)]
         cases = [case for case in cases if case not in same]
         if same:
-            notes.append((f"{len(same)} 条用例的提示词没有变，不再问模型。",
-                          f"{len(same)} cases have the same prompt as before; the model was not asked again."))
+            notes.append((
+                f"{len(same)} 条用例的提示词没有变，不再问模型。",
+                f"{len(same)} cases have the same prompt as before; the model was not asked again."))
     if old is None or all(_variant(subject, case).template.temperature
                           == _variant(old, case).template.temperature for case in cases):
         asking = asking._replace(temperature=0.0)  # the gate must not depend on luck
@@ -179,7 +182,7 @@ def _cases(before: BotState, after: BotState) -> list[Case]:
 
 def _templates_moved(before: BotState, after: BotState | None) -> bool:
     return after is not None and (
-        sorted(before.templates, key=lambda one: one.name) != sorted(after.templates, key=lambda one: one.name)
+        {one.name: one for one in before.templates} != {one.name: one for one in after.templates}
         or chosen(before.bot.settings) != chosen(after.bot.settings))
 
 

@@ -75,7 +75,8 @@ def _json_lines(path: Path, text: str, problems: list[Problem]) -> list[Case]:
         try:  # YAML reads JSON, but not its way of writing emoji as two escapes
             plain = json.dumps(json.loads(line), ensure_ascii=False)
         except (ValueError, RecursionError) as error:
-            problems.append(Problem(f"{path}:{number}", f"不是有效的 JSON：{error}", f"is no valid JSON: {error}"))
+            problems.append(Problem(f"{path}:{number}", f"不是有效的 JSON：{error}",
+                                    f"is no valid JSON: {error}"))
             continue
         reader = _Line(f"{path}:{number}", problems)
         node = reader.parse(plain)

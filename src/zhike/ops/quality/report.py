@@ -16,6 +16,7 @@ from zhike.ops.quality.trial import Row, Summary
 MAX_SHOWN = 20
 MAX_CHARS = 70
 
+_COLOURS = ("bad", "good")
 VERDICTS = {"right": ("对", "right"), "wrong": ("错", "wrong"), "silent": ("沉默", "silent"),
             "error": ("没问成", "not asked")}
 
@@ -82,11 +83,13 @@ def trial_table(sides: Sequence[Summary], rows: Sequence[Row], lang: Lang) -> st
     if failed:
         lines += ["", _pick(lang, "没有通过的", "Not passed"), ""]
     for row, side, answer in failed[:MAX_SHOWN]:
-        lines += [f"  {side.label}  {short(row.question.text)}", f"      {short(answer.text or answer.error)}",
+        lines += [f"  {side.label}  {short(row.question.text)}",
+                  f"      {short(answer.text or answer.error)}",
                   *(f"      ✗ {_pick(lang, missed.zh, missed.en)}" for missed in answer.missed)]
     if len(failed) > MAX_SHOWN:
         more = len(failed) - MAX_SHOWN
-        lines.append(_pick(lang, f"  … 还有 {more} 条（--html 可看全部）", f"  … and {more} more (--html shows all)"))
+        lines.append(_pick(lang, f"  … 还有 {more} 条（--html 可看全部）",
+                           f"  … and {more} more (--html shows all)"))
     return "\n".join(lines)
 
 
@@ -101,7 +104,8 @@ def answer_lines(sides: Sequence[Summary], rows: Sequence[Row]) -> Iterator[str]
 
 
 _STYLE = """
-:root{color-scheme:light dark;--ink:#1d2433;--dim:#5d6779;--line:#d8dde6;--paper:#fff;--bad:#b3261e;--good:#1b7f4b}
+:root{color-scheme:light dark;--ink:#1d2433;--dim:#5d6779;--line:#d8dde6;--paper:#fff;--bad:#b3261e;
+--good:#1b7f4b}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e9ef;--dim:#9aa4b5;--line:#363d4a;--paper:#14171d;--bad:#ff8a80;
 --good:#6fd3a0}}
 body{font:15px/1.5 system-ui,"PingFang SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif;color:var(--ink);
@@ -153,7 +157,7 @@ def gate_figures(reports: Sequence[GateReport]) -> dict[str, object]:
     rows = sum(report.rows for report in reports)
 
     def share(name: str) -> float:
-        return round(sum(getattr(report, name) * report.rows for report in reports) / rows, 6) if rows else 0.0
+        return round(sum(getattr(one, name) * one.rows for one in reports) / rows, 6) if rows else 0.0
 
     return {"rows": rows, "accuracy": share("right"), "right": share("right"), "wrong": share("wrong"),
             "silent": share("silent"), "worse": sum(len(report.worse) for report in reports),
@@ -169,10 +173,12 @@ def gate_lines(report: GateReport, lang: Lang) -> Iterator[str]:
     yield f"zhike eval gate  {report.bot}"
     yield ""
     yield from _table([
-        (_pick(lang, "用例", "cases"), f"{report.rows}"), (_pick(lang, "答对", "right"), f"{report.right:.1%}"),
+        (_pick(lang, "用例", "cases"), f"{report.rows}"),
+        (_pick(lang, "答对", "right"), f"{report.right:.1%}"),
         (_pick(lang, "答错", "wrong"), f"{report.wrong:.1%}"),
         (_pick(lang, "沉默", "silent"), f"{report.silent:.1%}"),
-        (_pick(lang, "知识回答 p50 / p99", "knowledge p50 / p99"), f"{report.p50_ms:.2f} / {report.p99_ms:.2f} ms"),
+        (_pick(lang, "知识回答 p50 / p99", "knowledge p50 / p99"),
+         f"{report.p50_ms:.2f} / {report.p99_ms:.2f} ms"),
         (_pick(lang, "用时", "took"), f"{report.seconds:.1f} s")])
     for title, pairs in ((_pick(lang, "变差的", "Worse"), report.worse),
                          (_pick(lang, "变好的", "Better"), report.better)):
@@ -185,7 +191,8 @@ def gate_lines(report: GateReport, lang: Lang) -> Iterator[str]:
               if one.verdict != "right" and (one.part, one.lang, one.text) not in named]
     if failed:
         yield ""
-        yield _pick(lang, "没有答对的（不是这次变差的）", "Not right (and not made worse)" if report.worse else "Not right")
+        yield _pick(lang, "其他没有答对的", "Others that are not right") if report.worse else \
+            _pick(lang, "没有答对的", "Not right")
         for one in failed[:MAX_SHOWN]:
             yield f"  {_verdict(one, lang)}  {short(one.text)}"
             yield from _why(one, lang)
@@ -198,6 +205,19 @@ def gate_lines(report: GateReport, lang: Lang) -> Iterator[str]:
     for reason in report.reasons:
         yield f"✗ {_pick(lang, *reason)}"
     yield _pick(lang, "✓ 通过", "✓ passed") if report.passed else _pick(lang, "✗ 没有通过", "✗ not passed")
+
+
+def gate_html(reports: Sequence[GateReport], lang: Lang) -> str:
+    """The reports, and every case with what was said to it."""
+    esc = markup.escape
+    parts = []
+    for report in reports:
+        text = "\n".join(gate_lines(report, lang))
+        rows = "".join(f'<tr><td>{esc(one.text)}</td><td class="{_COLOURS[one.verdict == "right"]}">'
+                       f"{_verdict(one, lang)}</td><td>{esc(one.said)}</td>"
+                       f'<td class="said">{esc(one.answer)}</td></tr>' for one in report.outcomes)
+        parts.append(f"<pre>{esc(text)}</pre><table>{rows}</table>")
+    return page("zhike eval gate", "".join(parts), lang)
 
 
 def _moved(pairs: Sequence[Moved], lang: Lang) -> Iterator[str]:

@@ -100,8 +100,10 @@ async def ask(variant: Variant, question: Case, asking: Asking) -> Tried:
     if checks.judge:
         said, extra = await _judge(checks, question, done.text, asking, model, subject)
         if said is not True:
-            missed.append(Missed("judge", f"评审没有认可：{checks.judge}", f"the judge did not agree: {checks.judge}"))
-    return Tried(done.text, tuple(missed), said, model, round(done.first_token_ms, 1), round(done.total_ms, 1),
+            missed.append(Missed("judge", f"评审没有认可：{checks.judge}",
+                                 f"the judge did not agree: {checks.judge}"))
+    return Tried(done.text, tuple(missed), said, model,
+                 round(done.first_token_ms, 1), round(done.total_ms, 1),
                  done.prompt_tokens + extra.prompt_tokens, done.completion_tokens + extra.completion_tokens,
                  done.cost + extra.cost, tuple([snippet.key for snippet in prompt.sources]), prompt.dropped)
 
