@@ -55,6 +55,20 @@ TEXTS: dict[str, tuple[str, str]] = {
                       "on dialogues: which values survive when they are compressed"),
     "eval mask": ("在标注过的文字上测：个人信息找得全不全、准不准",
                   "on marked texts: is personal data found, and nothing else"),
+    "eval gate": ("用店铺自己的回归用例测，并看一处改动会不会让回答变差",
+                  "ask the shop's own regression set, and see whether a change makes answers worse"),
+    "prompt": ("提示词模板：查看、比较、启用、试用", "prompt templates: see, compare, activate, try"),
+    "prompt list": ("列出模板和当前版本", "list the templates with their active versions"),
+    "prompt show": ("显示一个模板和它的各个版本", "show a template and its versions"),
+    "prompt diff": ("比较两个版本", "show what two versions differ in"),
+    "prompt activate": ("启用一个版本（回退也是它）",
+                        "make a version the active one (that is also how to roll back)"),
+    "prompt test": ("把一组问题交给模型，逐条检查回答；可以两个模板并排",
+                    "put a set of questions to the model and check every answer; two templates side by side"),
+    "prompt words": ("TEMPLATE：support（当前版本）· support@3 · default（内置）· file.yaml · "
+                     "file.yaml#support",
+                     "TEMPLATE: support (its active version) · support@3 · default (built in) · file.yaml · "
+                     "file.yaml#support"),
     "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
     "migrate": ("把数据库升级到当前版本", "bring the database to the present version"),
     "doctor": ("检查这台机器和数据库", "check this machine and the database"),
@@ -104,6 +118,26 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--json": ("输出一个 JSON 对象；比例都是 0..1", "print one flat JSON object; shares are 0..1"),
     "--html": ("另存带曲线的报告", "also write a report with the curve"),
     "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
+    "--config-bot": ("没有写 bot 的模板和用例给哪个机器人", "whose templates and cases are that name no bot"),
+    "--gate": ("先跑回归用例；回答会变差就不做，以 1 退出",
+               "first run the regression set; do nothing and end with 1 if answers would get worse"),
+    "--with": ("还没应用的改动：配置文件，可重复；和现状比较",
+               "a change that is not applied: a configuration file, may be repeated; compared with "
+               "the present"),
+    "--tolerance": ("答对的最多降多少、答错的最多升多少（0..1，默认 0）",
+                    "how far right answers may fall and wrong ones rise (0..1, default 0)"),
+    "--min-accuracy": ("至少要答对多少（0..1，默认 0）", "how many must be right at least (0..1, default 0)"),
+    "--model": ("用哪个模型：设置里的名字，或 网址#模型名（默认：模板写的，否则第一个）",
+                "which model: a key of the settings, or URL#NAME (default: the template's, else the first)"),
+    "--judge": ("用哪个模型评审 judge（默认：同一个）",
+                "which model answers `judge` (default: the same one)"),
+    "--against": ("并排比较的另一个模板", "another template, side by side"),
+    "--questions": ("问题：.yaml 或 .jsonl，每条 {text, lang, checks …}（默认：带 checks 的回归用例）",
+                    "the questions: .yaml or .jsonl, {text, lang, checks …} each (default: regression cases "
+                    "with checks)"),
+    "--concurrency": ("同时问几个（默认 4）", "how many at a time (default 4)"),
+    "--answers": ("另存每个回答（JSON lines）", "also write every answer (JSON lines)"),
+    "--trial-html": ("另存并排的报告", "also write a report, side by side"),
     "wrong": ("用法不对：", ""),
 }
 
@@ -213,6 +247,8 @@ def config_flags(parser: Parser) -> None:
         part.add_argument("files", nargs="*" if part is check else "+", metavar="FILE", help=".yaml")
     for part in (diff, apply):
         part.flag("--prune", action="store_true")
+        part.flag("--bot", metavar="KEY", default="", text="--config-bot")
+    apply.flag("--gate", action="store_true")
     for part in (export, diff, apply, check):
         settings_flags(part)
     reference = parser.part(parts, "reference", "config reference")
@@ -267,6 +303,42 @@ def eval_flags(parser: Parser) -> None:
         part.flag("--json", action="store_true")
         part.flag("--html", metavar="FILE", default="")
         settings_flags(part)
+    gate = parser.part(parts, "gate", "eval gate")
+    gate.flag("--with", metavar="FILE", action="append", default=[], dest="with_files")
+    gate.flag("--bot", metavar="KEY", default="", text="--eval-bot")
+    gate.flag("--prune", action="store_true")
+    gate.flag("--tolerance", metavar="P", default="0")
+    gate.flag("--min-accuracy", metavar="P", default="0")
+    gate.flag("--model", metavar="KEY", default="")
+    gate.flag("--json", action="store_true")
+    gate.flag("--html", metavar="FILE", default="", text="--trial-html")
+    settings_flags(gate)
+
+
+def prompt_flags(parser: Parser) -> None:
+    """``prompt list | show | diff | activate | test``."""
+    parts = parser.parts("part")
+    made = {name: parser.part(parts, name, f"prompt {name}")
+            for name in ("list", "show", "diff", "activate", "test")}
+    for name, part in made.items():
+        if name != "list":
+            part.add_argument("template", metavar="TEMPLATE", nargs="?" if name == "test" else None,
+                              help="support · support@3 · default · file.yaml#support")
+        part.flag("--bot", metavar="KEY", default="", text="--eval-bot")
+    made["diff"].add_argument("other", metavar="OTHER", nargs="?", default="", help="support@4")
+    made["activate"].flag("--gate", action="store_true")
+    test = made["test"]
+    test.flag("--questions", metavar="FILE", default="")
+    test.flag("--against", metavar="TEMPLATE", default="")
+    test.flag("--model", metavar="KEY", default="")
+    test.flag("--judge", metavar="KEY", default="")
+    test.flag("--concurrency", metavar="N", type=int, choices=range(1, 65), default=4)
+    test.flag("--json", action="store_true")
+    test.flag("--html", metavar="FILE", default="", text="--trial-html")
+    test.flag("--answers", metavar="FILE", default="")
+    for part in made.values():
+        part.epilog = parser.say.text("prompt words")
+        settings_flags(part)
 
 
 def migrate_flags(parser: Parser) -> None:
@@ -282,8 +354,8 @@ def no_flags(parser: Parser) -> None:
 
 COMMANDS: dict[str, Callable[[Parser], None]] = {
     "serve": serve_flags, "demo": demo_flags, "admin": admin_flags, "config": config_flags,
-    "kb": kb_flags, "eval": eval_flags, "bench": no_flags, "migrate": migrate_flags, "doctor": serve_flags,
-    "version": no_flags,
+    "kb": kb_flags, "prompt": prompt_flags, "eval": eval_flags, "bench": no_flags,
+    "migrate": migrate_flags, "doctor": serve_flags, "version": no_flags,
 }
 
 

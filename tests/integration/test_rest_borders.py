@@ -281,6 +281,7 @@ async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
         desk=rig.desk,
         hub=rig.hub,
         probe=rig.probe,
+        quality=rig.app.context.quality,
         asyncapi=make,
     )
     for _ in range(3):

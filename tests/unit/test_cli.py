@@ -57,7 +57,8 @@ def test_every_command_has_a_body() -> None:
     for name in set(COMMANDS) - {"serve", "bench", "version"}:
         parser = build_parser(name, "en")
         parts = {"admin": ["link"], "config": ["export", "diff", "apply", "check"], "kb": ["import"],
-                 "eval": ["kb", "faq", "intents"]}
+                 "eval": ["kb", "faq", "intents", "gate"],
+                 "prompt": ["list", "show", "diff", "activate", "test"]}
         for part in parts.get(name, [""]):
             assert callable(getattr(commands, f"{name}_{part}".rstrip("_")))
             assert parser.prog == "zhike"
@@ -109,7 +110,7 @@ def test_a_database_that_is_not_there_is_code_4(capsys: pytest.CaptureFixture[st
 def test_apply_diff_export_check(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert run(capsys, "config", "check", "f.yaml")[:2] == (
         0, "settings are valid (no settings file, defaults)\n"
-           "files are valid (bots 1, inboxes 0, articles 1, rules 0)\n")
+           "files are valid (bots 1, inboxes 0, articles 1, rules 0, prompt_templates 0, cases 0)\n")
     code, out, _ = run(capsys, "config", "diff", "f.yaml", "--exit-code")
     assert (code, out.splitlines()[-1]) == (5, "2 to add, 0 to change, 0 to delete, 0 the same")
     assert run(capsys, "config", "apply", "f.yaml")[0] == 0

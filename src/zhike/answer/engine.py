@@ -19,6 +19,7 @@ import msgspec
 from zhike.answer.cache import AnswerCache
 from zhike.answer.confidence import DEFAULT_THRESHOLD
 from zhike.answer.knowledge import Answered, Knowledge, Outcome
+from zhike.answer.ports import Said, Snippet
 from zhike.answer.rules import RuleSet
 from zhike.answer.words import DID_YOU_MEAN, FALLBACK, HANDOFF, HUMAN_BUTTON, setting
 from zhike.domain.knowledge import Article, Bot, Rule
@@ -160,11 +161,32 @@ class Engine:
         kept = msgspec.structs.replace(reply, trace=(_TRIED[0], step))
         self._cache.put((bot_id, loaded.generation, question.lang, question.fingerprint), kept)
 
-    def fallback(self, bot_id: int, question: Question, tried: tuple[TraceStep, ...]) -> Reply:
+    def settings_of(self, bot_id: int) -> dict[str, Any]:
+        """The bot's settings; {} if it is not loaded."""
+        loaded = self._bots.get(bot_id)
+        return loaded.bot.settings if loaded is not None else {}
+
+    def name_of(self, bot_id: int) -> str:
+        """The bot's name, ""  if it is not loaded."""
+        loaded = self._bots.get(bot_id)
+        return loaded.bot.name if loaded is not None else ""
+
+    def follow(self, bot_id: int, question: Question, history: Sequence[Said]) -> Outcome | None:
+        """A question that leans on earlier ones, searched with their topic. For the search thread."""
+        loaded = self._bots.get(bot_id)
+        return loaded.knowledge.follow(question, history) if loaded is not None else None
+
+    def snippets(self, bot_id: int, question: Question, limit: int) -> Sequence[Snippet]:
+        """The articles nearest to ``question``, best first, however uncertain. For the search thread."""
+        loaded = self._bots.get(bot_id)
+        return loaded.knowledge.snippets(question, limit) if loaded is not None else ()
+
+    def fallback(self, bot_id: int, question: Question, tried: tuple[TraceStep, ...], *,
+                 suggest: bool = True) -> Reply:
         """The honest end of the ladder: not known; near misses to choose from; a person.
 
         ``tried``: steps of other rungs (models, tools); the engine's own, known more exactly here,
-        replace steps of the same name.
+        replace steps of the same name. ``suggest``: False where a model had the near misses already.
         """
         loaded = self._bots.get(bot_id)
         outcome = None
@@ -176,7 +198,7 @@ class Engine:
                 outcome = loaded.knowledge.answer(question)
         lang = question.lang
         text = setting(settings, "fallback", lang, FALLBACK[lang])
-        near = outcome.near if outcome is not None else ()
+        near = outcome.near if outcome is not None and suggest else ()
         buttons = [Button(label=article.question, text=article.question) for article in near]
         if buttons:
             text += "\n" + DID_YOU_MEAN[lang]

@@ -12,6 +12,7 @@ from time import perf_counter_ns
 from typing import NamedTuple
 
 from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGEST_FLOOR, confidence
+from zhike.answer.ports import Said, Snippet
 from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
 from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Reply, Source, TraceStep
@@ -89,6 +90,15 @@ class Knowledge:
             best = found.matches[0].score
             hits.append(_Hit(article, sure if not hits else sure * match.score / best, phrasing))
         return hits
+
+    def follow(self, question: Question, history: Sequence[Said]) -> Outcome:
+        """PLACEHOLDER until the follow-up search lands."""
+        return self.answer(question)
+
+    def snippets(self, question: Question, limit: int = 4) -> tuple[Snippet, ...]:
+        """PLACEHOLDER until it lands."""
+        near = self.answer(question).near[:limit]
+        return tuple(Snippet(a.key, a.question, a.answer, 0.5, a.id) for a in near)
 
     def _whole(self, question: Question, hits: list[_Hit], started: int) -> Outcome:
         if hits and hits[0].score >= self._threshold:

@@ -21,6 +21,10 @@ HANDOFF: dict[Lang, str] = {
     "zh": "好的，正在为您转接人工客服。",
     "en": "Sure, I'm passing you to a person now.",
 }
+FORBIDDEN: dict[Lang, str] = {
+    "zh": "抱歉，这个话题我不能回答。其他问题我很乐意帮忙，也可以转人工。",
+    "en": "Sorry, I can't talk about that. I'm glad to help with anything else, or you can talk to a person.",
+}
 HUMAN_BUTTON: dict[Lang, Button] = {
     "zh": Button(label="转人工", text="转人工"),
     "en": Button(label="Talk to a person", text="human agent"),

@@ -18,6 +18,7 @@ from zhike.access.bundle import Access
 from zhike.access.setup import first_link
 from zhike.answer.cache import AnswerCache
 from zhike.answer.engine import Engine
+from zhike.app.answers import Answers
 from zhike.bus.base import BusNode, Event
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
@@ -36,6 +37,9 @@ from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
 
 if TYPE_CHECKING:
+    from zhike.answer.flows import Flows
+    from zhike.answer.llm.part import ModelPart
+    from zhike.answer.tools import Toolbox
     from zhike.channels.api.deliver import ApiChannel
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
@@ -88,6 +92,7 @@ class Core:
             self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes))
         self._look = asyncio.Event()
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
+        self.answers = Answers(settings, self.store, self.engine, self.registry, self.search_thread, now)
         self.access: Access
         self.line: Line
         self.desk: Desk
@@ -113,7 +118,7 @@ class Core:
         default_s = self.settings.pipeline.fragment_wait_s
         self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
                          registry.channels, line_settings(self.settings), registry.agent_name,
-                         lambda bot_id: registry.fragment_wait_s(bot_id, default_s))
+                         lambda bot_id: registry.fragment_wait_s(bot_id, default_s), self.answers.ladder)
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
                     self.public_url)
         self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply)
@@ -125,13 +130,29 @@ class Core:
         self._tasks = [loop.create_task(self.recovery.run(), name="recovery"),
                        loop.create_task(self._follow_edits(), name="edits")]
 
+    @property
+    def models(self) -> ModelPart | None:
+        """The models, once they are there."""
+        return self.answers.models
+
+    @property
+    def toolbox(self) -> Toolbox | None:
+        """The tools, once they are there."""
+        return self.answers.toolbox
+
+    @property
+    def flows(self) -> Flows | None:
+        """The flows, once they are there."""
+        return self.answers.flows
+
     async def start_background(self) -> None:
-        """Durable timers and the outbox: nobody waits for them at a start."""
+        """Flows, tools and models, durable timers, the outbox: nobody waits for them at a start."""
         from zhike.channels.api.deliver import ApiChannel
         from zhike.jobs.housekeeping import register
         from zhike.jobs.outbox import Dispatcher
         from zhike.jobs.runner import Runner
 
+        await self.answers.start()
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
         await self.runner.start()
@@ -203,6 +224,7 @@ class Core:
         if hasattr(self, "line"):
             await self.line.drain(self.settings.server.drain_timeout_s)
             await self.line.stop()
+            await self.answers.stop()
             self.access.close()
         await self.registry.knowledge.close()
         self.search_thread.shutdown(wait=True)

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from zhike.app.core import Core
 from zhike.app.probe import Probe
+from zhike.app.quality import LazyQuality
 from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.domain.wire import encode
@@ -33,7 +34,8 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     """Everything that needs no running loop; called in the warm-up thread."""
     probe = Probe(gateway, core)
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
-                probe=probe, asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
+                probe=probe, quality=LazyQuality(core, settings),
+                asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)
     return WebHost(app, gateway)
 

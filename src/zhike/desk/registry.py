@@ -8,6 +8,7 @@ is brought by :class:`zhike.desk.knowledge.KnowledgeKeeper`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection, func, select
 
@@ -23,12 +24,18 @@ DIRECT_CHANNELS = frozenset({"web"})
 """Channels whose messages leave through open connections; all others need outbox rows."""
 
 
+Follower = Callable[[Bot], Awaitable[None]]
+"""Reads what else belongs to a bot: its tools, flows, templates."""
+
+
 class Registry:
     """Inboxes by id and key, the bot of each, names of agents. The dicts are updated in place:
     the pipeline holds on to ``bots`` and ``channels``.
 
     Args:
         keeper: brings what bots know (default: everything in memory).
+
+    ``followers`` are awaited with every bot that is new or has changed, before its knowledge is shown.
     """
 
     def __init__(self, store: Store, engine: Loader, keeper: KnowledgeKeeper | None = None) -> None:
@@ -40,6 +47,8 @@ class Registry:
         self.channels: dict[int, str] = {}
         self.bot_rows: dict[int, Bot] = {}
         self.agent_names: dict[int, str] = {}
+        self.followers: list[Follower] = []
+        self._followed: dict[int, tuple[int, int]] = {}
         self._stamp: tuple[object, ...] = ()
         self._loading = asyncio.Lock()
 
@@ -63,9 +72,19 @@ class Registry:
                 return False
             inboxes, bots, names = await self._store.read(_read_all)
             self._take(inboxes, bots, names)
+            await self.tell_followers()
             await self.knowledge.follow(bots)
             self._stamp = stamp
             return True
+
+    async def tell_followers(self) -> None:
+        """Tells them of the bots they have not seen at their present version."""
+        for bot in self.bot_rows.values():
+            version = (bot.knowledge_version, bot.updated_at)
+            if self.followers and self._followed.get(bot.id) != version:
+                for follower in self.followers:
+                    await follower(bot)
+                self._followed[bot.id] = version
 
     def _take(self, inboxes: list[Inbox], bots: list[Bot], names: dict[int, str]) -> None:
         self.inboxes = {inbox.id: inbox for inbox in inboxes}
@@ -81,7 +100,7 @@ class Registry:
 
 
 def _stamp(conn: Connection) -> tuple[object, ...]:
-    """Changes whenever an inbox, bot, article, rule or agent does. A few index look-ups."""
+    """Changes whenever an inbox, bot, article, rule, template or agent does. A few index look-ups."""
     bots = conn.execute(select(func.count(), func.sum(tables.bots.c.knowledge_version),
                                func.max(tables.bots.c.updated_at))).one()
     inboxes = conn.execute(select(func.count(), func.max(tables.inboxes.c.updated_at),

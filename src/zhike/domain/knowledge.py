@@ -62,10 +62,10 @@ class Rule(msgspec.Struct, omit_defaults=True):
 
 
 class Bot(msgspec.Struct, omit_defaults=True):
-    """A bot and its settings; ``knowledge_version`` rises with every edit of article or rule.
+    """A bot and its settings; ``knowledge_version`` rises with every edit of article, rule or template.
 
     settings keys: ``fallback`` {zh,en} · ``handoff`` {zh,en} · ``answer_threshold`` 0..1 ·
-    ``fragment_wait_s`` seconds.
+    ``fragment_wait_s`` seconds · ``template`` name of the prompt template (none: the built-in one).
     """
 
     id: int

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+
 import msgspec
 
+BUILT_IN_VARIABLES = ("shop", "bot", "lang", "date", "weekday", "time")
+"""Names that every template may use: the inbox's and the bot's name, the visitor's language, and
+today's date, day of the week and time."""
 
-class Example(msgspec.Struct, frozen=True, omit_defaults=True):
+_NAME = re.compile(r"(\{\{|\{)([^\W\d]\w*)(\}\}|\})")
+
+
+class Example(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """One question with the answer it should get."""
 
     question: str
@@ -42,3 +51,32 @@ class StoredPrompt(msgspec.Struct, omit_defaults=True):
     note: str = ""
     created_by: str = ""
     created_at: int = 0
+
+
+def fill(text: str, value: Callable[[str], str | None]) -> str:
+    """``text`` with ``value(name)`` where ``{name}`` stands; None leaves it as it is.
+
+    ``{{name}}`` is how ``{name}`` itself is written. Braces around anything that is no name (JSON,
+    say) are only braces. What is put in is not looked at again.
+    """
+    def one(found: re.Match[str]) -> str:
+        opened, name, closed = found.groups()
+        if opened == "{{" and closed == "}}":
+            return f"{{{name}}}"
+        inner = value(name)
+        if inner is None:
+            return found[0]
+        return opened[1:] + inner + closed[1:]  # "{{name}" is a brace and a variable
+
+    return _NAME.sub(one, text)
+
+
+def variables_of(text: str) -> list[str]:
+    """The names that ``text`` asks for, each once, in order."""
+    names: dict[str, None] = {}
+
+    def note(name: str) -> None:
+        names[name] = None
+
+    fill(text, note)
+    return list(names)

@@ -22,9 +22,14 @@ def state_of(conversation: Conversation, agent_name: str = "") -> ConversationSt
                              c.read_by_contact_seq, c.read_by_agent_seq)
 
 
+def payload_of(message: Message) -> Payload:
+    """Everything of a stored message but its text."""
+    return _decode_payload(message.payload) if message.payload else _NO_PAYLOAD
+
+
 def view_of(message: Message, *, for_agent: bool) -> MessageView:
     """A message read from the store; the trace is for agents only."""
-    payload = _decode_payload(message.payload) if message.payload else _NO_PAYLOAD
+    payload = payload_of(message)
     trace = _decode_trace(message.trace) if for_agent and message.trace else ()
     return MessageView(
         message.conversation_id, message.seq, message.direction, message.sender_type, message.text,

@@ -91,19 +91,42 @@ def config_diff(settings: Settings, args: Namespace, say: Say) -> int:
     from zhike.ops.configplan import describe, make_plan
 
     wanted = read_files(args.files)
-    plan = with_store(settings, lambda store: store.read(make_plan, wanted, prune=args.prune))
+    plan = with_store(settings, lambda store: store.read(make_plan, wanted, prune=args.prune, bot=args.bot))
     print("\n".join(describe(plan, say.lang)))
     return 5 if args.exit_code and plan.changes else 0
 
 
 def config_apply(settings: Settings, args: Namespace, say: Say) -> int:
-    """``zhike config apply``: everything or nothing."""
+    """``zhike config apply``: everything or nothing; with ``--gate`` nothing if answers get worse."""
     from zhike.ops.configfile import read_files
-    from zhike.ops.configplan import apply, describe
+    from zhike.ops.configplan import Plan, apply, describe, unused_templates
 
     wanted = read_files(args.files)
-    plan = with_store(settings, lambda store: store.write(apply, wanted, now_ms(), prune=args.prune))
-    print("\n".join(describe(plan, say.lang)))
+
+    async def run(store: Store) -> tuple[Plan, list[tuple[str, str, str]]] | None:
+        if args.gate:
+            from zhike.ops.quality.cli import run_gates
+            from zhike.ops.quality.gate import STRICT
+            from zhike.ops.quality.report import gate_lines
+
+            failed = [report for report in await run_gates(store, settings, wanted, STRICT, say.lang,
+                                                           bot=args.bot, prune=args.prune)
+                      if not report.passed]
+            if failed:
+                print("\n".join(line for report in failed for line in gate_lines(report, say.lang)),
+                      file=sys.stderr)
+                return None
+        plan = await store.write(apply, wanted, now_ms(), prune=args.prune, bot=args.bot, by="config apply")
+        return plan, await store.read(unused_templates, plan)
+
+    done = with_store(settings, run)
+    if done is None:
+        print(say("没有应用：回答会变差。", "Not applied: answers would get worse."), file=sys.stderr)
+        return 1
+    print("\n".join(describe(done[0], say.lang)))
+    for name, key, used in done[1]:
+        print(say(f"提示：机器人 {key} 用的模板是 {used}；要用 {name}，把它的设置 template 改成 {name}",
+                  f"note: bot {key} answers with the template {used}; its setting `template` chooses {name}"))
     return 0
 
 
@@ -246,6 +269,63 @@ def eval_mask(settings: Settings, args: Namespace, say: Say) -> int:
     from zhike.ops.eval.cli import mask
 
     return mask(args, say.lang)
+
+
+def eval_gate(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval gate``."""
+    from zhike.ops.quality.cli import eval_gate as run
+
+    return with_store(settings, lambda store: run(store, settings, args, say.lang))
+
+
+def prompt_list(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt list``."""
+    from zhike.ops.quality.cli import list_lines
+    from zhike.store.prompts import list_prompts
+
+    async def run(store: Store) -> list[str]:
+        bot = await _bot(store, args.bot)
+        return list_lines(await store.read(list_prompts, bot_id=bot.id, limit=100_000), bot, say.lang)
+
+    print("\n".join(with_store(settings, run)))
+    return 0
+
+
+def _prompt(part: str, settings: Settings, args: Namespace, say: Say) -> int:
+    from zhike.ops.quality import cli
+
+    async def run(store: Store) -> int:
+        bot = await _bot(store, args.bot)
+        match part:
+            case "show":
+                return await cli.show(store, bot, args, say.lang)
+            case "diff":
+                return await cli.diff(store, bot, args, say.lang)
+            case "activate":
+                return await cli.activate(store, settings, bot, args, say.lang)
+        return await cli.test(store, settings, bot, args, say.lang)
+
+    return with_store(settings, run)
+
+
+def prompt_show(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt show``."""
+    return _prompt("show", settings, args, say)
+
+
+def prompt_diff(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt diff``."""
+    return _prompt("diff", settings, args, say)
+
+
+def prompt_activate(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt activate``."""
+    return _prompt("activate", settings, args, say)
+
+
+def prompt_test(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike prompt test``."""
+    return _prompt("test", settings, args, say)
 
 
 def demo(settings: Settings, args: Namespace, say: Say) -> int:

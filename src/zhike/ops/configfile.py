@@ -1,4 +1,4 @@
-"""Bots, inboxes, articles, rules, tools and flows as YAML that people read, keep in git and merge.
+"""Bots, inboxes and all that belongs to a bot as YAML that people read, keep in git and merge.
 
 The database is the one truth; a file is a copy to look at, a wish to apply, or both::
 
@@ -9,7 +9,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
                 valid_from, valid_until, source, position}]
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
 
-and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`).
+and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`), ``prompt_templates:`` and ``cases:``
+(:mod:`zhike.ops.configprompts`).
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
 entry has its default. The secrets of an inbox (with which a shop signs its customers, and the desk its
@@ -28,18 +29,21 @@ from sqlalchemy import Connection
 
 from zhike.clock import to_datetime, to_ms
 from zhike.config import ConfigError, Problem
+from zhike.domain.case import Case
 from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Button, Card
+from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
-from zhike.ops import configtools
+from zhike.ops import configprompts, configtools
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
-from zhike.store import articles, bots, flows, inboxes, rules, tools
+from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tools
 from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_inbox, check_rule
 from zhike.store.checktools import check_flow, check_tool
+from zhike.store.promptchecks import check_case, check_template
 
 FORMAT_VERSION = 1
-Item = Bot | Inbox | Article | Rule | Tool | Flow
+Item = Bot | Inbox | Article | Rule | Tool | Flow | StoredPrompt | Case
 Identity = tuple[str, ...]
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -50,10 +54,12 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "rules": ("key", "bot", "lang", "kind", "match", "reply", "action", "buttons", "opener", "position",
               "enabled"),
     **configtools.FIELDS,
+    **configprompts.FIELDS,
 }
 """What a file may say of each noun, in the order of an export."""
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
-            "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED}
+            "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED,
+            **configprompts.REQUIRED}
 NUMBERS = ("answer_threshold", "fragment_wait_s")
 SECRETS = SECRET_SETTINGS
 
@@ -78,6 +84,28 @@ class Document(NamedTuple):
         found += [entry.bot for noun in FIELDS if noun != "bots"
                   for entry in self.entries[noun].values() if entry.bot]
         return list(dict.fromkeys(found))
+
+    def without_bot(self) -> list[tuple[str, Identity, Entry]]:
+        """Templates and cases that do not say whose they are: (noun, identity, entry)."""
+        return [(noun, identity, entry) for noun in configprompts.NOUNS
+                for identity, entry in self.entries[noun].items() if not entry.bot]
+
+    def for_bot(self, key: str) -> Document:
+        """The same, with templates and cases that do not say whose they are given to bot ``key``.
+
+        Raises:
+            ConfigError: the bot has an entry of that name in the files already.
+        """
+        entries = {noun: dict(found) for noun, found in self.entries.items()}
+        for noun, identity, entry in self.without_bot():
+            own = (key, *identity[1:])
+            if own in entries[noun]:
+                first = entries[noun][own].where
+                raise ConfigError([Problem(entry.where, f"{' '.join(own)} 已经在 {first} 写过",
+                                           f"{' '.join(own)} stands in {first} already")])
+            del entries[noun][identity]
+            entries[noun][own] = entry._replace(bot=key)
+        return Document(entries, self.sections)
 
 
 def read_files(paths: Iterable[str | Path]) -> Document:
@@ -115,7 +143,8 @@ def _read_one(name: str, text: str, document: Document, problems: list[Problem])
     if root is None:
         return document
     top = reader.mapping(root, ("zhike", *FIELDS))
-    if "zhike" not in top or reader.text(top["zhike"]) != str(FORMAT_VERSION):
+    alone = bool(top) and set(top) <= set(configprompts.NOUNS)
+    if not alone and ("zhike" not in top or reader.text(top["zhike"]) != str(FORMAT_VERSION)):
         reader.say(top.get("zhike", root), f"第一行应是 zhike: {FORMAT_VERSION}（文件格式的版本）",
                    f"should begin with `zhike: {FORMAT_VERSION}`, the version of the format")
     for noun in FIELDS:
@@ -165,6 +194,10 @@ def _faults(item: Item) -> Iterator[Fault]:
             return check_tool(item)
         case Flow():
             return check_flow(item)
+        case StoredPrompt():
+            return check_template(item.template)
+        case Case():
+            return check_case(item)
 
 
 def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str]:
@@ -191,6 +224,10 @@ def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str
         return reader.integer(fields[name]) if name in fields else default
 
     key, bot = text("key"), text("bot")
+    if noun == "prompt_templates":
+        return configprompts.read_prompt(reader, fields), bot
+    if noun == "cases":
+        return configprompts.read_case(reader, fields), bot
     buttons = tuple(_button(reader, node) for node in reader.items(fields["buttons"])) \
         if "buttons" in fields else ()
     match noun:
@@ -242,6 +279,10 @@ def identity_of(noun: str, item: Item, bot: str) -> Identity:
     """What tells two entries of a noun apart in a file."""
     if isinstance(item, Article):
         return (bot, item.key, item.lang)
+    if isinstance(item, Case):
+        return (bot, item.text, item.lang)
+    if isinstance(item, StoredPrompt):
+        return (bot, item.name)
     return (item.key,) if noun in ("bots", "inboxes") else (bot, item.key)
 
 
@@ -275,6 +316,10 @@ def written(item: Item, bot: str) -> dict[str, Any]:
                              "enabled": True})
         case Tool() | Flow():
             return configtools.written(item, bot)
+        case StoredPrompt():
+            return configprompts.written_prompt(item, bot)
+        case Case():
+            return configprompts.written_case(item, bot)
 
 
 def _iso(at: int | None) -> str:
@@ -317,6 +362,10 @@ def export(conn: Connection) -> Iterator[str]:
                                   for tool in tools.all_for_bot(conn, bot.id)])
     yield from _section("flows", [written(flow, bot.key) for bot in all_bots
                                   for flow in flows.all_for_bot(conn, bot.id)])
+    yield from _section("prompt_templates", [written(stored, bot.key) for bot in all_bots
+                                             for stored in prompts.active_for_bot(conn, bot.id)])
+    yield from _section("cases", [written(case, bot.key) for bot in all_bots for case in sorted(
+        cases.all_for_bot(conn, bot.id), key=lambda case: (case.lang, case.text))])
 
 
 def _section(noun: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -14,13 +14,15 @@ import msgspec
 from sqlalchemy import Connection, func, select
 
 from zhike.config import ConfigError, Problem
+from zhike.domain.case import Case
 from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
 from zhike.errors import Lang, ZhikeError
 from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, written
 from zhike.ops.yamlfile import write
-from zhike.store import articles, bots, flows, inboxes, rules, tables, tools
+from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tables, tools
 from zhike.store.dialect import upsert
 
 
@@ -69,6 +71,10 @@ def _stored(conn: Connection, wanted: Document) -> _State:
                 items["tools"][(key, tool.key)] = (tool, key)
             for flow in flows.all_for_bot(conn, bot.id):
                 items["flows"][(key, flow.key)] = (flow, key)
+            for stored in prompts.active_for_bot(conn, bot.id):
+                items["prompt_templates"][(key, stored.name)] = (stored, key)
+            for case in cases.all_for_bot(conn, bot.id):
+                items["cases"][(key, case.text, case.lang)] = (case, key)
     return _State({bot.key: bot.id for bot in by_key.values()}, items)
 
 
@@ -81,12 +87,34 @@ def _keep_secrets(entry: Entry, old: Item | None) -> Item:
     return entry.item
 
 
-def make_plan(conn: Connection, wanted: Document, *, prune: bool = False) -> Plan:
-    """What applying ``wanted`` would change.
+def settled(conn: Connection, wanted: Document, bot: str = "") -> Document:
+    """``wanted`` with a bot for the templates and cases that name none: ``bot``, or the only one.
+
+    Raises:
+        ConfigError: there are several bots, and nothing says which.
+    """
+    if not (open_entries := wanted.without_bot()):
+        return wanted
+    if not bot:
+        stored = [one.key for one in bots.list_bots(conn, limit=1_000_000)]
+        known = list(dict.fromkeys([*stored, *(identity[0] for identity in wanted.entries["bots"])]))
+        if len(known) != 1:
+            every = ", ".join(known)
+            raise ConfigError([Problem(
+                entry.where, f"没有写 bot，而机器人有：{every or '无'}；请写 bot: 或用 --bot",
+                f"names no bot, and there are: {every or 'none'}; write `bot:` or use --bot")
+                for _, _, entry in open_entries][:50])
+        bot = known[0]
+    return wanted.for_bot(bot)
+
+
+def make_plan(conn: Connection, wanted: Document, *, prune: bool = False, bot: str = "") -> Plan:
+    """What applying ``wanted`` would change. ``bot``: see :func:`settled`.
 
     Raises:
         ConfigError: an entry refers to a bot that is neither stored nor in the files.
     """
+    wanted = settled(conn, wanted, bot)
     return _plan(wanted, _stored(conn, wanted), prune)
 
 
@@ -115,7 +143,7 @@ def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
             same += not fields
     if prune:
         mentioned = set(wanted.bot_keys())
-        for noun in ("rules", "flows", "tools", "articles", "inboxes", "bots"):
+        for noun in ("cases", "prompt_templates", "rules", "flows", "tools", "articles", "inboxes", "bots"):
             if noun not in wanted.sections:
                 continue
             for identity, (item, bot) in state.items[noun].items():
@@ -164,18 +192,25 @@ def _title(item: Item) -> str:
             return item.body.title or item.body.description
         case Flow():
             return item.body.title
+        case StoredPrompt():
+            return item.template.system_prompt.partition("\n")[0]
+        case Case():
+            return item.body.expect if isinstance(item.body.expect, str) else ""
     return item.name
 
 
-def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False) -> Plan:
+def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, bot: str = "",
+          by: str = "") -> Plan:
     """Makes the database say what the files say, in the transaction of ``conn``.
 
-    A second time changes nothing. Returns what was done.
+    ``bot``: see :func:`settled`; ``by``: who is named in new versions of templates. A second
+    time changes nothing. Returns what was done.
 
     Raises:
         ConfigError: an entry refers to a bot that does not exist.
         ZhikeError: ``conflict`` if something to delete is in use.
     """
+    wanted = settled(conn, wanted, bot)
     state = _stored(conn, wanted)
     plan = _plan(wanted, state, prune)
     ids = dict(state.bot_ids)
@@ -197,7 +232,7 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False) 
             else:
                 inboxes.update_inbox(conn, msgspec.structs.replace(item, id=old.id), now)
     for key in wanted.bot_keys():
-        fresh = [(noun, entry.item) for noun in ("articles", "rules", "tools", "flows")
+        fresh = [(noun, entry.item) for noun in FIELDS if noun not in ("bots", "inboxes")
                  for identity, entry in wanted.entries[noun].items()
                  if entry.bot == key and (noun, identity) in touched]
         articles.put_articles(conn, ids[key], [item for _, item in fresh if isinstance(item, Article)], now)
@@ -205,17 +240,26 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False) 
         tools.put_tools(conn, ids[key], [item for _, item in fresh if isinstance(item, Tool)], now)
         flows.put_flows(conn, ids[key], [item for _, item in fresh if isinstance(item, Flow)], now)
         rules.put_rules(conn, ids[key], [item for _, item in fresh if isinstance(item, Rule)], now)
+        prompts.put_prompts(conn, ids[key], [item.template for _, item in fresh
+                                             if isinstance(item, StoredPrompt)], now, by)
+        cases.put_cases(conn, ids[key], [item for _, item in fresh if isinstance(item, Case)], now)
     _delete(conn, plan, state, now)
     return plan
 
 
 def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
     gone: dict[tuple[str, str], list[int]] = {}
+    templates: dict[str, list[str]] = {}
     for change in plan.changes:
         if change.kind == "delete":
             item, bot = state.items[change.noun][change.identity]
-            gone.setdefault((change.noun, bot), []).append(item.id)
-    for (noun, bot), item_ids in gone.items():  # rules, articles, inboxes, bots: as planned
+            if isinstance(item, StoredPrompt):
+                templates.setdefault(bot, []).append(item.name)
+            else:
+                gone.setdefault((change.noun, bot), []).append(item.id)
+    for bot, names in templates.items():
+        prompts.delete_prompts(conn, state.bot_ids[bot], names, now)
+    for (noun, bot), item_ids in gone.items():  # what hangs on others first: as planned
         if noun == "rules":
             rules.delete_rules(conn, state.bot_ids[bot], item_ids, now)
         elif noun == "flows":
@@ -224,6 +268,8 @@ def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
             tools.delete_tools(conn, state.bot_ids[bot], item_ids, now)
         elif noun == "articles":
             articles.delete_articles(conn, state.bot_ids[bot], item_ids, now)
+        elif noun == "cases":
+            cases.delete_cases(conn, state.bot_ids[bot], item_ids)
         else:
             for item_id in item_ids:
                 inboxes.delete_inbox(conn, item_id) if noun == "inboxes" else bots.delete_bot(conn, item_id)
@@ -245,10 +291,24 @@ def apply_once(conn: Connection, wanted: Document, name: str, now: int) -> bool:
     return True
 
 
+def unused_templates(conn: Connection, plan: Plan) -> list[tuple[str, str, str]]:
+    """Templates of ``plan`` that no visitor's answer comes from: (name, the bot's key, what it uses)."""
+    found = []
+    for change in plan.changes:
+        if change.noun == "prompt_templates" and change.kind != "delete":
+            key, name = change.identity
+            bot = bots.get_bot_by_key(conn, key)
+            used = str(bot.settings.get("template") or "default") if bot is not None else ""
+            if name not in (used, f"{used}.zh", f"{used}.en"):
+                found.append((name, key, used))
+    return found
+
+
 # ---- words -----------------------------------------------------------------------------------
 
 _NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "articles": ("知识条目", "article"),
-          "rules": ("规则", "rule"), "tools": ("工具", "tool"), "flows": ("流程", "flow")}
+          "rules": ("规则", "rule"), "tools": ("工具", "tool"), "flows": ("流程", "flow"),
+          "prompt_templates": ("提示词模板", "prompt template"), "cases": ("回归用例", "case")}
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 

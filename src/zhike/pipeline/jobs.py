@@ -142,11 +142,13 @@ class Jobs:
         """The draft is over: its message was stored (and named it), or everybody has to drop it."""
         turn = self._drafts.pop(answer_id, None)
         if turn is not None and not stored:
-            self.publish(turn, encode(Withdrawn(turn.conversation_id, answer_id)))
+            self.publish(turn, encode(Withdrawn(turn.conversation_id, answer_id)), epoch=0)
 
-    def publish(self, turn: Turn, frame: bytes) -> None:
-        """A frame for everybody who has the conversation open; it is not stored."""
-        self._bus.publish([Event(turn.conversation_id, turn.inbox_id, turn.sender, epoch=turn.epoch,
+    def publish(self, turn: Turn, frame: bytes, epoch: int | None = None) -> None:
+        """A frame for everybody who has the conversation open; it is not stored. ``epoch`` 0: it is good
+        under any (a withdrawal must come through after a take-over)."""
+        self._bus.publish([Event(turn.conversation_id, turn.inbox_id, turn.sender,
+                                 epoch=turn.epoch if epoch is None else epoch,
                                  frame=frame, agent_frame=frame)])
 
     async def stop(self) -> None:

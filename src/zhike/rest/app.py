@@ -1,6 +1,6 @@
 """Builds the HTTP application from the table and the ports.
 
-    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, asyncapi=…)
+    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, asyncapi=…)
 
 Importing this file imports Litestar (the slow part of a start); ``serve`` does it in its warm-up
 thread, and may build there, too: nothing here needs a running loop.
@@ -26,7 +26,7 @@ from zhike.rest import edge
 from zhike.rest.answer import Answer, Headers, error_answer, language
 from zhike.rest.context import Context
 from zhike.rest.endpoint import endpoint, refuse
-from zhike.rest.ports import Desk, Hub, Observe, Probe, Store
+from zhike.rest.ports import Desk, Hub, Observe, Probe, Quality, Store
 from zhike.rest.routes import all_routes
 from zhike.rest.table import Route
 
@@ -118,6 +118,7 @@ def build(
     desk: Desk,
     hub: Hub,
     probe: Probe,
+    quality: Quality,
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
     now: NowMs = now_ms,
@@ -128,7 +129,7 @@ def build(
 
     Args:
         settings: of the process.
-        store, desk, hub, probe: see :mod:`zhike.rest.ports`.
+        store, desk, hub, probe, quality: see :mod:`zhike.rest.ports`.
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
         asyncapi: gives the WebSocket protocol's document as JSON.
         observe: told of every answered request.
@@ -145,6 +146,7 @@ def build(
         desk=desk,
         hub=hub,
         probe=probe,
+        quality=quality,
         asyncapi=asyncapi,
         observe=observe,
         now=now,

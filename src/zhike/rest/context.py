@@ -13,7 +13,7 @@ from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.errors import ZhikeError
 from zhike.rest.files import Files
-from zhike.rest.ports import Desk, Hub, Observe, Probe, Store
+from zhike.rest.ports import Desk, Hub, Observe, Probe, Quality, Store
 from zhike.rest.source import Bell
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class Context:
         desk: Desk,
         hub: Hub,
         probe: Probe,
+        quality: Quality,
         asyncapi: Callable[[], bytes],
         observe: Observe,
         now: NowMs,
@@ -85,6 +86,7 @@ class Context:
         self.desk = desk
         self.hub = hub
         self.probe = probe
+        self.quality = quality
         self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe
         self.now = now

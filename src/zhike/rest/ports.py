@@ -5,16 +5,19 @@ Everything is called on the event loop. What is ``async`` may take a while; the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 import msgspec
 from sqlalchemy import Connection
 
 from zhike.bus.base import Event
+from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Reply
+from zhike.domain.prompt import Template
+from zhike.domain.trial import GateReport, Tried
 from zhike.domain.wire import ConversationState, Hello, SendMessage
 from zhike.errors import ZhikeError
 
@@ -94,6 +97,21 @@ class Desk(Protocol):
 
     async def inboxes_changed(self) -> None:
         """An inbox was stored: read them again."""
+
+
+class Quality(Protocol):
+    """Trying out prompts, and the regression set. Takes seconds; nothing is stored."""
+
+    async def gate_bot(self, bot_id: int) -> GateReport:
+        """The bot's regression set, asked of the bot as it is."""
+
+    async def gate_template(self, bot_id: int, template: Template) -> GateReport:
+        """The same with ``template`` as the active version of its name, compared with the present."""
+
+    async def try_templates(
+        self, bot_id: int, templates: Sequence[Template], questions: Sequence[Case], model: str = ""
+    ) -> list[tuple[Tried, ...]] | None:
+        """Answers to each question, one per template; None: no model is set."""
 
 
 class Subscriber(Protocol):

@@ -16,6 +16,7 @@ CONFIG_FILES: tuple[Path, ...] = (
     ROOT / "articles.en.yaml",
     ROOT / "rules.yaml",
     ROOT / "tools.yaml",
+    ROOT / "cases.yaml",
 )
 """What `zhike config apply` merges, in this order. (demo_dialogues.yaml is no configuration.)"""
 

@@ -88,7 +88,9 @@ def list_bots(conn: Connection, *, after_id: int = 0, limit: int = 1000) -> list
 
 
 def delete_bot(conn: Connection, bot_id: int) -> bool:
-    """Removes the bot with its articles, rules, flows and tools; False if there is none.
+    """Removes the bot with all that is its own: articles, rules, flows, tools, templates, cases.
+
+    Returns False if there is none.
 
     Raises:
         ZhikeError: ``conflict`` while an inbox uses it.
@@ -98,7 +100,8 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
         raise ZhikeError("conflict", f"inbox {used!r}")
     conn.execute(delete(tables.embeddings).where(tables.embeddings.c.article_id.in_(
         select(tables.articles.c.id).where(tables.articles.c.bot_id == bot_id))))
-    for table in (tables.articles, tables.removals, tables.rules, tables.flows, tables.tools):
+    for table in (tables.articles, tables.removals, tables.rules, tables.flows, tables.tools, tables.prompts,
+                  tables.cases):
         conn.execute(delete(table).where(table.c.bot_id == bot_id))
     return conn.execute(delete(_bots).where(_bots.c.id == bot_id)).rowcount > 0
 
@@ -106,8 +109,9 @@ def delete_bot(conn: Connection, bot_id: int) -> bool:
 def bump_knowledge_version(conn: Connection, bot_id: int, now: int) -> int:
     """Says that what the bot knows has changed: caches empty and indexes follow; the new version.
 
-    Call it in the transaction that changes an article or rule. The bot's row stays locked until the
-    commit, so versions become visible in their order: whoever has seen n has seen all below n.
+    Call it in the transaction that changes an article, rule, flow, tool or template. The bot's row
+    stays locked until the commit, so versions become visible in their order: whoever has seen n has
+    seen all below n.
     """
     conn.execute(update(_bots).where(_bots.c.id == bot_id).values(
         knowledge_version=_bots.c.knowledge_version + 1, updated_at=now))

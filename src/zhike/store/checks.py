@@ -187,7 +187,7 @@ def check_rule(rule: Rule) -> Iterator[Fault]:
 
 
 def check_pattern(field: str, pattern: str) -> Iterator[Fault]:
-    """A pattern somebody wrote: RE2 must take it."""
+    """A pattern that people wrote: RE2, so that no text can make it hang."""
     import re2  # only where somebody wrote a pattern
 
     options = re2.Options()
@@ -207,7 +207,9 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
                                               "answer_threshold": _number(0, 1),
                                               "fragment_wait_s": _number(0, 10),
                                               "models": _keys, "holding": _by_lang,
-                                              "suggest_threshold": _number(0, 1)})
+                                              "suggest_threshold": _number(0, 1), "template": _template,
+                                              "tools": _keys, "forbidden": _words,
+                                              "forbidden_reply": _by_lang})
 
 
 def check_inbox(inbox: Inbox) -> Iterator[Fault]:
@@ -242,6 +244,13 @@ def _by_lang(field: str, value: Any) -> Iterator[Fault]:
         return
     for lang, text in value.items():
         yield from check_text(f"{field}.{lang}", text, MAX_TEXT_CHARS)
+
+
+def _words(field: str, value: Any) -> Iterator[Fault]:
+    if not isinstance(value, list) or len(value) > MAX_MATCHES or not all(
+            isinstance(word, str) and 0 < len(word.strip()) <= MAX_NAME_CHARS for word in value):
+        yield Fault(field, f"需要词的列表，最多 {MAX_MATCHES} 个",
+                    f"needs a list of words, {MAX_MATCHES} at most")
 
 
 def _lists(field: str, value: Any) -> Iterator[Fault]:
@@ -296,6 +305,11 @@ def _callback_url(field: str, value: Any) -> Iterator[Fault]:
                     "must not hold a user or password; requests are signed instead")
     if parts.fragment:
         yield Fault(field, "不能带 # 后面的部分", "must not have a part after #")
+
+
+def _template(field: str, value: Any) -> Iterator[Fault]:
+    if not isinstance(value, str) or not _KEY.fullmatch(value) or len(value) > MAX_KEY_CHARS:
+        yield Fault(field, "需要一个提示词模板的名字", "needs the name of a prompt template")
 
 
 def _secret(field: str, value: Any) -> Iterator[Fault]:

@@ -22,8 +22,11 @@ from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
 from zhike.domain.agent import Agent, Role
+from zhike.domain.case import Case
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
+from zhike.domain.prompt import Template
+from zhike.domain.trial import GateReport, Missed, Moved, Outcome, Tried
 from zhike.gateway.hub import Hub
 from zhike.gateway.writer import Writer
 from zhike.pipeline.line import Line, LineSettings
@@ -111,6 +114,30 @@ class _Probe:
 
     def metrics(self) -> bytes:
         return b"# TYPE zhike_up gauge\nzhike_up 1\n"
+
+
+class ScriptedQuality:
+    """A gate that lets through every template but those that say 坏; a model that echoes."""
+
+    async def gate_bot(self, bot_id: int) -> GateReport:
+        missed = Missed("expect", "没有回答", "did not answer")
+        outcome = Outcome("怎么退货", "zh", "silent", missed=(missed,))
+        return GateReport("shop", 2, 0.5, 0.0, 0.5, True, outcomes=(outcome,), notes=(("提示", "note"),))
+
+    async def gate_template(self, bot_id: int, template: Template) -> GateReport:
+        if "坏" not in template.system_prompt:
+            return GateReport("shop", 1, 1.0, 0.0, 0.0, True)
+        before, after = (Outcome("怎么退货", "zh", verdict, "model") for verdict in ("right", "wrong"))
+        return GateReport("shop", 1, 0.0, 1.0, 0.0, False, (Moved(before, after),),
+                          reasons=(("答对的变少", "right answers fall"),))
+
+    async def try_templates(self, bot_id: int, templates: Sequence[Template], questions: Sequence[Case],
+                            model: str = "") -> list[tuple[Tried, ...]] | None:
+        if model == "none":
+            return None
+        missed = (Missed("max_chars", "太长", "too long"),)
+        return [tuple(Tried(f"{one.name}: {asked.text}", missed if "坏" in one.system_prompt else ())
+                      for one in templates) for asked in questions]
 
 
 class Response:
@@ -220,8 +247,9 @@ class Rig:
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
         self.line.start()
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
-                         hub=self.hub, probe=self.probe, asyncapi=lambda: b'{"asyncapi":"3.0.0"}',
-                         now=self.now, observe=lambda route, method, status, took_s: self.observed.append(
+                         hub=self.hub, probe=self.probe, quality=ScriptedQuality(),
+                         asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
+                         observe=lambda route, method, status, took_s: self.observed.append(
                              (route, method, status)))
         self.http = Client(self.app)
         return self

@@ -1,0 +1,45 @@
+"""Trials and gates for the HTTP API, made when the first is asked for: no start waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from zhike.config import Settings
+from zhike.domain.case import Case
+from zhike.domain.prompt import Template
+from zhike.domain.trial import GateReport, Tried
+
+if TYPE_CHECKING:
+    from zhike.app.core import Core
+    from zhike.ops.quality.service import Quality
+
+
+class LazyQuality:
+    """See :class:`zhike.rest.ports.Quality`."""
+
+    def __init__(self, core: Core, settings: Settings) -> None:
+        self._core = core
+        self._settings = settings
+        self._quality: Quality | None = None
+
+    def _made(self) -> Quality:
+        if self._quality is None:
+            from zhike.ops.quality.model import completer_of
+            from zhike.ops.quality.service import Quality
+
+            self._quality = Quality(self._core.store, completer_of(self._settings)[0], self._core.now)
+        return self._quality
+
+    async def gate_bot(self, bot_id: int) -> GateReport:
+        """See the port."""
+        return await self._made().gate_bot(bot_id)
+
+    async def gate_template(self, bot_id: int, template: Template) -> GateReport:
+        """See the port."""
+        return await self._made().gate_template(bot_id, template)
+
+    async def try_templates(self, bot_id: int, templates: Sequence[Template], questions: Sequence[Case],
+                            model: str = "") -> list[tuple[Tried, ...]] | None:
+        """See the port."""
+        return await self._made().try_templates(bot_id, templates, questions, model)

@@ -1,0 +1,87 @@
+"""What trying out prompts and asking a regression set brings to light."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Verdict = Literal["right", "wrong", "silent", "error"]
+"""right: as the case expects · wrong: something else was said · silent: the bot would not answer though
+it should · error: the model could not be asked."""
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """One expectation that was not met: the name of the check, and why, in both languages."""
+
+    check: str
+    zh: str
+    en: str
+
+
+class Tried(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One answer of a model. Times in ms from the request; ``cost`` in the currency of the settings.
+
+    ``judged``: what the judging model said (None = not asked, or it said neither yes nor no).
+    ``sources``: keys of the articles it was given; ``dropped``: what did not fit. ``error``: why there is
+    no answer.
+    """
+
+    text: str = ""
+    missed: tuple[Missed, ...] = ()
+    judged: bool | None = None
+    model: str = ""
+    first_token_ms: float = 0.0
+    total_ms: float = 0.0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    sources: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
+    error: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Answered, and every check met."""
+        return not self.error and not self.missed
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What came of one case. ``part``: whether the bot's knowledge was asked or its model."""
+
+    text: str
+    lang: str
+    verdict: Verdict
+    part: Literal["knowledge", "model"] = "knowledge"
+    said: str = ""
+    answer: str = ""
+    missed: tuple[Missed, ...] = ()
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """A case that came out otherwise than before."""
+
+    before: Outcome
+    after: Outcome
+
+
+class GateReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A regression set asked of a bot as it is (``before`` None) or as a wish would make it.
+
+    ``right wrong silent``: shares of ``rows``; ``reasons``: why it is not passed, both languages.
+    """
+
+    bot: str
+    rows: int
+    right: float
+    wrong: float
+    silent: float
+    passed: bool
+    worse: tuple[Moved, ...] = ()
+    better: tuple[Moved, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    reasons: tuple[tuple[str, str], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0

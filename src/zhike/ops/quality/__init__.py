@@ -1,0 +1,1 @@
+"""Trying out prompts, and the gate that refuses a change that makes answers worse."""
