@@ -45,6 +45,16 @@ def test_nothing_heavy_is_loaded_before_the_socket_is_open(tmp_path: Path) -> No
     assert not (tmp_path / "data").exists(), "the store was touched before the socket was open"
 
 
+def test_the_tables_bring_no_dialect_but_sqlites() -> None:
+    """An option like ``mysql_engine=`` on a table makes SQLAlchemy import that dialect at every start."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import sys, zhike.app.core\n"
+         "print(*[n for n in sys.modules if n.startswith(('sqlalchemy.dialects.mysql', 'opencc',"
+         " 'sqlalchemy.dialects.postgresql')) or n == 'zhike.store.tables'])"],
+        capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["zhike.store.tables"]
+
+
 async def test_a_hello_before_the_store_is_open_is_held_and_then_welcomed(tmp_path: Path) -> None:
     server = Server(tmp_path / "data", limits_off(10))
     api = Api(server.port)

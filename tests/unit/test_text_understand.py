@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zhike.search.text import loosen, normalise, understand
+from zhike.search.text import _simplified, loosen, normalise, understand
 
 
 @pytest.mark.parametrize("same", [
@@ -54,3 +54,13 @@ def test_patterns_see_the_punctuation_inside() -> None:
 def test_a_fingerprint_is_the_same_in_every_process() -> None:
     # It may be stored; a change here is a change of a stored format.
     assert understand("多久发货？").fingerprint.hex() == "e066d31c42de710ab4157ca7ab659bfc"
+
+
+def test_the_table_of_simplified_characters_is_what_opencc_says() -> None:
+    import opencc
+
+    han = [chr(code) for code in (*range(0x3400, 0x4DC0), *range(0x4E00, 0xA000))]
+    said = opencc.OpenCC("t2s").convert("\n".join(han)).split("\n")
+    expected = {a: b for a, b in zip(han, said, strict=True) if a != b and len(b) == 1}
+    assert len(expected) > 3_000
+    assert _simplified() == expected

@@ -26,10 +26,13 @@ from zhike.search.text import Question, loosen, normalise, simplify
 _log = logging.getLogger(__name__)
 _KIND_ORDER = {"exact": 0, "menu": 1, "pattern": 2, "keyword": 3}
 _NEVER = 1 << 60
+_REMEMBERED = 8_192
+_REMEMBERED_CHARS = 100
+"""Short texts are the ones that repeat; where they lead is kept, for a scan takes microseconds."""
 
 
 class RuleSet:
-    """The rules of one bot, compiled; immutable.
+    """The rules of one bot, compiled; immutable, but for what it remembers of texts.
 
     ``problems``: (rule, what is wrong) of rules that cannot be used and were left out.
     """
@@ -84,8 +87,20 @@ class _Table:
                 for number in numbers:
                     self._keywords.setdefault(number, []).append((frozenset(numbers), place))
         self._scan = _compile(expressions) if expressions else None
+        self._places: dict[str, int] = {}  # text → place, of texts that came lately
 
     def match(self, question: Question) -> Reply | None:
+        text = question.text
+        place = self._places.get(text)
+        if place is None:
+            place = self._find(question)
+            if len(text) <= _REMEMBERED_CHARS:
+                if len(self._places) >= _REMEMBERED:
+                    self._places.clear()  # what is asked all the time is back within a second
+                self._places[text] = place
+        return self._replies[place] if place != _NEVER else None
+
+    def _find(self, question: Question) -> int:
         norm = question.norm
         place = self._exact.get(norm, _NEVER)
         if place > self._first_scanned and self._scan is not None:
@@ -96,7 +111,7 @@ class _Table:
                         *(h for h in self._scan.Match(loose.encode()) or () if h in self._patterns)]
             if hits:
                 place = min(place, self._first(frozenset(hits)))
-        return self._replies[place] if place != _NEVER else None
+        return place
 
     def _first(self, hits: frozenset[int]) -> int:
         best = _NEVER

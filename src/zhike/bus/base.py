@@ -11,22 +11,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+import msgspec
+
 from zhike.domain.unit import Row
 from zhike.domain.views import list_frame, row_frame
 
 
-class Stored:
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """What a sender is told about its own message. ``at``: ms since 1970 UTC."""
 
-    __slots__ = ("at", "client_msg_id", "conversation_id", "duplicate", "seq")
-
-    def __init__(self, client_msg_id: str, conversation_id: int, seq: int, at: int, *,
-                 duplicate: bool = False) -> None:
-        self.client_msg_id = client_msg_id
-        self.conversation_id = conversation_id
-        self.seq = seq
-        self.at = at
-        self.duplicate = duplicate
+    client_msg_id: str
+    conversation_id: int
+    seq: int
+    at: int
+    duplicate: bool = False
 
 
 class Event:

@@ -99,6 +99,12 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     ai: bool = False
 
     @cached_property
+    def said_json(self) -> bytes:
+        """What every visitor sees of this reply, as members of a ``message`` frame (without braces)."""
+        return encode(_Said("outgoing", "bot", self.text, self.buttons, self.source, self.cards,
+                            self.ai))[1:-1]
+
+    @cached_property
     def payload_json(self) -> str:
         """The ``payload`` column."""
         if not (self.buttons or self.source or self.action or self.cards or self.ai):
@@ -109,6 +115,18 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     def trace_json(self) -> str:
         """The ``trace`` column."""
         return encode(self.trace).decode() if self.trace else ""
+
+
+class _Said(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The part of a ``MessageView`` that is the same wherever a reply is said."""
+
+    direction: Direction
+    sender: SenderType
+    text: str
+    buttons: tuple[Button, ...] = ()
+    source: Source | None = None
+    cards: tuple[Card, ...] = ()
+    ai: bool = False
 
 
 class Message(msgspec.Struct, omit_defaults=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from zhike.clock import to_datetime
@@ -37,14 +39,28 @@ def view_of(message: Message, *, for_agent: bool) -> MessageView:
         payload.source, trace, payload.cards, payload.ai)
 
 
+class _Place(msgspec.Struct, frozen=True, omit_defaults=True, tag="message"):
+    """The part of a ``MessageEvent`` that differs each time a reply is said."""
+
+    conversation: int
+    seq: int
+    at: datetime
+    answers: tuple[int, ...] = ()
+    answer_id: str = ""
+
+
 def row_frame(row: Row, *, for_agent: bool) -> bytes:
     """The ``message`` frame of a row that was stored just now."""
     reply = row.reply
+    if reply is not None and not for_agent:
+        # most of it was encoded when the reply was made, or said for the first time
+        place = encode(_Place(row.conversation.id, row.seq, to_datetime(row.at), row.answers, row.answer_id))
+        return b"%b,%b}" % (place[:-1], reply.said_json)
     return encode(MessageEvent(
         row.conversation.id, row.seq, row.direction, row.sender_type, row.text, to_datetime(row.at),
         row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
-        reply.trace if reply and for_agent else (), reply.cards if reply else (),
+        reply.trace if reply else (), reply.cards if reply else (),
         reply.ai if reply else False, row.answer_id))
 
 

@@ -13,8 +13,8 @@ through another instance: it may spare a look-up, never decide.
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import NamedTuple
 
+import msgspec
 from rbloom import Bloom
 
 from zhike.bus.base import Event, Stored
@@ -30,7 +30,7 @@ RECENT = 10_000
 """Stored ids kept with their seq (twice this many at most): retries come within seconds."""
 
 
-class Known(NamedTuple):
+class Known(msgspec.Struct, frozen=True, gc=False):
     """Where a message was stored. ``at``: ms since 1970 UTC."""
 
     client_msg_id: str

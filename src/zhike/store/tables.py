@@ -25,7 +25,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy.schema import CreateTable, SchemaItem
 
 metadata = MetaData(naming_convention={
     "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -67,9 +67,14 @@ def key(length: int) -> String:
 
 def table(name: str, *parts: SchemaItem, **options: Any) -> Table:
     """A table of ours: InnoDB and binary collation where the database is MariaDB or MySQL."""
-    return Table(name, metadata, *parts, mysql_engine="InnoDB", mysql_charset="utf8mb4",
-                 mysql_collate="utf8mb4_bin", mariadb_engine="InnoDB", mariadb_charset="utf8mb4",
-                 mariadb_collate="utf8mb4_bin", **options)
+    return Table(name, metadata, *parts, **options)
+
+
+@compiles(CreateTable, "mysql", "mariadb")
+def _create_table(create: CreateTable, compiler: Any, **options: Any) -> str:
+    # (options like mysql_engine= would make SQLAlchemy import those dialects at every start, too)
+    made: str = compiler.visit_create_table(create, **options)
+    return made.rstrip() + " ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin\n"
 
 
 meta = table("meta", Column("name", key(64), primary_key=True),
@@ -222,8 +227,7 @@ messages = table("messages",
     Column("text", LongText, nullable=False), Column("answers", key(2000), nullable=False),
     Column("payload", LongText, nullable=False), Column("trace", LongText, nullable=False),
     Column("epoch", BigInteger, nullable=False), Column("created_at", Ms, nullable=False),
-    Index("uq_messages_dedup_key", "dedup_key", unique=True, sqlite_where=text("dedup_key IS NOT NULL"),
-          postgresql_where=text("dedup_key IS NOT NULL")))
+    Index("uq_messages_dedup_key", "dedup_key", unique=True, sqlite_where=text("dedup_key IS NOT NULL")))
 
 api_keys = table("api_keys", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("secret_hash", Digest, nullable=False, unique=True),

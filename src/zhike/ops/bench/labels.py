@@ -16,6 +16,7 @@ LABELS = {
     "p50_ms": "answer p50 · 回答中位延迟",
     "p99_ms": "answer p99",
     "p999_ms": "answer p99.9",
+    "p999_known_ms": "p99.9, known answers · 已知答案",
     "max_ms": "answer slowest · 最慢",
     "ack_p50_ms": "stored (ack) p50 · 入库确认",
     "ack_p99_ms": "stored (ack) p99",

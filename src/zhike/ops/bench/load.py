@@ -89,7 +89,8 @@ class Phase:
     """
 
     __slots__ = ("ack_hist", "answered", "closed", "depth", "end_s", "exhausted", "from_s", "hists", "known",
-                 "late_s", "mix", "next_s", "rate_per_s", "right", "rng", "sent", "start_s", "stop_s")
+                 "known_hist", "late_s", "mix", "next_s", "rate_per_s", "right", "rng", "sent", "start_s",
+                 "stop_s")
 
     def __init__(self, *, start_s: float, warm_s: float, seconds: float, mix: Mix, depth: int,
                  rate_per_s: float, seed: int) -> None:
@@ -108,6 +109,9 @@ class Phase:
         """Worst delay of the client itself: sent after the scheduled time."""
         self.hists = (Histogram(), Histogram())
         self.ack_hist = Histogram()
+        self.known_hist = Histogram()
+        """Answers from an article or a rule: the bot waits for the rest of a thought before it says that it
+        does not know, which is no latency of the server."""
         self.sent = [0, 0]
         self.answered = [0, 0]
         self.known = [0, 0]
@@ -141,6 +145,7 @@ class Phase:
         self.hists[kind].record(int((now_s - due_s) * 1e6))
         if source is not None and source.kind != "fallback":
             self.known[kind] += 1
+            self.known_hist.record(int((now_s - due_s) * 1e6))
             if source.key == key:
                 self.right[kind] += 1
 
@@ -149,4 +154,5 @@ class Phase:
         return {"sent": self.sent, "answered": self.answered, "known": self.known, "right": self.right,
                 "seconds": max(self.stop_s - self.from_s, 0.0), "exhausted": self.exhausted,
                 "late_s": self.late_s, "ack": self.ack_hist.to_wire(),
+                "known_hist": self.known_hist.to_wire(),
                 "hists": [h.to_wire() for h in self.hists]}

@@ -169,8 +169,10 @@ class PhaseResult:
         self.late_s = max(p["late_s"] for p in phases)
         self.hists = (Histogram(), Histogram())
         self.ack_hist = Histogram()
+        self.known_hist = Histogram()
         for phase in phases:
             self.ack_hist.merge(Histogram.from_wire(phase["ack"]))
+            self.known_hist.merge(Histogram.from_wire(phase["known_hist"]))
             for mine, theirs in zip(self.hists, phase["hists"], strict=True):
                 mine.merge(Histogram.from_wire(theirs))
 

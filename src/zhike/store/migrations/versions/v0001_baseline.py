@@ -149,8 +149,7 @@ _table("messages",
     Column("text", LongText, nullable=False), Column("answers", _key(2000), nullable=False),
     Column("payload", LongText, nullable=False), Column("trace", LongText, nullable=False),
     Column("epoch", BigInteger, nullable=False), Column("created_at", Ms, nullable=False),
-    Index("uq_messages_dedup_key", "dedup_key", unique=True, sqlite_where=text("dedup_key IS NOT NULL"),
-          postgresql_where=text("dedup_key IS NOT NULL")))
+    Index("uq_messages_dedup_key", "dedup_key", unique=True, sqlite_where=text("dedup_key IS NOT NULL")))
 
 _table("api_keys", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("secret_hash", Digest, nullable=False, unique=True),
