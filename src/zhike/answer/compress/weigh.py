@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from zhike.answer.compress.pieces import SIGN, TALKS, THING, WORDS, Piece, Sentence, sentences
@@ -105,12 +106,16 @@ def _between(pieces: list[Piece], idle: bool) -> None:
         piece.score = score - (2 if idle else 0)
 
 
+_apart = re.compile(r"[a-z0-9]+(?:[.:,-][a-z0-9]+)*").sub
+"""So that 4分 is not found in 14分, nor AB in ABC."""
+
+
 def _repeats(every: list[Piece], count: int) -> None:
     """What stands in another piece that is kept anyway is worth little, the less the older."""
     things = [piece for piece in every if piece.kind == THING]
     for piece in things:
         low = piece.text.lower()
-        piece.key = f" {low} " if low.isascii() else f" {low}" if low[0].isdigit() else low
+        piece.key = f" {low} " if low.isascii() else _apart(r" \g<0> ", low)
     things.sort(key=lambda piece: -len(piece.key))
     at: list[Piece] = []
     joined = ""
