@@ -44,7 +44,17 @@ def third(turns: list[tuple[str, str]]) -> Compressed:
 
 def test_chinese_facts_survive_and_politeness_does_not() -> None:
     text = third(ZH).text
-    for fact in ("CH20326", "云朵长款羽绒服", "雾霾蓝", "5月12日", "399元", "杭州市西湖区文三路478号", "13812345678", "陈晨", "7天"):
+    for fact in (
+        "CH20326",
+        "云朵长款羽绒服",
+        "雾霾蓝",
+        "5月12日",
+        "399元",
+        "杭州市西湖区文三路478号",
+        "13812345678",
+        "陈晨",
+        "7天",
+    ):
         assert fact in text
     for talk in ("您好", "谢谢", "生活愉快", "不客气"):
         assert talk not in text
@@ -52,7 +62,17 @@ def test_chinese_facts_survive_and_politeness_does_not() -> None:
 
 def test_english_facts_survive_and_politeness_does_not() -> None:
     text = third(EN).text
-    for fact in ("A10093", "two Nordic Walking poles", "Rotterdam", "Tuesday", "14:30", "Friday", "LX42CN", "30 days", "49.90 euros"):
+    for fact in (
+        "A10093",
+        "two Nordic Walking poles",
+        "Rotterdam",
+        "Tuesday",
+        "14:30",
+        "Friday",
+        "LX42CN",
+        "30 days",
+        "49.90 euros",
+    ):
         assert fact in text
     assert "welcome" not in text
     assert "happy" not in text
@@ -96,7 +116,10 @@ def test_budgets_hold_for_models_too() -> None:
 
 
 def test_traditional_characters_are_read_and_kept_as_they_are() -> None:
-    turns = [("visitor", "您好，請問一下這個訂單TW8899什麼時候會發貨呢？"), ("bot", "謝謝您，預計週三會寄出喔。")]
+    turns = [
+        ("visitor", "您好，請問一下這個訂單TW8899什麼時候會發貨呢？"),
+        ("bot", "謝謝您，預計週三會寄出喔。"),
+    ]
     text = compress(turns, 12, UNITS).text
     assert "TW8899" in text
     assert "請問" not in text

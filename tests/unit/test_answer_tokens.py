@@ -7,7 +7,9 @@ import pytest
 from zhike.answer.tokens import UNITS, count, measure, units
 
 QWEN = {  # counted with Qwen's own vocabulary
-    "支持七天无理由退货吗？": 8, "How long does delivery take?": 6, "订单 A1009 到哪了": 10,
+    "支持七天无理由退货吗？": 8,
+    "How long does delivery take?": 6,
+    "订单 A1009 到哪了": 10,
     "Where is my order? It was placed on 2024-05-01.": 21,
 }
 

@@ -10,14 +10,20 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from zhike.answer.compress.lexicon_en import FUNCTION, NUMBERS, TALK, idle
-from zhike.answer.compress.lexicon_zh import HARD, JOINS, KEPT, LEADS, TAILS
+from zhike.answer.compress.lexicon import FUNCTION, HARD, JOINS, KEPT, LEADS, NUMBERS, TAILS, TALK
 from zhike.answer.tokens import HAN
 from zhike.search.text import simplify
 
 THING, WORDS, TALKS, SIGN = "thing", "words", "talk", "sign"
 """Kinds: what is said · function words · talk around it · a separator."""
 _STRONG_LINKS = frozenset(("of", "and", "&", "'s", "'", "or"))
+
+
+_idle = re.compile(r"\b(?:anything|something|nothing|everything) (?:else|more)|\b(?:help|assist) (?:you|me)\b|\bthank|\bwelcome\b"
+                  r"|\bhave an? (?:great|nice|good|wonderful|lovely|pleasant)|\bgood ?bye\b|\benjoy your\b"
+                  r"|\b(?:glad|happy) (?:to|i|that)\b|\bthat(?: is|'s| 's| will be| 'll be|'ll be)? (?:all|everything|it)\b"
+                  r"|\ball i (?:need|want)|\bmy pleasure\b|\bno problem\b|\bare you sure\b", re.I).search
+"""A sentence that says nothing of the matter."""
 
 
 class Piece:
@@ -77,7 +83,8 @@ _asking_zh = re.compile("吗|么|哪|什么|多少|多久|几点|怎么|如何|�
 def _pattern() -> re.Pattern[str]:
     """Compiled at the first call (some 30 ms): see :func:`warm`."""
     kept, hard = _trie(KEPT), _trie(HARD)
-    return re.compile(rf"""
+    return re.compile(
+        rf"""
 (?P<latin>[a-z]+(?:['’][a-z]+)*(?![\w@]|[.:][\w/]))
 |(?P<end>[。！？!?；;\n…]+|\.(?=\s|$))
 |(?P<box>[(（《「『【“][^()（）《》「」『』【】“”。！？\n]{{1,30}}[)）》」』】”])
@@ -89,7 +96,9 @@ def _pattern() -> re.Pattern[str]:
 |(?P<hard>(?:(?!{kept}){hard})+)
 |(?P<han>(?:{kept}|(?!{hard})[{HAN}])+)
 |(?P<glue>[·&$￥¥€£@*/'"+–-])
-|(?P<sign>[^\s])""", re.X | re.I)
+|(?P<sign>[^\s])""",
+        re.X | re.I,
+    )
 
 
 def warm() -> None:
@@ -117,10 +126,12 @@ def sentences(turn: int, text: str, whole: str) -> list[Sentence]:
     return found
 
 
-def _sentence(turn: int, text: str, folded: str, whole: str, atoms: list[tuple[str, int, int]], asks: bool) -> Sentence:
-    low = folded[atoms[0][1]:atoms[-1][2]]
+def _sentence(
+    turn: int, text: str, folded: str, whole: str, atoms: list[tuple[str, int, int]], asks: bool
+) -> Sentence:
+    low = folded[atoms[0][1] : atoms[-1][2]]
     if low.isascii():
-        is_idle = idle(low) is not None
+        is_idle = _idle(low) is not None
     else:
         is_idle = False
         asks = asks or _asking_zh(low) is not None
@@ -143,12 +154,21 @@ def _classes(folded: str, whole: str, atoms: list[tuple[str, int, int]]) -> list
         if kind == "han":
             follows = atoms[index + 1] if index + 1 < len(atoms) else ("", -1, -1)
             stuck = before in ("num", "box", "latin", "when") and last_end == start
-            _han(parts, folded, whole, start, end, stuck, before in ("num", "when") and stuck,
-                 follows[0] == "box" and follows[1] == end)
+            _han(
+                parts,
+                folded,
+                whole,
+                start,
+                end,
+                stuck,
+                before in ("num", "when") and stuck,
+                follows[0] == "box" and follows[1] == end,
+            )
         elif kind == "latin":
             word = folded[start:end].lower()
             touches = (last_end == start and before == "han") or (
-                index + 1 < len(atoms) and atoms[index + 1][0] == "han" and atoms[index + 1][1] == end)
+                index + 1 < len(atoms) and atoms[index + 1][0] == "han" and atoms[index + 1][1] == end
+            )
             if word in NUMBERS or touches:
                 part = THING
             elif word in FUNCTION:
@@ -168,8 +188,16 @@ def _classes(folded: str, whole: str, atoms: list[tuple[str, int, int]]) -> list
     return parts
 
 
-def _han(parts: list[_Part], folded: str, whole: str, start: int, end: int, stuck: bool, after_number: bool,
-         before_box: bool) -> None:
+def _han(
+    parts: list[_Part],
+    folded: str,
+    whole: str,
+    start: int,
+    end: int,
+    stuck: bool,
+    after_number: bool,
+    before_box: bool,
+) -> None:
     """One run of Chinese without hard words."""
     low, high = start, end
     if not stuck:
@@ -183,7 +211,7 @@ def _han(parts: list[_Part], folded: str, whole: str, start: int, end: int, stuc
         parts.append((WORDS, start, low, "soft"))
     begin = low
     for index in range(low + 2, high - 2):
-        if folded[index] in JOINS and index - begin >= 2 and whole.count(folded[index - 2:index + 3]) < 2:
+        if folded[index] in JOINS and index - begin >= 2 and whole.count(folded[index - 2 : index + 3]) < 2:
             parts.append((THING, begin, index, "han"))
             parts.append((WORDS, index, index + 1, "join"))
             begin = index + 1
@@ -200,8 +228,13 @@ def _group(turn: int, text: str, parts: list[_Part]) -> list[Piece]:
     while index < count:
         kind, start, end, atom = parts[index]
         index += 1
-        if kind == THING or (kind == "glue" and index < count and parts[index][0] == THING
-                             and parts[index][1] == end and text[start] in "$￥¥€£@"):
+        if kind == THING or (
+            kind == "glue"
+            and index < count
+            and parts[index][0] == THING
+            and parts[index][1] == end
+            and text[start] in "$￥¥€£@"
+        ):
             digits, han = atom in ("num", "when"), atom == "han"
             word = atom == "latin"
             while index < count:
@@ -210,10 +243,13 @@ def _group(turn: int, text: str, parts: list[_Part]) -> list[Piece]:
                     if han and atom == "han" and begin > end:
                         break  # a space between Chinese: two things
                     index += 1
-                elif other == "glue" and index + 1 < count and parts[index + 1][0] == THING:
-                    index += 1
-                elif word and other == WORDS and index + 1 < count and parts[index + 1][0] == THING \
-                        and text[begin:stop].lower() in _STRONG_LINKS:
+                elif (other == "glue" and index + 1 < count and parts[index + 1][0] == THING) or (
+                    word
+                    and other == WORDS
+                    and index + 1 < count
+                    and parts[index + 1][0] == THING
+                    and text[begin:stop].lower() in _STRONG_LINKS
+                ):
                     index += 1
                 else:
                     break
@@ -228,7 +264,12 @@ def _group(turn: int, text: str, parts: list[_Part]) -> list[Piece]:
             if kind == "glue":
                 kind = SIGN
             soft = atom in ("soft", "join")
-            while index < count and parts[index][0] == kind and not soft and parts[index][3] not in ("soft", "join"):
+            while (
+                index < count
+                and parts[index][0] == kind
+                and not soft
+                and parts[index][3] not in ("soft", "join")
+            ):
                 end = parts[index][2]
                 index += 1
             piece = Piece(turn, start, end, kind, text[start:end])

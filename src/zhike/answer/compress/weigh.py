@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from zhike.answer.compress.pieces import SIGN, TALKS, THING, WORDS, Piece, Sentence, sentences
+from zhike.answer.compress.pieces import SIGN, TALKS, THING, Piece, Sentence, sentences
 
 THING_W = 6.0
 DIGITS_W = 1.0
@@ -62,7 +62,12 @@ def weigh(said: list[tuple[bool, str]], first: int, cost: Callable[[str], float]
 
 
 def _things(pieces: list[Piece], visitor: bool, asks: bool, idle: bool) -> None:
-    base = THING_W + (0 if visitor else ANSWER_W) + ((ASKS_V if visitor else ASKS_W) if asks else 0) + (IDLE_W if idle else 0)
+    base = (
+        THING_W
+        + (0 if visitor else ANSWER_W)
+        + ((ASKS_V if visitor else ASKS_W) if asks else 0)
+        + (IDLE_W if idle else 0)
+    )
     for piece in pieces:
         if piece.kind != THING:
             continue
