@@ -4,8 +4,9 @@
     log.info("listening", extra={"port": 8080})
 
 What people write to each other never stands in the log above ``debug``, and secrets never at all:
-at ``debug`` what is personal in them is masked; fields are held back by their names, and the values of failed SQL statements are cut out of
-tracebacks. An operator can send a log to a stranger without reading it first.
+at ``debug`` what is personal in them is masked; fields are held back by their names, and the values of
+failed SQL statements are cut out of tracebacks. An operator can send a log to a stranger without reading
+it first.
 """
 
 from __future__ import annotations

@@ -315,7 +315,8 @@ def _secret(field: str, value: Any) -> Iterator[Fault]:
 def _forbidden(field: str, value: Any) -> Iterator[Fault]:
     """Words neither heard by a model nor said by one."""
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        yield Fault(field, '需要列表，例如 ["最便宜", "竞品名"]', 'needs a list such as ["cheapest", "a rival"]')
+        yield Fault(field, '需要列表，例如 ["最便宜", "竞品名"]',
+                    'needs a list such as ["cheapest", "a rival"]')
         return
     if len(value) > MAX_FORBIDDEN:
         yield Fault(field, f"最多 {MAX_FORBIDDEN} 个词", f"{MAX_FORBIDDEN} words at most")

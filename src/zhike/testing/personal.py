@@ -19,19 +19,36 @@ _SURNAMES = "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋�
 _GIVEN = (
     "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超秀霞平刚桂英华玉兰萍毅浩宇轩梓涵欣怡子墨雨桐思远文博嘉琪佳慧晓东建国"
 )
-_ROADS = "建国 中山 人民 文三 天府 解放 南京西 长江 和平 珠江 学院 延安东 科技 龙阳 海淀南 胜利 青年 体育西 江南大 滨江"
-_CITIES = (
-    "北京市朝阳区 上海市浦东新区 广东省深圳市南山区 浙江省杭州市西湖区 四川省成都市武侯区 江苏省南京市鼓楼区 湖北省武汉市洪山区 陕西省西安市雁塔区 "
-    "山东省青岛市市南区 福建省厦门市思明区 杭州市滨江区 成都高新区 苏州市工业园区 天津市和平区 河南省郑州市金水区 昆山市玉山镇"
+_ROADS = (
+    "建国 中山 人民 文三 天府 解放 南京西 长江 和平 珠江 学院 延安东 科技 龙阳 海淀南 胜利 青年 体育西 "
+    "江南大 滨江"
 )
-_HOUSES = "{n}号{b}栋{u}单元{r}室 {n}号 {n}号院{b}号楼{r} {n}弄{b}号{r}室 {n}号阳光花园{b}幢{r} {n}号创新大厦{f}层{r}室 {n}号{b}座{r}"
+_CITIES = (
+    "北京市朝阳区 上海市浦东新区 广东省深圳市南山区 浙江省杭州市西湖区 四川省成都市武侯区 "
+    "江苏省南京市鼓楼区 湖北省武汉市洪山区 陕西省西安市雁塔区 "
+    "山东省青岛市市南区 福建省厦门市思明区 杭州市滨江区 成都高新区 苏州市工业园区 天津市和平区 "
+    "河南省郑州市金水区 昆山市玉山镇"
+)
+_HOUSES = (
+    "{n}号{b}栋{u}单元{r}室 {n}号 {n}号院{b}号楼{r} {n}弄{b}号{r}室 {n}号阳光花园{b}幢{r} "
+    "{n}号创新大厦{f}层{r}室 {n}号{b}座{r}"
+)
 _FIRST = "John Mary Peter Susan David Emma Robert Laura Daniel Alice Michael Grace Thomas Olivia Kevin Sophie"
 _LAST = (
     "Smith Johnson Brown Taylor Wilson Davies Evans Walker Wright Green Parker Hughes Turner Carter Mitchell"
 )
-_STREETS = "Baker Street|Oak Avenue|Maple Drive|King Street|Church Road|Elm Street|Park Lane|Sunset Boulevard|5th Avenue|Mill Lane|Victoria Road|Cedar Court"
-_TOWNS = "London NW1 6XE|Springfield, IL 62704|Austin, TX 78701|Manchester M1 2AB|Seattle, WA 98101|Leeds LS1 4DY|Portland, OR 97205|Bristol BS1 5TR"
-_PREFIXES = "130 131 132 135 136 137 138 139 150 151 152 157 158 159 166 170 176 177 180 181 186 187 188 189 191 198 199"
+_STREETS = (
+    "Baker Street|Oak Avenue|Maple Drive|King Street|Church Road|Elm Street|Park Lane|Sunset Boulevard|"
+    "5th Avenue|Mill Lane|Victoria Road|Cedar Court"
+)
+_TOWNS = (
+    "London NW1 6XE|Springfield, IL 62704|Austin, TX 78701|Manchester M1 2AB|Seattle, WA 98101|Leeds LS1 "
+    "4DY|Portland, OR 97205|Bristol BS1 5TR"
+)
+_PREFIXES = (
+    "130 131 132 135 136 137 138 139 150 151 152 157 158 159 166 170 176 177 180 181 186 187 188 189 191 "
+    "198 199"
+)
 
 
 def rows(half: Half, seed: int = 0, each: int = 3) -> list[dict[str, Any]]:
@@ -136,7 +153,8 @@ def _email(rng: random.Random) -> str:
             f"xiao{rng.choice('abcdefg')}_{_digits(rng, 3)}",
         )
     )
-    return f"{user}@{rng.choice(('qq.com', '163.com', 'gmail.com', 'mail.example.co.uk', 'foxmail.com', 'example.org'))}"
+    host = rng.choice(("qq.com", "163.com", "gmail.com", "mail.example.co.uk", "foxmail.com", "example.org"))
+    return f"{user}@{host}"
 
 
 def _address(rng: random.Random) -> str:
@@ -235,7 +253,8 @@ _VALUES: dict[str, tuple[str, _Make]] = {
     "plate": (
         "plate",
         lambda rng: (
-            f"{rng.choice('京沪粤浙苏川')}{rng.choice('ABCDE')}{rng.choice(('', '·'))}{_digits(rng, 1)}{rng.choice('ABCDEF')}{_digits(rng, 3)}"
+            f"{rng.choice('京沪粤浙苏川')}{rng.choice('ABCDE')}{rng.choice(('', '·'))}"
+            f"{_digits(rng, 1)}{rng.choice('ABCDEF')}{_digits(rng, 3)}"
         ),
     ),
     "passport": ("passport", lambda rng: f"{rng.choice('EGH')}{_digits(rng, 8)}"),

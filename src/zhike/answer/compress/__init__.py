@@ -73,7 +73,7 @@ def compress(turns: Sequence[tuple[str, str]], budget_tokens: int, family: str =
         if tokens <= budget_tokens or not kept:
             break
         # signs and breaks between pieces cost too, in some families: the least go again
-        over = tokens - budget_tokens
+        over = float(tokens - budget_tokens)
         for piece in sorted(kept, key=lambda piece: piece.score):
             kept.discard(piece)
             over -= piece.cost

@@ -14,7 +14,8 @@ TALK = frozenset(_WORDS["talk"])
 NUMBERS = frozenset(_WORDS["numbers"])
 LEADS = frozenset(
     "且为乘也买从会但住做再则到卖却去又另只叫可吃向在坐对将就往想打找把挑有来某查玩用"
-    "由等给而能被要订让该说请还选那都问")
+    "由等给而能被要订让该说请还选那都问"
+)
 """Characters that also stand inside names: cut off before a thing."""
 TAILS = frozenset("与也买会但住到去可和在好就得想或有来玩用等能行要跟还都")
 """Cut off after a thing."""

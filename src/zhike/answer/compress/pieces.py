@@ -19,10 +19,12 @@ THING, WORDS, TALKS, SIGN = "thing", "words", "talk", "sign"
 _STRONG_LINKS = frozenset(("of", "and", "&", "'s", "'", "or"))
 
 
-_idle = re.compile(r"\b(?:anything|something|nothing|everything) (?:else|more)|\b(?:help|assist) (?:you|me)\b|\bthank|\bwelcome\b"
-                  r"|\bhave an? (?:great|nice|good|wonderful|lovely|pleasant)|\bgood ?bye\b|\benjoy your\b"
-                  r"|\b(?:glad|happy) (?:to|i|that)\b|\bthat(?: is|'s| 's| will be| 'll be|'ll be)? (?:all|everything|it)\b"
-                  r"|\ball i (?:need|want)|\bmy pleasure\b|\bno problem\b|\bare you sure\b", re.I).search
+_idle = re.compile(
+    r"\b(?:anything|something|nothing|everything) (?:else|more)|\b(?:help|assist) (?:you|me)\b|\bthank"
+    r"|\bwelcome\b|\bhave an? (?:great|nice|good|wonderful|lovely|pleasant)|\bgood ?bye\b|\benjoy your\b"
+    r"|\b(?:glad|happy) (?:to|i|that)\b|\bmy pleasure\b|\bno problem\b|\bare you sure\b"
+    r"|\bthat(?: is|'s| 's| will be| 'll be|'ll be)? (?:all|everything|it)\b"
+    r"|\ball i (?:need|want)", re.I).search
 """A sentence that says nothing of the matter."""
 
 

@@ -1,7 +1,8 @@
 """Sentences of a model go out when their claims stand in a source, and never with a forbidden word.
 
 Sources are what the model was given: snippets, tool results, what the shop said before, the template's own
-facts. A sentence waits until it is whole, is checked (some 30 µs), and goes out or is withheld with its reason.
+facts. A sentence waits until it is whole, is checked (some 30 µs), and goes out or is withheld with its
+reason.
 """
 
 from __future__ import annotations
@@ -177,11 +178,10 @@ class Guard:
             return Withheld(sentence, "forbidden", word)
         committed: bool | None = None
         for claim in claims(text):
-            if claim.kind == "policy":
-                if is_commitment(claim.value):
-                    committed = commits(text) if committed is None else committed
-                    if not committed:
-                        continue
+            if claim.kind == "policy" and is_commitment(claim.value):
+                committed = commits(text) if committed is None else committed
+                if not committed:
+                    continue
             if not self._sources.support(claim):
                 return Withheld(sentence, "claim", claim.text)
         return None

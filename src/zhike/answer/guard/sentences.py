@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MAX_SENTENCE_CHARS = 160
-"""A longer sentence is checked and shown at its clause borders: nobody waits for a page without a full stop."""
+"""A longer sentence is checked and shown at its clause borders: nobody waits for a page without an end."""
 
 _end = re.compile(r"[。！？!?；;…\n]+[。！？!?；;…\n”’」』）)\]】\"'*]*|\.(?=[\s”’\"')\]*])[”’\"')\]*]*")
 _abbreviated = re.compile(
@@ -18,7 +18,7 @@ _whole = "0123456789零一二两三四五六七八九十百千万半几点.,:：
 
 
 class Splitter:
-    """``feed`` pieces, get whole sentences with everything between them: their concatenation is the stream."""
+    """``feed`` pieces, get whole sentences and what is between them: together they are the stream."""
 
     def __init__(self) -> None:
         self._text = ""

@@ -25,16 +25,19 @@ CONTEXT_CHARS = 24
 """How far before a number a word may say what it is."""
 
 _not_personal = re.compile(
-    r"(?i)(?:订单|单号|运单|快递|物流|包裹|编号|货号|款号|型号|流水|批号|批次|条码|序列号|工单|发票|税号|合同|凭证|交易|版本|取件码|验证码|券码|积分|"
+    r"(?i)(?:订单|单号|运单|快递|物流|包裹|编号|货号|款号|型号|流水|批号|批次|条码|序列号|工单|发票|税号|"
+    r"合同|凭证|交易|版本|取件码|验证码|券码|积分|"
     r"sku|imei|isbn|ean|upc|asin|order|tracking|waybill|shipment|parcel|invoice|receipt|ticket|case|"
     r"reference|ref|serial|model|part|item|product|transaction|txn|batch|lot|version|build|code|"
     r"coupon|voucher|vat|tax|po)"
-    r"(?:的?(?:号码?|编号|id|ids|no|nr|number|num|nums|numbers|code))?(?:[ .]*(?:是|为|叫|is|was|no|number|num|id|nr|"
+    r"(?:的?(?:号码?|编号|id|ids|no|nr|number|num|nums|numbers|code))?(?:[ .]*(?:是|为|叫|is|was|no|"
+    r"number|num|id|nr|"
     r"#))?"
     r"[\s.:：#＃'\"“（(,，=-]*$"
 ).search
 _says_phone = re.compile(
-    r"(?i)(?:手机|电话|座机|固话|联系方式|号码|打给我|[就请可]打|拨打?|来电|致电|tel|phone|mobile|cell|call|ring|fax|text me|whatsapp|"
+    r"(?i)(?:手机|电话|座机|固话|联系方式|号码|打给我|[就请可]打|拨打?|来电|致电|tel|phone|mobile|cell|"
+    r"call|ring|fax|text me|whatsapp|"
     r"reach me|contact)"
     r"[^0-9。！？!?\n]{0,14}$"
 ).search
@@ -43,7 +46,8 @@ _says_id = re.compile(
     r"[^0-9。！？!?\n]{0,14}$"
 ).search
 _says_card = re.compile(
-    r"(?i)(?:银行卡|卡号|信用卡|储蓄卡|借记卡|账户|账号|尾号|开户行|[工农中建交招浦]商?行|card|iban|account|visa|mastercard|amex)"
+    r"(?i)(?:银行卡|卡号|信用卡|储蓄卡|借记卡|账户|账号|尾号|开户行|[工农中建交招浦]商?行|card|iban|"
+    r"account|visa|mastercard|amex)"
     r"[^0-9。！？!?\n]{0,14}$"
 ).search
 _says_passport = re.compile(
@@ -58,7 +62,8 @@ _spoken = re.compile(
     "[一幺][三四五六七八九][零〇一二两三四五六七八九幺]{9}(?![零〇一二两三四五六七八九十百千万幺])"
 ).finditer
 _landline = re.compile(
-    rf"{_EDGE}(?:\(0[1-9][0-9]{{1,2}}\)|（0[1-9][0-9]{{1,2}}）|(?:\+86[ -]?)?0(?:10|2[0-9]|[3-9][0-9]{{2}}))[ "
+    rf"{_EDGE}(?:\(0[1-9][0-9]{{1,2}}\)|（0[1-9][0-9]{{1,2}}）|(?:\+86[ -]?)?0(?:10|2[0-9]|"
+    rf"[3-9][0-9]{{2}}))[ "
     rf"-]?"
     rf"[2-8][0-9]{{2,3}}[ -]?[0-9]{{4}}(?:(?:转|-|ext\.?|x)\s?[0-9]{{1,6}}(?![0-9]))?{_STOP}"
 ).finditer
