@@ -47,7 +47,7 @@ _begun = re.compile(
 
 
 def find(text: str) -> list[Span]:
-    """What is personal in ``text``, in order, without overlaps: some 20–60 µs for a message."""
+    """What is personal in ``text``, in order, without overlaps: a tenth of a millisecond for a message."""
     flat = text if text.isascii() else text.translate(_full_width)
     spans: list[Span] = []
     if "@" in flat:

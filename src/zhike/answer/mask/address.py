@@ -36,7 +36,7 @@ _chinese = re.compile(
     rf"(?:{_PLACE}{{2,7}}?(?:市|自治州|地区|盟)\s?)?(?:{_PLACE}{{1,7}}?(?:区|县|旗|市|新区|开发区)\s?){{0,2}}"
     rf"(?:{_STREET}\s?){{0,4}}(?:{_TAIL}[\s,，]?){{0,6}}"
 ).finditer
-_lead = re.compile("(?:老家|家里|地址|住址|公司|单位|[改换搬送寄发]成?)(?:了|的|是|在|为|到)?").match
+_lead = re.compile("(?:老家|家里|地址|住址|公司|单位|[改换搬送寄发放]成?)(?:了|的|是|在|为|到)?").match
 """May be left of the words before: their second half looks like a place."""
 _specific = re.compile(
     r"(?:[0-9]|[一二三四五六七八九十百零]{1,5}|[A-Za-z甲乙丙])\s?(?:号楼|号院|号|栋|幢|座|塔|单元|层|室|"

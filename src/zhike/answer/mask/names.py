@@ -23,7 +23,8 @@ _AFTER = (
     r"有没|就是|就在|把|给)"
 )
 _labelled_zh = re.compile(
-    rf"(?:收件人|收货人|联系人|寄件人|姓名|名字|户名|开户人|持卡人|户主|订票人|预订人|预定人|乘车人|"
+    rf"(?:[收取提寄签付借投发领][件货款收保取]?人|联系人|姓名|名字|户名|开户人|持卡人|户主|订票人|预订人|"
+    rf"预定人|乘车人|"
     rf"乘机人|旅客|入住人|投保人|被保险人|真名|本名|署名|抬头个人|客户名|签收人|付款人|"
     rf"开户名)"
     rf"(?:的?姓?名字?)?\s?(?:应该|需要|要|请|也|就|还)?\s?(?:是|为|叫|写|填|改成|改为|换成|[:：=])"
@@ -39,7 +40,7 @@ _i_am_zh = re.compile(
     rf"(?:^|[\s，,。！!])(?:我|本人)(?:就?是)?\s?({_CHINESE_NAME})(?=$|[\s，,。.！!；;、（(])"
 ).finditer
 _titled_zh = re.compile(
-    rf"(?:(?<![{_HAN}])|(?<=[告系找问给叫和跟是为请与由]))({_SHORT_NAME})(?=(?:女士|先生|小姐|老师|"
+    rf"(?:(?<![{_HAN}])|(?<=[告系找问给叫和跟是为请与由接]))({_SHORT_NAME})(?=(?:女士|先生|小姐|老师|"
     rf"[签代亲查接]?收(?=$|[\s，,。；;、）)])))"
 ).finditer
 _to_zh = re.compile(
@@ -49,11 +50,14 @@ _to_zh = re.compile(
 ).finditer
 _NOT_NAMES = frozenset(_LISTS["not_names"])
 
+_GIVEN = "".join(_LISTS["given"])
+_GIVEN_EN = frozenset(_LISTS["given_en"])
 _STREETS = frozenset(_LISTS["places_en"])
 _WORD = r"[A-Z][a-zA-Z'’-]+"
 _FULL = rf"{_WORD}(?: [A-Z]\.)?(?: {_WORD}){{0,2}}"
 _labelled_en = re.compile(
-    rf"\b(?i:name|customer|client|patient|recipient|receiver|consignee|attn|attention|addressee|contact "
+    rf"\b(?i:name|(?:customer|client|patient)(?= is| was|:)|recipient|receiver|consignee|attn|attention|"
+    rf"addressee|contact "
     rf"person|cardholder|account holder|passenger|guest name|"
     rf"under the name(?: of)?|ask for|asked for|sp(?:ea|o)ke? (?:to|with)|talk(?:ed)? to|booked under|in the "
     rf"name of|signed(?: by)?|name on (?:it|the card|the account|the order))\s*(?i:is|was|to|:|=|-|"
@@ -74,7 +78,7 @@ _titled_en = re.compile(rf"\b(?:Mr|Mrs|Ms|Miss|Dr)\.? ({_WORD}(?: {_WORD})?)").f
 _NOT_EN = frozenset(_LISTS["not_names_en"])
 
 _account_zh = re.compile(
-    r"(?:微信号?|薇信|威信|微信ID|wx|WX|vx|VX|v信|V信|QQ号?|qq号?|Q号|扣扣|企鹅号|支付宝账?号?|"
+    r"(?:微信号?|薇信|威信|微信ID|wx|WX|vx|VX|v信|V信|加[vV]|QQ号?|qq号?|Q号|扣扣|企鹅号|支付宝账?号?|"
     r"淘宝(?:账?号|ID|id|会员名)|旺旺(?:号|名|ID|id)?|"
     r"京东(?:账号|用户名|ID)|抖音号?|小红书号?|微博(?:账号|ID)?|B站(?:ID|账号)?|"
     r"用户名|登录名|会员名|账户名|账号|帐号|登陆账?号|昵称|用户ID|飞书|钉钉号?)(?:\s?(?:是|为|叫|[:：=])|"
@@ -90,14 +94,27 @@ _handle = re.compile(r"(?<![\w.@/+])@([A-Za-z_][A-Za-z0-9_]{2,29})(?![\w@./-]|\.
 _NOT_HANDLES = frozenset(_LISTS["not_handles"])
 
 
+_alone_zh = re.compile(
+    rf"(?:(?<![{_HAN}])|(?<=[下找给叫和跟查接]))([{_SURNAMES}][{_GIVEN}]{{2}}){_AFTER}"
+).finditer
+_client_zh = re.compile(
+    rf"(?:客户|用户|顾客|买家|会员|患者|病人|学员|学生|家长|报名人|收件|签收|寄件|由|我叫|本人)"
+    rf"[:：]?({_SHORT_NAME}){_AFTER}"
+).finditer
+_pair_en = re.compile(rf"\b([A-Z][a-z]+) (?:[A-Z]\. )?{_WORD}").finditer
+
+
 def names(text: str) -> Iterator[Span]:
     """Spans of names; they may overlap."""
     if not text.isascii():
-        for find in (_labelled_zh, _called_zh, _i_am_zh, _titled_zh, _to_zh):
+        for find in (_labelled_zh, _called_zh, _i_am_zh, _titled_zh, _to_zh, _client_zh, _alone_zh):
             for match in find(text):
                 start, end = match.span(1)
                 if text[start : start + 2] not in _NOT_NAMES and text[start:end] not in _NOT_NAMES:
                     yield Span(start, end, "name")
+    for match in _pair_en(text):
+        if match.group(1).lower() in _GIVEN_EN and match.group().split()[-1] not in _STREETS:
+            yield Span(*match.span(), "name")
     for find in (_labelled_en, _called_en, _titled_en, _this_is, _here_en):
         for match in find(text):
             found = _english(match.start(1), match.group(1), find in (_this_is, _here_en))
