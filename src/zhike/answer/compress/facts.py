@@ -61,7 +61,8 @@ _KINDS = (
 _kind = re.compile("|".join(f"(?P<{name}>{pattern})" for name, pattern in _KINDS), re.I)
 _ORDER = {name: rank for rank, (name, _) in enumerate(_KINDS)}
 _choice = re.compile(
-    r"(?:那就|就要|就去|就选|就定|就买|我选|我要(?!求)|我买|决定|换成|改成)|\b(?:i'll take|i will take|"
+    r"(?:那就(?!这样|好|行|算|可以)|就要|就去|就选|就定|就买|我选|我要(?!求)|我买|决定|换成|改成)"
+    r"|\b(?:i'll take|i will take|"
     r"i'd like the|let's go with|go "
     r"with|i choose|i prefer|please book|book it)\b",
     re.I,

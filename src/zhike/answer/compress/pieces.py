@@ -91,14 +91,14 @@ def _pattern() -> re.Pattern[str]:
 |(?P<end>[。！？!?；;\n…]+|\.(?=\s|$))
 |(?P<box>[(（《「『【“][^()（）《》「」『』【】“”。！？\n]{{1,30}}[)）》」』】”])
 |(?P<num>(?:https?://|www\.)[^\s{HAN}，。；、]+|[a-z0-9._%+-]+@[a-z0-9-]+\.[a-z0-9.-]+
-  |[$￥¥€£#]?[a-z0-9_]*[0-9][a-z0-9_]*(?:(?:[.:：/#%+&=_,-]|--|\s?[-~—–－～至]\s?(?=\d))[a-z0-9_]+)*[%℃°]?)
+  |[$￥¥€£#]?[a-z0-9_]*[0-9][a-z0-9_]*(?:(?:[.:：/#%+&=_,、-]|--|\s?[-~—–－～至]\s?(?=\d))[a-z0-9_]+)*[%℃°]?)
 |(?P<when>(?:周|星期|礼拜)[一二三四五六日天末](?:\s?[至到~-]\s?(?:周|星期|礼拜)?[一二三四五六日天末])?
   |[零一二三四五六七八九十百千万两半]+(?:[至到][一二三四五六七八九十百千万两半]+)?(?:个)?(?:点半?|月|号|日|天|小时|分钟|年|周|元|块|折|人|位|间|晚|层|楼|斤|公斤|米|寸|码|岁|星))
 |(?P<word>n't\b|'(?:s|m|d|ll|re|ve)\b|(?:[a-z]\.){{2,}}|[#@]?[a-z]+(?:['’][a-z]+)*|[^\W\d_{HAN}a-z]+)
 |(?P<hard>(?:(?!{kept}){hard})+)
-|(?P<han>(?:{kept}|(?!{hard})[{HAN}])+)
+|(?P<han>(?:{kept}|(?!{hard}|(?:周|星期|礼拜)[一二三四五六日天末])[{HAN}])+)
 |(?P<glue>[·&$￥¥€£@*/'"+–-])
-|(?P<sign>[^\s])""",
+|(?P<sign>[^\s\u200b-\u200f\ufeff])""",
         re.X | re.I,
     )
 
@@ -142,6 +142,10 @@ def _sentence(
 
 _AFTER_UNIT = frozenset("去到就也都还可有在和与或吃住玩买")
 """Cut off after a number with its unit (3小时以上 stays)."""
+
+_ALSO = frozenset("和与及跟或到至")
+_bound = re.compile("[^，。]{0,3}?(?:以上|以下|以内|之内|左右|上下)").match
+"""The end of a quantity: 4分以上 | 门票 …"""
 
 _Part = tuple[str, int, int, str]
 """Kind of piece, start, end, kind of atom."""
@@ -202,6 +206,9 @@ def _han(
 ) -> None:
     """One run of Chinese without hard words."""
     low, high = start, end
+    if stuck and not after_number and folded[low] in _ALSO and end - low > 2:
+        parts.append((WORDS, low, low + 1, "join"))
+        start = low = low + 1
     if not stuck:
         while low < high and folded[low] in LEADS:
             low += 1
@@ -212,7 +219,10 @@ def _han(
     if low > start:
         parts.append((WORDS, start, low, "soft"))
     begin = low
-    for index in range(low + 2, high - 2):
+    if after_number and (bound := _bound(folded, low, high)) is not None:
+        parts.append((THING, low, bound.end(), "unit"))
+        begin = bound.end()
+    for index in range(begin + 2, high - 2):
         if folded[index] in JOINS and index - begin >= 2 and whole.count(folded[index - 2 : index + 3]) < 2:
             parts.append((THING, begin, index, "han"))
             parts.append((WORDS, index, index + 1, "join"))
@@ -237,13 +247,13 @@ def _group(turn: int, text: str, parts: list[_Part]) -> list[Piece]:
             and parts[index][1] == end
             and text[start] in "$￥¥€£@"
         ):
-            digits, han = atom in ("num", "when"), atom == "han"
+            digits, han, unit = atom in ("num", "when"), atom in ("han", "box"), atom == "unit"
             word = atom == "latin"
             while index < count:
                 other, begin, stop, atom = parts[index]
                 if other == THING:
-                    if han and atom == "han" and begin > end:
-                        break  # a space between Chinese: two things
+                    if (han and atom == "han" and begin > end) or (unit and atom == "han"):
+                        break  # a space between Chinese, or a quantity before: two things
                     index += 1
                 elif (other == "glue" and index + 1 < count and parts[index + 1][0] == THING) or (
                     word
@@ -257,8 +267,8 @@ def _group(turn: int, text: str, parts: list[_Part]) -> list[Piece]:
                     break
                 end = stop
                 digits = digits or atom in ("num", "when")
-                if atom in ("han", "latin", "num", "when", "box"):
-                    han, word = atom == "han", atom == "latin"
+                if atom in ("han", "unit", "latin", "num", "when", "box"):
+                    han, word, unit = atom in ("han", "box"), atom == "latin", atom == "unit"
             piece = Piece(turn, start, end, THING, text[start:end])
             piece.digits = digits
             pieces.append(piece)
