@@ -152,9 +152,10 @@ async def test_a_summary_goes_on_top_only_if_it_fits() -> None:
 
 
 def test_things_side_by_side_stay_apart_and_whole() -> None:
-    turns = [("bot", "推荐桃花源(东门店)和云水谣(西门店)，评分4.5分以上门票150-200元，营业时间为周一至周日 09:00-21:00"),
+    turns = [("bot", "推荐桃花源(东门店)和云水谣(西门店)，评分4.5分以上门票150-200元，"
+              "营业时间为周一至周日 09:00-21:00"),
              ("visitor", "好的谢谢，那就去云水谣(西门店)吧"), ("bot", "不客气，祝您生活愉快")]
-    lines = compress(turns, 40, UNITS).text
+    lines = compress(turns, 50, UNITS).text
     for fact in ("桃花源(东门店)", "云水谣(西门店)", "4.5分以上", "门票150-200元", "周一至周日 09:00-21:00"):
         assert fact in lines
     assert lines.count("云水谣") == 1
