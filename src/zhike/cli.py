@@ -92,6 +92,13 @@ def flags_of(args: argparse.Namespace) -> dict[str, str]:
     return flags
 
 
+def _redact(text: str) -> str:
+    """For the log at ``debug``; imported when there is something to mask."""
+    from zhike.answer.mask import redact
+
+    return redact(text)
+
+
 def _run(args: argparse.Namespace, say: Words) -> int:
     if args.command == "bench":
         code: int = args.run(args)
@@ -110,9 +117,10 @@ def _run(args: argparse.Namespace, say: Words) -> int:
     settings = load(args.config or None, flags=flags)
     if demo or args.command == "serve":
         from zhike.app import serve
-        from zhike.log import setup
+        from zhike.log import mask_words, setup
 
         setup(settings.log.format, settings.log.level)
+        mask_words(_redact)
         return serve(settings, demo=demo)
     from zhike.ops import commands
 

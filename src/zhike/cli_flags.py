@@ -293,7 +293,8 @@ def eval_flags(parser: Parser) -> None:
     for part in (kb, faq, intents):
         part.flag("--threshold", metavar="P")
     compress = parser.part(parts, "compress", "eval compress")
-    compress.add_argument("file", metavar="FILE", help="{turns: [[role, text], …], slots: [[name, value], …]}")
+    compress.add_argument("file", metavar="FILE",
+                          help="{turns: [[role, text], …], slots: [[name, value], …]}")
     compress.flag("--ratio", metavar="N", default="3")
     compress.flag("--min-turns", metavar="N", default="10")
     compress.flag("--split", metavar="NAMES", default="")

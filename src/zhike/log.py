@@ -4,8 +4,9 @@
     log.info("listening", extra={"port": 8080})
 
 What people write to each other never stands in the log above ``debug``, and secrets never at all:
-fields are held back by their names, and the values of failed SQL statements are cut out of
-tracebacks. An operator can send a log to a stranger without reading it first.
+at ``debug`` what is personal in them is masked; fields are held back by their names, and the values of
+failed SQL statements are cut out of tracebacks. An operator can send a log to a stranger without reading
+it first.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import logging
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 TEXT_FIELDS = frozenset({"text", "texts", "answer", "question", "payload", "frame", "email", "phone",
@@ -39,8 +41,23 @@ def fields_of(record: logging.LogRecord) -> dict[str, Any]:
         if name in _STANDARD or name.startswith("_"):
             continue
         hide = name in SECRET_FIELDS or (name in TEXT_FIELDS and record.levelno > logging.DEBUG)
+        if name in TEXT_FIELDS and not hide and isinstance(value, str):
+            value = _masked(value)
         found[name] = HIDDEN if hide else value
     return found
+
+
+_mask: list[Callable[[str], str]] = []
+
+
+def mask_words(function: Callable[[str], str]) -> None:
+    """What people's words go through before they are logged at ``debug`` (phones, addresses …). Until it is
+    set they are held back there too."""
+    _mask[:] = [function]
+
+
+def _masked(text: str) -> str:
+    return _mask[0](text) if _mask else HIDDEN
 
 
 def scrub(text: str, levelno: int) -> str:

@@ -267,11 +267,24 @@ def test_inboxes(db: Db, bot: Bot) -> None:
     ({"callback_url": "https://shop.example/#x"}, "settings.callback_url"),
     ({"callback_url": "https://店.example/"}, "settings.callback_url"),
     ({"callback_url": "https://shop.example/" + "x" * 2000}, "settings.callback_url"),
+    ({"mask_pii": "yes"}, "settings.mask_pii"),
 ])
 def test_inbox_settings_are_checked(db: Db, settings: dict[str, Any], field: str) -> None:
     with pytest.raises(FieldError) as error:
         db(inboxes.create_inbox, Inbox(0, "web", "x", "web", None, settings), 1)
     assert error.value.field == field
+
+
+@pytest.mark.parametrize(("words", "field"), [
+    ("最便宜", "settings.forbidden"), ([1], "settings.forbidden"), ([" "], "settings.forbidden[0]"),
+    (["ok", "！！"], "settings.forbidden[1]"), (["x" * 201], "settings.forbidden[0]"),
+    (["x"] * 1001, "settings.forbidden"),
+])
+def test_forbidden_words_are_checked(db: Db, words: Any, field: str) -> None:
+    with pytest.raises(FieldError) as error:
+        db(bots.create_bot, Bot(0, "b", "b", {"forbidden": words}), 1)
+    assert error.value.field == field
+    assert db(bots.create_bot, Bot(0, "b", "b", {"forbidden": ["最便宜", "cheapest"]}), 1).settings
 
 
 def test_settings_of_an_api_inbox(db: Db) -> None:

@@ -82,6 +82,20 @@ def test_the_sample_shop_applies_and_comes_back_equal(conn: Connection) -> None:
     assert yaml.safe_load(before)["zhike"] == 1
 
 
+def test_words_and_flags_of_settings_come_back(conn: Connection) -> None:
+    more = SMALL.replace("answer_threshold:", "forbidden: [最便宜, '12'], answer_threshold:")
+    apply(conn, read_text(more), 1)
+    bot = bots.get_bot_by_key(conn, "shop")
+    assert bot is not None
+    assert bot.settings["forbidden"] == ["最便宜", "12"]
+    flags = "zhike: 1\ninboxes:\n- {key: web, bot: shop, settings: {mask_pii: true}}\n"
+    apply(conn, read_text(flags), 2)
+    box = inboxes.get_inbox_by_key(conn, "web")
+    assert box is not None
+    assert box.settings == {"mask_pii": True}
+    assert "mask_pii: true" in text_of(conn)
+
+
 def test_texts_are_what_stands_there(conn: Connection) -> None:
     apply(conn, read_text(SMALL), 1)
     bot = bots.get_bot_by_key(conn, "shop")

@@ -229,3 +229,66 @@ def test_two_answers_to_one_question_are_not_right() -> None:
     result = Result("faq")
     faq.evaluate(pairs, [both], None, lambda: None, result)
     assert (result.figures["right"], result.figures["wrong"]) == (0, 1)
+
+
+# ---- dialogues and personal data ---------------------------------------------------------------------
+
+def plain(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
+    code, out, err = run(capsys, *words, "--json")
+    assert (code, err) == (0, "")
+    found: dict[str, Any] = json.loads(out)
+    assert set(found) <= set(LABELS)
+    return found
+
+
+def test_compress(capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [["user", "hi, I would like to ask about the order A1009 please"],
+             ["agent", "of course, the order A1009 is on its way and arrives on Friday at 14:30"],
+             *[["user", "okay thank you very much, that is really very nice of you"],
+               ["agent", "you are welcome, is there anything else I can help you with?"]] * 4]
+    slots = [["id", "a1009"], ["time", "14:30"], ["day", "friday"], ["talk", "really very nice of you"]]
+    write("talk.jsonl", [{"turns": turns, "slots": slots, "split": "test"},
+                         {"turns": turns[:2], "slots": slots, "split": "test"},
+                         {"turns": turns, "slots": [["never", "said"]], "split": "val"}])
+    found = plain(capsys, "compress", "talk.jsonl", "--ratio", "3", "--split", "test")
+    assert found["rows"] == 1
+    assert found["values"] == 4
+    assert found["survival"] >= .75
+    assert 0 < found["token_ratio"] <= 1 / 3
+    assert 0 < found["p50_ms"] <= found["p99_ms"]
+    every = plain(capsys, "compress", "talk.jsonl", "--min-turns", "1")
+    assert (every["rows"], every["values"]) == (3, 9)
+    assert every["survival"] < .9, "one was never said"
+    assert plain(capsys, "compress", "talk.jsonl", "--ratio", "40", "--split", "test")["survival"] <= .75
+    code, _, err = run(capsys, "compress", "talk.jsonl", "--min-turns", "11")
+    assert code == 3
+    assert "11 turns" in err
+    assert run(capsys, "compress", "talk.jsonl", "--ratio", "0.5")[0] == 3
+
+
+def test_mask(capsys: pytest.CaptureFixture[str]) -> None:
+    write("marked.jsonl", [
+        {"text": "call 415-555-2671", "spans": [[5, 17, "phone"]]},
+        {"text": "order 415-555-2671", "spans": []},
+        {"text": "I live behind the old mill", "spans": [[14, 26, "address"]]},
+        {"text": "my name is John Smith", "spans": []}])
+    found = plain(capsys, "mask", "marked.jsonl")
+    assert (found["precision"], found["recall"], found["rows"]) == (.5, .5, 4)
+    assert (found["precision_phone"], found["recall_phone"], found["f1_phone"]) == (1, 1, 1)
+    assert (found["precision_name"], found["recall_address"], found["f1_address"]) == (0, 0, 0)
+    assert "old mill" in run(capsys, "mask", "marked.jsonl")[1]
+
+
+@pytest.mark.parametrize(("command", "row", "said"), [
+    ("compress", {"turns": [["user", 1]]}, "turns"), ("compress", {"turns": []}, "turns"),
+    ("compress", {"turns": [["user", "x"]], "slots": ["x"]}, "slots"),
+    ("mask", {"text": "x"}, "text, spans"), ("mask", {"text": "x", "spans": [[0, 2, "phone"]]}, "spans"),
+    ("mask", {"text": "x", "spans": [[0, 1, "shoe"]]}, "spans"),
+])
+def test_rows_that_are_not_valid_are_named(capsys: pytest.CaptureFixture[str], command: str,
+                                           row: dict[str, Any], said: str) -> None:
+    write("bad.jsonl", [row])
+    code, _, err = run(capsys, command, "bad.jsonl")
+    assert code == 3
+    assert "bad.jsonl:1" in err
+    assert said in err

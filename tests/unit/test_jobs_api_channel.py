@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from zhike.access.targets import BadTarget, check_url, forbidden, resolve
@@ -74,12 +75,14 @@ async def receiver() -> AsyncIterator[Receiver]:
     await made.stop()
 
 
-async def send(url: str, *, secret: str = SECRET, timeout_s: float = 10.0, **options: Any) -> Outcome:
-    inbox = Inbox(7, "shop", "Shop", "api", None, {"callback_url": url, "callback_secret": secret})
+async def send(url: str, *, secret: str = SECRET, timeout_s: float = 10.0, message: Message = MESSAGE,
+               settings: dict[str, Any] | None = None, **options: Any) -> Outcome:
+    inbox = Inbox(7, "shop", "Shop", "api", None,
+                  {"callback_url": url, "callback_secret": secret, **(settings or {})})
     channel = ApiChannel({7: inbox}.get, lambda: NOW_MS, **options)
     try:
         async with asyncio.timeout(timeout_s):
-            return await channel.deliver(ROW, MESSAGE, CONVERSATION)
+            return await channel.deliver(ROW, message, CONVERSATION)
     finally:
         await channel.close()
 
@@ -106,6 +109,18 @@ async def test_a_signed_request_with_its_key(receiver: Receiver, monkeypatch: py
     assert (said["message"]["conversation"], said["message"]["seq"]) == (42, 6)
     assert said["message"]["text"] == "七天内可退。"
     assert "trace" not in said["message"]  # for agents only
+
+
+async def test_personal_data_stays_here_when_the_inbox_asks_for_it(receiver: Receiver) -> None:
+    port = await receiver.start()
+    receiver.answer = reply("204 No Content")
+    message = msgspec.structs.replace(MESSAGE, text="我们会拨打13800138000，订单 A1009。")
+    url = f"http://127.0.0.1:{port}/"
+    assert await send(url, message=message, settings={"mask_pii": True}) == Sent()
+    assert await send(url, message=message) == Sent()
+    masked, plain = (json.loads(body)["message"]["text"] for _, _, body in receiver.requests)
+    assert masked == "我们会拨打[PHONE_1]，订单 A1009。"
+    assert plain == message.text
 
 
 @pytest.mark.parametrize(("answer", "outcome"), [

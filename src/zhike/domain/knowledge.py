@@ -65,7 +65,8 @@ class Bot(msgspec.Struct, omit_defaults=True):
     """A bot and its settings; ``knowledge_version`` rises with every edit of article, rule or template.
 
     settings keys: ``fallback`` {zh,en} · ``handoff`` {zh,en} · ``answer_threshold`` 0..1 ·
-    ``fragment_wait_s`` seconds · ``template`` name of the prompt template (none: the built-in one).
+    ``fragment_wait_s`` seconds · ``template`` name of the prompt template (none: the built-in one) ·
+    ``forbidden`` [str] (words no model may hear or say).
     """
 
     id: int
@@ -81,7 +82,8 @@ class Inbox(msgspec.Struct, omit_defaults=True):
     """One configured entry. ``key`` is public (it stands in the widget snippet).
 
     settings keys: ``origins`` [str] ("*" = any) · ``greeting`` {zh,en} · ``suggestions`` {zh:[],en:[]}
-    · ``identity_secret`` (HMAC key for known customers) · ``offline`` {zh,en}.
+    · ``identity_secret`` (HMAC key for known customers) · ``offline`` {zh,en} ·
+    ``mask_pii`` (callbacks carry placeholders for personal data).
     """
 
     id: int

@@ -60,7 +60,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
             "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED,
             **configprompts.REQUIRED}
-NUMBERS = ("answer_threshold", "fragment_wait_s")
+NUMBERS = ("answer_threshold", "fragment_wait_s", "suggest_threshold", "mask_pii")
 SECRETS = SECRET_SETTINGS
 
 

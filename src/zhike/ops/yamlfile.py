@@ -122,13 +122,16 @@ class Reader:
         return 0
 
     def value(self, node: Node, numbers: Sequence[str], name: str = "") -> Any:
-        """Free content: texts, lists and mappings; numbers only under the names in ``numbers``."""
+        """Free content: texts, lists and mappings; numbers and true/false only under the names in
+        ``numbers``."""
         if isinstance(node, yaml.MappingNode):
             return {key: self.value(child, numbers, key) for key, child in self.mapping(node).items()}
         if isinstance(node, yaml.SequenceNode):
             return [self.value(child, numbers) for child in self.items(node)]
         if name in numbers and re.fullmatch(r"-?\d+(\.\d+)?", node.value):
             return float(node.value) if "." in node.value else int(node.value)
+        if name in numbers and node.value in ("true", "false"):
+            return node.value == "true"
         return self.text(node)
 
 

@@ -25,6 +25,7 @@ MAX_VARIANTS = 200
 MAX_MATCHES = 500
 MAX_MATCH_CHARS = 1000
 MAX_BUTTONS = 12
+MAX_FORBIDDEN = 1000
 MAX_POSITION = 1_000_000
 MAX_NAME_CHARS = 200
 MAX_KEY_CHARS = 64
@@ -208,7 +209,7 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
                                               "fragment_wait_s": _number(0, 10),
                                               "models": _keys, "holding": _by_lang,
                                               "suggest_threshold": _number(0, 1), "template": _template,
-                                              "tools": _keys, "forbidden": _words,
+                                              "tools": _keys, "forbidden": _forbidden,
                                               "forbidden_reply": _by_lang})
 
 
@@ -221,7 +222,8 @@ def check_inbox(inbox: Inbox) -> Iterator[Fault]:
     yield from _check_settings(inbox.settings, {"origins": _origins, "greeting": _by_lang,
                                                 "suggestions": _lists, "offline": _by_lang,
                                                 "identity_secret": _secret,
-                                                "callback_url": _callback_url, "callback_secret": _secret})
+                                                "callback_url": _callback_url, "callback_secret": _secret,
+                                                "mask_pii": _flag})
 
 
 def _check_settings(settings: dict[str, Any], known: dict[str, Any]) -> Iterator[Fault]:
@@ -244,13 +246,6 @@ def _by_lang(field: str, value: Any) -> Iterator[Fault]:
         return
     for lang, text in value.items():
         yield from check_text(f"{field}.{lang}", text, MAX_TEXT_CHARS)
-
-
-def _words(field: str, value: Any) -> Iterator[Fault]:
-    if not isinstance(value, list) or len(value) > MAX_MATCHES or not all(
-            isinstance(word, str) and 0 < len(word.strip()) <= MAX_NAME_CHARS for word in value):
-        yield Fault(field, f"需要词的列表，最多 {MAX_MATCHES} 个",
-                    f"needs a list of words, {MAX_MATCHES} at most")
 
 
 def _lists(field: str, value: Any) -> Iterator[Fault]:
@@ -315,6 +310,26 @@ def _template(field: str, value: Any) -> Iterator[Fault]:
 def _secret(field: str, value: Any) -> Iterator[Fault]:
     if not isinstance(value, str) or not 16 <= len(value) <= 200:
         yield Fault(field, "需要 16 到 200 个字符", "needs 16 to 200 characters")
+
+
+def _forbidden(field: str, value: Any) -> Iterator[Fault]:
+    """Words neither heard by a model nor said by one."""
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        yield Fault(field, '需要列表，例如 ["最便宜", "竞品名"]',
+                    'needs a list such as ["cheapest", "a rival"]')
+        return
+    if len(value) > MAX_FORBIDDEN:
+        yield Fault(field, f"最多 {MAX_FORBIDDEN} 个词", f"{MAX_FORBIDDEN} words at most")
+    for index, word in enumerate(value):
+        yield from check_text(f"{field}[{index}]", word, MAX_NAME_CHARS)
+        if word.strip() and not any(map(str.isalnum, word)):
+            yield Fault(f"{field}[{index}]", f"{word!r} 里没有文字，什么也禁不了",
+                        f"{word!r} holds no letters and would forbid nothing")
+
+
+def _flag(field: str, value: Any) -> Iterator[Fault]:
+    if not isinstance(value, bool):
+        yield Fault(field, "需要 true 或 false", "needs true or false")
 
 
 def _number(low: float, high: float) -> Any:

@@ -28,8 +28,15 @@ class Compressed:
     ``dropped``: indices of turns of which something that may matter was left out: whoever keeps the
     dialogue can be asked for them. ``tokens``: of ``text``, never above the budget."""
 
-    def __init__(self, said: list[tuple[bool, str]], pieces: list[Piece], lines: list[tuple[int, str]], text: str,
-                 tokens: int, dropped: tuple[int, ...]) -> None:
+    def __init__(
+        self,
+        said: list[tuple[bool, str]],
+        pieces: list[Piece],
+        lines: list[tuple[int, str]],
+        text: str,
+        tokens: int,
+        dropped: tuple[int, ...],
+    ) -> None:
         self.turns = tuple(lines)
         self.text = text
         self.tokens = tokens
@@ -66,7 +73,7 @@ def compress(turns: Sequence[tuple[str, str]], budget_tokens: int, family: str =
         if tokens <= budget_tokens or not kept:
             break
         # signs and breaks between pieces cost too, in some families: the least go again
-        over = tokens - budget_tokens
+        over = float(tokens - budget_tokens)
         for piece in sorted(kept, key=lambda piece: piece.score):
             kept.discard(piece)
             over -= piece.cost
@@ -85,8 +92,9 @@ def _choose(pieces: list[Piece], budget: float) -> set[Piece]:
     return kept
 
 
-def _lines(said: list[tuple[bool, str]], pieces: list[Piece],
-           kept: set[Piece]) -> tuple[list[tuple[int, str]], set[int]]:
+def _lines(
+    said: list[tuple[bool, str]], pieces: list[Piece], kept: set[Piece]
+) -> tuple[list[tuple[int, str]], set[int]]:
     """What is left of each turn, and the turns that lost something worth keeping."""
     lines: list[tuple[int, str]] = []
     missing: set[int] = set()
@@ -99,7 +107,7 @@ def _lines(said: list[tuple[bool, str]], pieces: list[Piece],
             turn, last, words = piece.turn, 0, []
         if piece in kept:
             if words:
-                gap = said[turn][1][last:piece.start]
+                gap = said[turn][1][last : piece.start]
                 words.append(" " if gap else "")
             words.append(piece.text)
             last = piece.end
@@ -114,7 +122,9 @@ Summariser = Callable[[str, int], Awaitable[str]]
 """``await summarise(text, max_tokens)``: a model's own words for a text."""
 
 
-async def summarised(compressed: Compressed, summarise: Summariser, budget_tokens: int, family: str = "") -> str:
+async def summarised(
+    compressed: Compressed, summarise: Summariser, budget_tokens: int, family: str = ""
+) -> str:
     """A model's summary on top of what was kept, within one budget; what was kept alone if there is no room
     for both or the summary says nothing."""
     room = budget_tokens - compressed.tokens - 1

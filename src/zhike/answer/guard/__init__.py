@@ -1,11 +1,13 @@
 """Sentences of a model go out when their claims stand in a source, and never with a forbidden word.
 
 Sources are what the model was given: snippets, tool results, what the shop said before, the template's own
-facts. A sentence waits until it is whole, is checked (some 30 µs), and goes out or is withheld with its reason.
+facts. A sentence waits until it is whole, is checked (some 30 µs), and goes out or is withheld with its
+reason.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -61,12 +63,15 @@ class Sources:
         self._known: set[tuple[str, str]] = set()
         self._numbers: set[str] = set()
         self._text = "\n".join(texts).lower()
+        self._close = re.sub(r"(?<=[a-z]) (?=[0-9])", "", self._text)
         for text in texts:
             for kind, value, _ in claims(text):
                 self._known.add((kind, value))
                 if kind == "number":
                     self._numbers.add(value)
-        self._asked = {(kind, value) for text in asked for kind, value, _ in claims(text) if kind in _IDENTITY}
+        self._asked = {
+            (kind, value) for text in asked for kind, value, _ in claims(text) if kind in _IDENTITY
+        }
 
     def support(self, claim: Claim) -> bool:
         """Does the claim stand in a source, in whatever spelling?"""
@@ -81,12 +86,21 @@ class Sources:
             return any(spelled(float(value) / unit) in self._numbers for unit in (1, 60, 1440, 10080))
         if kind in ("share", "off"):
             other = spelled(100 - float(value))
-            return (("share", value) in self._known or ("off", value) in self._known or value in self._numbers
-                    or (kind == "off" and ("share", other) in self._known))
+            return (
+                ("share", value) in self._known
+                or ("off", value) in self._known
+                or value in self._numbers
+                or (kind == "off" and ("share", other) in self._known)
+            )
         if kind == "number":
-            return any(value == known.split()[0] for _, known in self._known) or said.lower() in self._text.split()
-        if kind in ("code", "contact"):
-            return said.lower() in self._text
+            return (
+                any(value == known.split()[0] for _, known in self._known)
+                or said.lower() in self._text.split()
+            )
+        if kind == "contact":
+            return any(known == "contact" and there.startswith(f"{value}/") for known, there in self._known)
+        if kind == "code":  # iPhone15 = iPhone 15
+            return re.search(rf"(?<![a-z0-9]){re.escape(value)}(?![a-z0-9])", self._close) is not None
         if kind in ("clock", "clock12"):
             hour, minute = int(value.split(":")[0]), value.split(":")[1]
             same = [("clock12", f"{hour % 12}:{minute}")]
@@ -117,8 +131,9 @@ class Guard:
         asked: what the visitor said: their own order number or phone may be repeated, their amounts not.
     """
 
-    def __init__(self, sources: Sequence[str], forbidden: Sequence[str] = (), lang: str = "",
-                 asked: Sequence[str] = ()) -> None:
+    def __init__(
+        self, sources: Sequence[str], forbidden: Sequence[str] = (), lang: str = "", asked: Sequence[str] = ()
+    ) -> None:
         self.withheld: list[Withheld] = []
         self.released_count = 0
         self._sources = Sources(sources, asked)
@@ -163,11 +178,10 @@ class Guard:
             return Withheld(sentence, "forbidden", word)
         committed: bool | None = None
         for claim in claims(text):
-            if claim.kind == "policy":
-                if is_commitment(claim.value):
-                    committed = commits(text) if committed is None else committed
-                    if not committed:
-                        continue
+            if claim.kind == "policy" and is_commitment(claim.value):
+                committed = commits(text) if committed is None else committed
+                if not committed:
+                    continue
             if not self._sources.support(claim):
                 return Withheld(sentence, "claim", claim.text)
         return None

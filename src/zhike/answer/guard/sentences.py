@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 
 MAX_SENTENCE_CHARS = 160
-"""A longer sentence is checked and shown at its clause borders: nobody waits for a page without a full stop."""
+"""A longer sentence is checked and shown at its clause borders: nobody waits for a page without an end."""
 
 _end = re.compile(r"[。！？!?；;…\n]+[。！？!?；;…\n”’」』）)\]】\"'*]*|\.(?=[\s”’\"')\]*])[”’\"')\]*]*")
-_abbreviated = re.compile(r"(?:\b(?:mr|mrs|ms|dr|st|no|nr|vs|etc|e\.g|i\.e|approx|inc|ltd|co|jr|sr|fig|dept|est|min|max|tel|ext|a\.m|p\.m|u\.s|u\.k)|(?:^|[\s\n])[0-9]{1,2}|\b[A-Za-z])$", re.I).search
+_abbreviated = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|st|no|nr|vs|etc|e\.g|i\.e|approx|inc|ltd|co|jr|sr|fig|dept|est|min|max|tel|ext|"
+    r"a\.m|p\.m|u\.s|u\.k)|(?:^|[\s\n])[0-9]{1,2}|\b[A-Za-z])$",
+    re.I,
+).search
 _clause = re.compile(r"[，,、：:—]+\s*|\s+")
 _whole = "0123456789零一二两三四五六七八九十百千万半几点.,:：-–—~～/%％$￥¥€£@#_+"
 
 
 class Splitter:
-    """``feed`` pieces, get whole sentences with everything between them: their concatenation is the stream."""
+    """``feed`` pieces, get whole sentences and what is between them: together they are the stream."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -50,7 +54,7 @@ class Splitter:
                 if len(text) <= 2 * MAX_SENTENCE_CHARS:
                     return None  # more marks or closing quotes may follow
                 break
-            if match.group()[0] == "." and _abbreviated(text[max(0, match.start() - 8):match.start()]):
+            if match.group()[0] == "." and _abbreviated(text[max(0, match.start() - 8) : match.start()]):
                 continue
             return match.end()
         if len(text) > MAX_SENTENCE_CHARS + 1:
@@ -62,7 +66,7 @@ class Splitter:
         """The last clause border, or a place that parts no number and no word; else the whole."""
         best = 0
         for match in _clause.finditer(text, 1):
-            around = text[match.start() - 1] + text[match.end():match.end() + 1]
+            around = text[match.start() - 1] + text[match.end() : match.end() + 1]
             if match.end() < len(text) and not all(c in _whole for c in around):
                 best = match.end()
         if best > 20:

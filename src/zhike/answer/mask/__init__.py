@@ -24,20 +24,30 @@ _LABELS = frozenset(kind.upper() for kind in KINDS) | {"TEXT"}
 MAX_HOLD_CHARS = 28
 """The longest spelling of a placeholder: what an :class:`Unmasker` may hold back."""
 
-_email = re.compile(r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_])?@"
-                    r"[A-Za-z0-9-]{1,62}(?:\.[A-Za-z0-9-]{1,62}){0,4}\.[A-Za-z]{2,12}(?![A-Za-z0-9_])").finditer
+_email = re.compile(
+    r"(?<![A-Za-z0-9._%+-])[A-Za-z0-9](?:[A-Za-z0-9._%+-]{0,62}[A-Za-z0-9_])?@"
+    r"[A-Za-z0-9-]{1,62}(?:\.[A-Za-z0-9-]{1,62}){0,4}\.[A-Za-z]{2,12}(?![A-Za-z0-9_])"
+).finditer
 _link = re.compile(r"(?:https?://|www\.)[^\s\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]+").finditer
 """A link works only whole; what is in it is not looked at."""
-_full_width = {0xFF10 + n: ord("0") + n for n in range(10)} | {ord("＠"): ord("@"), ord("＋"): ord("+"), ord("－"): ord("-"),
-                                                            ord("‐"): ord("-"), ord("–"): ord("-"), ord("—"): ord("-")}
+_full_width = {0xFF10 + n: ord("0") + n for n in range(10)} | {
+    ord("＠"): ord("@"),
+    ord("＋"): ord("+"),
+    ord("－"): ord("-"),
+    ord("‐"): ord("-"),
+    ord("–"): ord("-"),
+    ord("—"): ord("-"),
+}
 _MARK = r"\\?[\[【［]\s?\\?([A-Za-z]{2,8})\s?\\?[_ -]\s?([0-9]{1,4})\s?\\?[\]】］]"
 _mark = re.compile(_MARK)
-_begun = re.compile(r"\\?(?:[\[【［](?:\s?\\?(?:[A-Za-z]{1,8}(?:\s?\\?(?:[_ -]\s?(?:[0-9]{1,4}\s?\\?)?)?)?)?)?)?$").search
+_begun = re.compile(
+    r"\\?(?:[\[【［](?:\s?\\?(?:[A-Za-z]{1,8}(?:\s?\\?(?:[_ -]\s?(?:[0-9]{1,4}\s?\\?)?)?)?)?)?)?$"
+).search
 """The beginning of a placeholder at the end of a piece."""
 
 
 def find(text: str) -> list[Span]:
-    """What is personal in ``text``, in order, without overlaps: some 20–60 µs for a message."""
+    """What is personal in ``text``, in order, without overlaps: a tenth of a millisecond for a message."""
     flat = text if text.isascii() else text.translate(_full_width)
     spans: list[Span] = []
     if "@" in flat:
@@ -77,9 +87,18 @@ class Mask:
 
     def mask(self, text: str) -> str:
         """``text`` with placeholders. Mask a text once: masking what is masked hides the placeholders."""
-        spans: list[Span] = [Span(*match.span(), "text") for match in _mark.finditer(text)
-                             if match.group(1).upper() in _LABELS] if "[" in text or "【" in text or "［" in text else []
-        spans += [span for span in find(text) if all(span.end <= s.start or span.start >= s.end for s in spans)]
+        spans: list[Span] = (
+            [
+                Span(*match.span(), "text")
+                for match in _mark.finditer(text)
+                if match.group(1).upper() in _LABELS
+            ]
+            if "[" in text or "【" in text or "［" in text
+            else []
+        )
+        spans += [
+            span for span in find(text) if all(span.end <= s.start or span.start >= s.end for s in spans)
+        ]
         spans += self._known(text, spans)
         if not spans:
             return text
@@ -111,7 +130,9 @@ class Mask:
             start = text.find(name)
             while start >= 0:
                 end = start + len(name)
-                whole = not name.isascii() or not (text[start - 1:start].isalnum() or text[end:end + 1].isalnum())
+                whole = not name.isascii() or not (
+                    text[start - 1 : start].isalnum() or text[end : end + 1].isalnum()
+                )
                 if whole and all(end <= s.start or start >= s.end for s in spans):
                     yield Span(start, end, "name")
                 start = text.find(name, end)
@@ -147,8 +168,8 @@ class Unmasker:
         if begun is None or begun.start() == len(text) or len(text) - begun.start() > MAX_HOLD_CHARS:
             self._held = ""
             return self._mask.unmask(text)
-        self._held = text[begun.start():]
-        return self._mask.unmask(text[:begun.start()])
+        self._held = text[begun.start() :]
+        return self._mask.unmask(text[: begun.start()])
 
     def end(self) -> str:
         """What was still held back."""

@@ -13,6 +13,9 @@
 The receiver answers 2xx once it has the message for good, and acts on each ``Idempotency-Key``
 once; it may answer ``{"id": "…"}``, which is kept as a receipt. Other answers:
 
+With ``mask_pii: true`` phones, addresses and the like in ``text`` are placeholders such as
+``[PHONE_1]``, and the values do not leave the desk.
+
 * 400, 405, 410, 413, 414, 415, 422: it will never take this message → ``failed``.
 * everything else (3xx too: redirects are not followed) → tried again, not before ``Retry-After``.
 """
@@ -101,8 +104,12 @@ class ApiChannel:
             return Retry(f"callback_url: {error}", NOT_SET_UP_S)
         except OSError as error:
             return Retry(f"callback_url: {error}")
-        body = encode(Callback("message.created", inbox.key, conversation.sender, conversation.lang,
-                               view_of(message, for_agent=False)))
+        view = view_of(message, for_agent=False)
+        if inbox.settings.get("mask_pii"):
+            from zhike.answer.mask import redact  # its patterns take a while to build
+
+            view = msgspec.structs.replace(view, text=redact(view.text))
+        body = encode(Callback("message.created", inbox.key, conversation.sender, conversation.lang, view))
         headers = {"Content-Type": "application/json", "User-Agent": "zhike",
                    "Idempotency-Key": row.idempotency_key,
                    HEADER: sign(secret, body, self._now_ms() // 1000)}

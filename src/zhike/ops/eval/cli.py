@@ -1,4 +1,4 @@
-"""The bodies of ``zhike eval kb | faq | intents | compress | mask``: read, evaluate with a progress bar, show."""
+"""The bodies of ``zhike eval``: read, evaluate with a progress bar, show."""
 
 from __future__ import annotations
 
@@ -99,7 +99,8 @@ def compress(args: Namespace, lang: Lang) -> int:
     every = read_dialogues(Path(args.file), splits)
     rows = [row for row in every if len(row.turns) >= least]
     if not rows:
-        raise ConfigError([Problem(args.file, f"没有 {least} 轮以上的对话", f"has no dialogue of {least} turns")])
+        raise ConfigError([Problem(args.file, f"没有 {least} 轮以上的对话",
+                                   f"has no dialogue of {least} turns")])
     if short := len(every) - len(rows):
         result.notes.append((f"{short} 个对话不到 {least} 轮，没有算进去。",
                              f"{short} dialogues are shorter than {least} turns and were left out."))

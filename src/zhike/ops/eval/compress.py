@@ -1,7 +1,8 @@
 """``zhike eval compress``: what survives when dialogues become a third of their tokens.
 
-The values are looked at to score, never by what compresses. A dialogue is measured in Chinese characters, Latin words, runs
-of digits and signs, roles included; a value counts when its run of tokens stands in the compressed text.
+The values are looked at to score, never by what compresses. A dialogue is measured in Chinese characters,
+Latin words, runs of digits and signs, roles included; a value counts when its run of tokens stands in the
+compressed text.
 """
 
 from __future__ import annotations
@@ -34,8 +35,12 @@ def evaluate(rows: Sequence[Dialogue], ratio: float, tick: Callable[[], None], r
         size += whole
         left += len(found)
         tick()
-    result.figures |= {"survival": survived / values if values else 1.0, "token_ratio": left / size if size else 0.0,
-                       "ratio": ratio, "values": values}
+    result.figures |= {
+        "survival": survived / values if values else 1.0,
+        "token_ratio": left / size if size else 0.0,
+        "ratio": ratio,
+        "values": values,
+    }
     result.end(took, len(rows))
 
 

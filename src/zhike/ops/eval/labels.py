@@ -34,11 +34,13 @@ LABELS: dict[str, tuple[str, str]] = {
     "learned_model": ("有学习得来的意图模型", "with a learned intent model"),
 }
 _KINDS = {"": ("", ""), "_email": ("：邮箱", ": e-mail"), "_id": ("：身份证", ": identity number"),
-          "_card": ("：银行卡", ": bank card"), "_phone": ("：电话", ": phone"), "_passport": ("：护照", ": passport"),
+          "_card": ("：银行卡", ": bank card"), "_phone": ("：电话", ": phone"),
+          "_passport": ("：护照", ": passport"),
           "_plate": ("：车牌", ": number plate"), "_account": ("：账号", ": account name"),
           "_address": ("：地址", ": address"), "_name": ("：姓名", ": name")}
 LABELS |= {f"{name}{kind}": (zh + of_zh, en + of_en)
-           for name, zh, en in (("precision", "准确率", "precision"), ("recall", "召回率", "recall"), ("f1", "F1", "F1"))
+           for name, zh, en in (("precision", "准确率", "precision"), ("recall", "召回率", "recall"),
+                                ("f1", "F1", "F1"))
            for kind, (of_zh, of_en) in _KINDS.items()}
 COUNTED = ("values", "articles", "train_rows", "rows")
 PLAIN = ("ratio", "threshold", "oos_auroc", "calibration_error")

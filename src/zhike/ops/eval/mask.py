@@ -26,7 +26,7 @@ def evaluate(rows: Sequence[Marked], tick: Callable[[], None], result: Result) -
         started = thread_time_ns()
         spans = find(row.text)
         took.record((thread_time_ns() - started) // 1000)
-        wanted, found = set(row.spans), {tuple(span) for span in spans}
+        wanted, found = set(row.spans), {(span.start, span.end, span.kind) for span in spans}
         right.update(kind for _, _, kind in wanted & found)
         said.update(kind for _, _, kind in found)
         there.update(kind for _, _, kind in wanted)

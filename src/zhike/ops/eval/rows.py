@@ -123,9 +123,11 @@ def read_dialogues(path: Path, splits: Sequence[str] = ()) -> list[Dialogue]:
             continue
         turns, slots = row.get("turns"), row.get("slots", [])
         if not _pairs(turns) or not turns:
-            problems.append(_problem(path, line, "turns 应是 [[角色, 文字], …]", "turns must be [[role, text], …]"))
+            problems.append(_problem(path, line, "turns 应是 [[角色, 文字], …]",
+                                     "turns must be [[role, text], …]"))
         elif not _pairs(slots):
-            problems.append(_problem(path, line, "slots 应是 [[名称, 值], …]", "slots must be [[name, value], …]"))
+            problems.append(_problem(path, line, "slots 应是 [[名称, 值], …]",
+                                     "slots must be [[name, value], …]"))
         elif not problems:
             found.append(Dialogue(line, tuple((role, text) for role, text in turns),
                                   tuple(value for _, value in slots)))
@@ -134,7 +136,8 @@ def read_dialogues(path: Path, splits: Sequence[str] = ()) -> list[Dialogue]:
 
 def _pairs(value: Any) -> bool:
     return isinstance(value, list) and all(
-        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair) for pair in value)
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(part, str) for part in pair)
+        for pair in value)
 
 
 def read_marked(path: Path, kinds: Sequence[str]) -> list[Marked]:
@@ -150,13 +153,18 @@ def read_marked(path: Path, kinds: Sequence[str]) -> list[Marked]:
         if not isinstance(text, str) or not isinstance(spans, list):
             problems.append(_problem(path, line, "每行应是 {text, spans}", "must be {text, spans}"))
             continue
-        if not all(isinstance(span, list) and len(span) == 3 and isinstance(span[0], int) and isinstance(span[1], int)
-                   and 0 <= span[0] < span[1] <= len(text) and span[2] in kinds for span in spans):
-            problems.append(_problem(path, line, f"spans 应是 [[起, 止, 种类], …]，种类是 {' '.join(kinds)} 之一",
-                                     f"spans must be [[start, end, kind], …] with a kind of {', '.join(kinds)}"))
+        if not all(_is_span(span, len(text), kinds) for span in spans):
+            problems.append(_problem(
+                path, line, f"spans 应是 [[起, 止, 种类], …]，种类是 {' '.join(kinds)} 之一",
+                f"spans must be [[start, end, kind], …] with a kind of {', '.join(kinds)}"))
         elif not problems:
             found.append(Marked(line, text, tuple((start, end, kind) for start, end, kind in spans)))
     return _or_refuse(path, found, problems)
+
+
+def _is_span(span: Any, length: int, kinds: Sequence[str]) -> bool:
+    return (isinstance(span, list) and len(span) == 3 and isinstance(span[0], int)
+            and isinstance(span[1], int) and 0 <= span[0] < span[1] <= length and span[2] in kinds)
 
 
 _Row = TypeVar("_Row")

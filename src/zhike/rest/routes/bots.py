@@ -28,7 +28,8 @@ class BotQuery(Paged, forbid_unknown_fields=True):
 
 
 class NewBot(Struct, forbid_unknown_fields=True):
-    """``settings``: fallback and handoff {zh, en}, answer_threshold 0..1, fragment_wait_s seconds."""
+    """``settings``: fallback and handoff {zh, en}, answer_threshold 0..1, fragment_wait_s seconds,
+    forbidden [words no model may hear or say]."""
 
     key: Key
     name: Name
