@@ -102,10 +102,15 @@ class Jobs:
         self._prefix = token_hex(4) + "-"
         self._numbers = count(1)
         self.outcomes: Counter[str] = Counter()
+        self._stopped = False
 
     def start(self, job: Job) -> None:
-        """Begins a job; with too many at work its end is there at once, and says so."""
+        """Begins a job; with too many at work its end is there at once, and says so. After :meth:`stop`
+        (a wait for fragments may end later) none begins: what it would answer stays owed."""
         asked = job.asked
+        if self._stopped:
+            job.ended = True
+            return
         if len(self.running) >= self._max:
             self.outcomes["overloaded"] += 1
             job.ended = True
@@ -153,6 +158,7 @@ class Jobs:
 
     async def stop(self) -> None:
         """Ends all jobs; what they owe is answered after the next start."""
+        self._stopped = True
         for job in list(self.running.values()):
             self.cancel(job, "stopped")
         await asyncio.gather(*self._tasks, return_exceptions=True)
