@@ -11,25 +11,37 @@ from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Tried
 
 if TYPE_CHECKING:
+    from zhike.answer.llm.models import Models
     from zhike.app.core import Core
     from zhike.ops.quality.service import Quality
 
 
 class LazyQuality:
-    """See :class:`zhike.rest.ports.Quality`."""
+    """See :class:`zhike.rest.ports.Quality`.
 
-    def __init__(self, core: Core, settings: Settings) -> None:
+    Args:
+        models: the desk's own, so that places and spending are shared; None: others are made.
+    """
+
+    def __init__(self, core: Core, settings: Settings, models: Models | None = None) -> None:
         self._core = core
         self._settings = settings
+        self._models = models
         self._quality: Quality | None = None
 
     def _made(self) -> Quality:
         if self._quality is None:
-            from zhike.ops.quality.model import completer_of
             from zhike.ops.quality.service import Quality
 
-            self._quality = Quality(self._core.store, completer_of(self._settings)[0], self._core.now)
+            self._quality = Quality(self._core.store, self._models or self._own(), self._core.now)
         return self._quality
+
+    def _own(self) -> Models:
+        from zhike.answer.llm.models import models_of
+        from zhike.answer.llm.usage import UsageBook
+        from zhike.answer.tokens import count
+
+        return models_of(self._settings, UsageBook(None, self._core.now), count)
 
     async def gate_bot(self, bot_id: int) -> GateReport:
         """See the port."""
