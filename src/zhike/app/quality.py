@@ -5,43 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zhike.config import Settings
 from zhike.domain.case import Case
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Tried
+from zhike.errors import ZhikeError
 
 if TYPE_CHECKING:
-    from zhike.answer.llm.models import Models
     from zhike.app.core import Core
     from zhike.ops.quality.service import Quality
 
 
 class LazyQuality:
-    """See :class:`zhike.rest.ports.Quality`.
+    """See :class:`zhike.rest.ports.Quality`. The models are the desk's own: places and spending are shared
+    with the visitors."""
 
-    Args:
-        models: the desk's own, so that places and spending are shared; None: others are made.
-    """
-
-    def __init__(self, core: Core, settings: Settings, models: Models | None = None) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._settings = settings
-        self._models = models
         self._quality: Quality | None = None
 
     def _made(self) -> Quality:
         if self._quality is None:
             from zhike.ops.quality.service import Quality
 
-            self._quality = Quality(self._core.store, self._models or self._own(), self._core.now)
+            part = self._core.models
+            if part is None:  # the rungs are made after the line has started
+                raise ZhikeError("starting", retry_after_s=1.0)
+            self._quality = Quality(self._core.store, part.models, self._core.now)
         return self._quality
-
-    def _own(self) -> Models:
-        from zhike.answer.llm.models import models_of
-        from zhike.answer.llm.usage import UsageBook
-        from zhike.answer.tokens import count
-
-        return models_of(self._settings, UsageBook(None, self._core.now), count)
 
     async def gate_bot(self, bot_id: int) -> GateReport:
         """See the port."""
