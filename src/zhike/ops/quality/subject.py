@@ -14,6 +14,7 @@ from zhike.ops.eval.probe import Probe
 from zhike.ops.quality.state import BotState
 from zhike.search.text import Lang, understand
 
+
 class Subject:
     """One bot as ``state`` says. Making it indexes the knowledge: do it in a thread."""
 
