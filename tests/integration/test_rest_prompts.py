@@ -10,6 +10,7 @@ import pytest_asyncio
 from zhike.answer.promptset import Prompts
 from zhike.clock import now_ms
 from zhike.domain.knowledge import Bot
+from zhike.domain.prompt import Template
 from zhike.ops.quality.service import Quality
 from zhike.store import prompts as prompt_rows
 from zhike.testing.apirig import Client, Rig
@@ -29,6 +30,18 @@ async def rig() -> AsyncIterator[Rig]:
     made = await Rig(now_ms).start()
     yield made
     await made.stop()
+
+
+def follow(rig: Rig) -> Prompts:
+    """The templates of the rig's bots, kept as the app keeps them."""
+    prompts = Prompts()
+
+    async def load(bot: Bot) -> None:
+        rows = await rig.store.read(prompt_rows.active_for_bot, bot.id)
+        prompts.load(bot, [row.template for row in rows])
+
+    rig.registry.followers.append(load)
+    return prompts
 
 
 async def edited(admin: Client, words: str, **more: Any) -> Any:
@@ -75,13 +88,7 @@ async def test_versions_difference_and_roll_back(rig: Rig) -> None:
 
 
 async def test_an_edit_is_in_use_when_the_call_returns(rig: Rig) -> None:
-    prompts = Prompts()
-
-    async def follow(bot: Bot) -> None:
-        rows = await rig.store.read(prompt_rows.active_for_bot, bot.id)
-        prompts.load(bot, [row.template for row in rows])
-
-    rig.registry.followers.append(follow)
+    prompts = follow(rig)
     admin = await rig.signed_in("admin")
     one = await edited(admin, "one")
     assert prompts.active(1).system_prompt == "one"
@@ -89,6 +96,22 @@ async def test_an_edit_is_in_use_when_the_call_returns(rig: Rig) -> None:
     assert prompts.active(1).system_prompt == "two"
     await admin("POST", f"/api/v1/prompts/{one['id']}/activate", {})
     assert prompts.active(1).system_prompt == "one"
+
+
+async def test_another_instances_edit_is_found_by_the_next_look(rig: Rig) -> None:
+    prompts, registry = follow(rig), rig.registry
+    built_in = prompts.active(1)
+    first = rig.store.run(prompt_rows.create_version, 1, Template("default", "theirs"), 5)
+    assert prompts.active(1) is built_in
+    assert await registry.refresh() is True
+    assert prompts.active(1).system_prompt == "theirs"
+    rig.store.run(prompt_rows.create_version, 1, Template("default", "x"), 6)
+    await registry.refresh()
+    assert prompts.active(1).system_prompt == "x"
+    rig.store.run(prompt_rows.activate, first.id, 7)
+    await registry.refresh()
+    assert prompts.active(1).system_prompt == "theirs"
+    assert await registry.refresh() is False
 
 
 async def test_the_gate_refuses_and_says_which_cases(rig: Rig) -> None:

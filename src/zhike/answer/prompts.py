@@ -28,6 +28,7 @@ from zhike.answer.defaulttemplates import (
 )
 from zhike.answer.fences import data, fenced
 from zhike.answer.ports import Snippet
+from zhike.answer.tokens import count as count_tokens
 from zhike.domain.prompt import Template, fill
 from zhike.search.text import Lang, normalise
 
@@ -39,12 +40,6 @@ PER_MESSAGE_TOKENS = 5
 DEFAULT_CONTEXT_TOKENS = 8192
 
 Count = Callable[[str], int]
-
-
-def rough_count(text: str) -> int:
-    """Tokens of ``text``, roughly: Chinese two characters for three tokens at most, others four."""
-    wide = sum(char >= "\u2e80" for char in text)
-    return wide * 3 // 4 + (len(text) - wide + 3) // 4
 
 
 class PromptContext(msgspec.Struct, frozen=True):
@@ -65,7 +60,7 @@ class PromptContext(msgspec.Struct, frozen=True):
     history: Sequence[tuple[str, str]] = ()
     facts: str = ""
     context_tokens: int = DEFAULT_CONTEXT_TOKENS
-    count: Count = rough_count
+    count: Count = count_tokens
     variables: dict[str, str] = msgspec.field(default_factory=dict)
 
 

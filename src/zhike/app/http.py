@@ -34,7 +34,7 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     """Everything that needs no running loop; called in the warm-up thread."""
     probe = Probe(gateway, core)
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
-                probe=probe, quality=LazyQuality(core, settings),
+                probe=probe, quality=LazyQuality(core),
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)
     return WebHost(app, gateway)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zhike.config import Settings
 from zhike.domain.case import Case
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Tried
+from zhike.errors import ZhikeError
 
 if TYPE_CHECKING:
     from zhike.app.core import Core
@@ -16,19 +16,21 @@ if TYPE_CHECKING:
 
 
 class LazyQuality:
-    """See :class:`zhike.rest.ports.Quality`."""
+    """See :class:`zhike.rest.ports.Quality`. The models are the desk's own: places and spending are shared
+    with the visitors."""
 
-    def __init__(self, core: Core, settings: Settings) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._settings = settings
         self._quality: Quality | None = None
 
     def _made(self) -> Quality:
         if self._quality is None:
-            from zhike.ops.quality.model import completer_of
             from zhike.ops.quality.service import Quality
 
-            self._quality = Quality(self._core.store, completer_of(self._settings)[0], self._core.now)
+            part = self._core.models
+            if part is None:  # the rungs are made after the line has started
+                raise ZhikeError("starting", retry_after_s=1.0)
+            self._quality = Quality(self._core.store, part.models, self._core.now)
         return self._quality
 
     async def gate_bot(self, bot_id: int) -> GateReport:

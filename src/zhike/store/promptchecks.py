@@ -9,7 +9,15 @@ from zhike.config.problems import nearest
 from zhike.domain.case import Case, Checks
 from zhike.domain.message import MAX_TEXT_CHARS
 from zhike.domain.prompt import BUILT_IN_VARIABLES, Template, variables_of
-from zhike.store.checks import ACTIONS, LANGS, MAX_ENTRY_KEY_CHARS, Fault, check_pattern, check_text
+from zhike.store.checks import (
+    ACTIONS,
+    FLOW_ACTION,
+    LANGS,
+    MAX_ENTRY_KEY_CHARS,
+    Fault,
+    check_pattern,
+    check_text,
+)
 
 MAX_PROMPT_CHARS = 20_000
 """Some 13,000 tokens of Chinese: more than a small model's whole context."""
@@ -72,9 +80,9 @@ def check_case(case: Case) -> Iterator[Fault]:
     body = case.body
     if isinstance(body.expect, str):
         yield from check_text("expect", body.expect, 2 * MAX_ENTRY_KEY_CHARS)
-    if body.action not in ACTIONS:
-        yield Fault("action", f"{body.action!r} 只能是 handoff 或空",
-                    f"{body.action!r} must be handoff or empty")
+    if body.action not in ACTIONS and not FLOW_ACTION.fullmatch(body.action):
+        yield Fault("action", f"{body.action!r} 只能是 handoff、flow:<流程 key> 或空",
+                    f"{body.action!r} must be handoff, flow:<key of a flow> or empty")
     yield from _texts("contains", body.contains)
     yield from _texts("not_contains", body.not_contains)
     if body.checks is not None:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from zhike.answer.confidence import confidence
 from zhike.answer.engine import Engine, answer_threshold
+from zhike.answer.ports import Snippet
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Reply
 from zhike.ops.bench.hist import Histogram
@@ -59,6 +60,18 @@ class Probe:
     def rule(self, text: str, lang: str = "") -> Reply | None:
         """What a rule says, which comes before any knowledge."""
         return self._engine.quick(self._bot.id, understand(text, lang))
+
+    def snippets(self, text: str, lang: str = "", limit: int = PLACES) -> list[Snippet]:
+        """What a model would be given for ``text``, best first."""
+        question = understand(text, lang)
+        found = list(self._engine.snippets(self._bot.id, question, limit))
+        if not found:  # the engine has none for what it answers itself
+            ranked = self.rank(text)
+            for place, number in enumerate(ranked.documents[:limit]):
+                article = self.articles[number]
+                found.append(Snippet(article.key, article.question, article.answer,
+                                     round(ranked.confidence * 0.9 ** place, 4), article.id))
+        return found
 
     def rank(self, text: str) -> Ranked:
         """The best articles for ``text`` as one question."""

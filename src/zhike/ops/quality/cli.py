@@ -24,7 +24,7 @@ from zhike.ops.configprompts import written_prompt
 from zhike.ops.progress import Progress
 from zhike.ops.quality import report
 from zhike.ops.quality.gate import Limits, asks_knowledge, gate
-from zhike.ops.quality.model import completer_of
+from zhike.ops.quality.model import ModelsCompleter, opened
 from zhike.ops.quality.questions import read_questions
 from zhike.ops.quality.service import local_now
 from zhike.ops.quality.state import BotState, read_state, wished
@@ -139,7 +139,8 @@ async def activate(store: Store, settings: Settings, bot: Bot, args: Namespace, 
         raise ConfigError([Problem(args.template, "不是存着的版本", "is no stored version")])
     if args.gate:
         before = await store.read(read_state, bot.id)
-        done = await _one_gate(settings, before, before.with_template(found.template), Limits(), "", lang)
+        done = await _one_gate(store, settings, before, before.with_template(found.template), Limits(), "",
+                               lang)
         if not done.passed:
             print("\n".join(report.gate_lines(done, lang)), file=sys.stderr)
             return 1
@@ -162,19 +163,16 @@ async def test(store: Store, settings: Settings, bot: Bot, args: Namespace, lang
     subject = Subject(state)
     sides = [Variant(found.label, found.template, subject)
              for found in [await find(store, bot, word, lang) for word in words]]
-    completer, model = completer_of(settings, args.model)
-    judge = completer_of(settings, args.judge)[1]
-    if not completer.keys:
-        raise ConfigError([Problem(
-            "--model", "没有设置模型；在 zhike.toml 写 [models.<名字>]，或用 --model 网址#模型名",
-            "no model is set: write [models.<key>] in zhike.toml, or use --model URL#NAME")])
     began_s = time.monotonic()
-    try:
+    async with opened(settings, store, args.model, args.judge) as (models, model, judge):
+        if not models:
+            raise ConfigError([Problem(
+                "--model", "没有设置模型；在 zhike.toml 写 [models.<名字>]，或用 --model 网址#模型名",
+                "no model is set: write [models.<key>] in zhike.toml, or use --model URL#NAME")])
         with Progress("提问模型" if lang == "zh" else "asking the model", len(questions) * len(sides)) as bar:
             rows = await run(sides, questions, Asking(
-                completer, local_now(now_ms()), model, judge, concurrency=args.concurrency), bar.add)
-    finally:
-        await completer.close()
+                ModelsCompleter(models, bot.id), local_now(now_ms()), model, judge,
+                concurrency=args.concurrency), bar.add)
     sums = [summary(side.label, [row.answers[number] for row in rows]) for number, side in enumerate(sides)]
     if args.json:
         figures = report.figures(sums, rows, time.monotonic() - began_s)
@@ -223,21 +221,18 @@ async def run_gates(store: Store, settings: Settings, document: Document | None,
         before = await store.read(read_state, stored[key])
         now = after.get(key)
         if before.cases or (now is not None and now.cases) or len(keys) == 1:
-            found.append(await _one_gate(settings, before, now, limits, model, lang))
+            found.append(await _one_gate(store, settings, before, now, limits, model, lang))
     return found
 
 
-async def _one_gate(settings: Settings, before: BotState, after: BotState | None, limits: Limits, model: str,
-                    lang: Lang) -> GateReport:
-    completer, key = completer_of(settings, model)
-    asking = Asking(completer, local_now(now_ms()), key) if completer.keys else None
+async def _one_gate(store: Store, settings: Settings, before: BotState, after: BotState | None,
+                    limits: Limits, model: str, lang: Lang) -> GateReport:
     cases: Sequence[Case] = (after or before).cases
     total = sum(map(asks_knowledge, cases)) + sum(case.body.checks is not None for case in cases)
-    try:
+    async with opened(settings, store, model) as (models, key, _):
+        asking = Asking(ModelsCompleter(models, before.bot.id), local_now(now_ms()), key) if models else None
         with Progress("回归测试" if lang == "zh" else "regression set", total) as bar:
             return await gate(before, after, asking, limits, bar.add)
-    finally:
-        await completer.close()
 
 
 def share(text: str, flag: str) -> float:

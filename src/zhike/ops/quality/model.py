@@ -1,26 +1,32 @@
-"""The model that is asked while prompts are tried: a small port, and a client for it.
+"""The models that are asked while prompts are tried: those of the settings, by their own client.
 
-Times are not those of a visitor's answer: nobody waits, so a slow model may take its minute and is
-reported as slow.
+Not as a visitor's question asks them: nobody waits, so a slow model may take its minute and is
+reported as slow; and every failure is reported, so there is no circuit breaker and no second model.
+Places (``concurrency``) and money are shared with the visitors and counted as theirs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import time
-from collections.abc import Callable, Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from zhike.answer.prompts import rough_count
-from zhike.config import ConfigError, Settings
+from zhike.answer.llm.client import Client, Fixed
+from zhike.answer.llm.faults import ModelError
+from zhike.answer.llm.local import LocalServer
+from zhike.answer.llm.models import Model, Models, models_of
+from zhike.answer.llm.reply import Completion as Streamed
+from zhike.answer.llm.usage import UsageBook
+from zhike.answer.tokens import count
+from zhike.clock import now_ms
+from zhike.config import ConfigError, Problem, Settings
 from zhike.config.problems import unknown
+from zhike.store.engine import Store
 
 TOTAL_S = 120.0
-IDLE_S = 60.0
-CONNECT_S = 5.0
-MAX_ANSWER_CHARS = 16_000
-MAX_ERROR_CHARS = 300
+LOCAL_START_S = 120.0
+"""A large model on a slow disk."""
 
 
 class Completion(NamedTuple):
@@ -43,7 +49,7 @@ class Window(NamedTuple):
     """What a prompt is made to fit."""
 
     context_tokens: int
-    count: Callable[[str], int] = rough_count
+    count: Callable[[str], int] = count
 
 
 class Completer(Protocol):
@@ -65,113 +71,112 @@ class Completer(Protocol):
         """
 
 
-class Server(NamedTuple):
-    """One OpenAI-compatible server. Prices are per million tokens."""
+class ModelsCompleter:
+    """See the module. ``bot_id``: whose account the tokens go to."""
 
-    base_url: str
-    model: str
-    api_key: str = ""
-    context_tokens: int = 8_192
-    price_in: float = 0.0
-    price_out: float = 0.0
-    extra_body: str = ""
-
-
-class HttpCompleter:
-    """Asks servers directly, streamed, so that the first token can be timed."""
-
-    def __init__(self, servers: Mapping[str, Server]) -> None:
-        self._servers = dict(servers)
-        self._http: Any = None
+    def __init__(self, models: Models, bot_id: int = 0) -> None:
+        self._models = models
+        self._bot_id = bot_id
 
     @property
     def keys(self) -> Sequence[str]:
         """See :class:`Completer`."""
-        return tuple(self._servers)
+        return tuple(self._models.by_key)
 
     def window(self, model_key: str) -> Window:
         """See :class:`Completer`."""
-        return Window(self._servers[model_key].context_tokens)
-
-    async def close(self) -> None:
-        """Ends the connections."""
-        if self._http is not None:
-            await self._http.aclose()
+        model = self._models.by_key[model_key]
+        return Window(model.context_tokens, lambda text: model.count(text, model.family))
 
     async def complete(self, model_key: str, messages: Sequence[Mapping[str, Any]], temperature: float,
                        max_tokens: int) -> Completion:
         """See :class:`Completer`."""
-        import httpx2
-
-        server = self._servers.get(model_key)
-        if server is None:
+        model = self._models.by_key.get(model_key)
+        if model is None:
             raise Failed(f"there is no model {model_key!r}")
-        if self._http is None:
-            self._http = httpx2.AsyncClient(
-                trust_env=False, timeout=httpx2.Timeout(IDLE_S, connect=CONNECT_S))
-        body = {**(json.loads(server.extra_body) if server.extra_body else {}), "model": server.model,
-                "messages": list(messages), "temperature": temperature, "max_tokens": max_tokens,
-                "stream": True, "stream_options": {"include_usage": True}}
-        headers = {"Authorization": f"Bearer {server.api_key}"} if server.api_key else {}
-        began_s = time.monotonic()
+        limit = model.price.daily_limit
+        if limit and self._models.book.spent(model_key) >= limit * 1_000_000:
+            raise Failed(f"the daily_limit of {limit:g} is spent")
+        body = {"messages": list(messages), "temperature": temperature, "max_tokens": max_tokens}
+        done = Streamed()
+        pieces: list[str] = []
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(TOTAL_S), self._http.stream(
-                    "POST", f"{server.base_url.rstrip('/')}/chat/completions", json=body,
-                    headers=headers) as response:
-                if response.status_code != 200:
-                    words = (await response.aread()).decode("utf-8", "replace")[:MAX_ERROR_CHARS]
-                    raise Failed(f"{response.status_code}: {words}")
-                return await _read(response, server, began_s)
+            async with asyncio.timeout(TOTAL_S):
+                await model.gate.enter()
+                began_s = loop.time()
+                try:
+                    async with contextlib.aclosing(model.client.stream(body, done)) as stream:
+                        async for piece in stream:
+                            pieces.append(piece)
+                finally:
+                    model.gate.leave()
         except TimeoutError as error:
             raise Failed(f"no answer within {TOTAL_S:.0f} s") from error
-        except (httpx2.HTTPError, ValueError) as error:
-            raise Failed(f"{type(error).__name__}: {error}"[:MAX_ERROR_CHARS]) from error
+        except ModelError as error:
+            raise Failed(error.reason) from error
+        finally:
+            cost = self._account(model, messages, done)
+        total_ms = (loop.time() - began_s) * 1000
+        return Completion("".join(pieces).strip(), (done.first_s or 0.0) * 1000, total_ms,
+                          done.prompt_tokens or 0, done.completion_tokens or done.beats, cost / 1e6)
+
+    def _account(self, model: Model, messages: Sequence[Mapping[str, Any]], done: Streamed) -> int:
+        """Counts what was used; millionths of the currency."""
+        read = done.prompt_tokens
+        if read is None:
+            read = sum(model.count(str(one.get("content") or ""), model.family) for one in messages) \
+                if done.beats else 0
+        written = done.beats if done.completion_tokens is None else done.completion_tokens
+        cost = round(read * model.price.read + written * model.price.written)
+        if read or written:
+            self._models.book.add(self._bot_id, model.key, read, written, cost)
+        return cost
 
 
-async def _read(response: Any, server: Server, began_s: float) -> Completion:
-    first = 0.0
-    pieces: list[str] = []
-    read = written = size = 0
-    async for line in response.aiter_lines():
-        if not line.startswith("data:"):
-            continue
-        event = line[5:].strip()
-        if event == "[DONE]":
-            break
-        chunk = json.loads(event)
-        if chunk.get("error"):
-            raise Failed(str(chunk["error"])[:MAX_ERROR_CHARS])
-        usage = chunk.get("usage") or {}
-        read, written = usage.get("prompt_tokens", read), usage.get("completion_tokens", written)
-        for choice in chunk.get("choices") or ():
-            piece = (choice.get("delta") or {}).get("content") or ""
-            if piece and not pieces:
-                first = (time.monotonic() - began_s) * 1000
-            pieces.append(piece)
-            size += len(piece)
-        if size > MAX_ANSWER_CHARS:
-            break
-    total = (time.monotonic() - began_s) * 1000
-    cost = (read * server.price_in + written * server.price_out) / 1e6
-    return Completion("".join(pieces).strip(), first, total, read, written, cost)
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, store: Store | None, model: str = "",
+                 judge: str = "") -> AsyncIterator[tuple[Models, str, str]]:
+    """The models of the settings for a command, the local one started if it is needed; with the keys of
+    the model and the judge wanted ("" = the first).
 
-
-def completer_of(settings: Settings, model: str = "") -> tuple[HttpCompleter, str]:
-    """The models of the settings, and the key of the one wanted ("" = the first).
-
-    ``model``: a configured key, or the address of a server that is only to be tried:
+    ``model``, ``judge``: a configured key, or the address of a server that is only to be tried:
     ``http://127.0.0.1:8000/v1#qwen3-8b``.
 
     Raises:
-        ConfigError: there is no such model.
+        ConfigError: there is no such model; the local one does not start.
     """
-    configured: Mapping[str, Any] = getattr(settings, "models", {})
-    servers = {key: Server(one.base_url, one.model, one.api_key, one.context_tokens, one.price_in,
-                           one.price_out, one.extra_body) for key, one in configured.items()}
-    if model.startswith(("http://", "https://")):
-        address, _, name = model.partition("#")
-        servers = {address: Server(address, name or "default"), **servers}
-        model = address
-    if model and model not in servers:
-        raise ConfigError([unknown("--model", "模型", "model", model, list(servers))])
-    return HttpCompleter(servers), model
+    book = UsageBook(store, now_ms)
+    local = LocalServer(settings.local_model) if settings.local_model.path else None
+    models = models_of(settings, book, count, local)
+    keys = [_key(models, word, flag) for word, flag in ((model, "--model"), (judge, "--judge"))]
+    if local is not None:
+        local.start()
+        try:
+            async with asyncio.timeout(LOCAL_START_S):
+                await local.until("ready")
+        except TimeoutError:
+            await local.stop()
+            trouble = local.trouble
+            raise ConfigError([Problem(
+                "local_model.path", trouble.zh if trouble else "本地模型没有启动",
+                trouble.en if trouble else "the local model does not start")]) from None
+    try:
+        await book.flush()
+        yield models, keys[0], keys[1]
+    finally:
+        for one in models.by_key.values():
+            await one.client.close()
+        if local is not None:
+            await local.stop()
+        await book.stop()
+
+
+def _key(models: Models, word: str, flag: str) -> str:
+    if word.startswith(("http://", "https://")):
+        address, _, name = word.partition("#")
+        client = Client(Fixed(address), name or "default", connections=66)
+        models.by_key.setdefault(word, Model(word, client, models.book, concurrency=64, count=count))
+    elif word and word not in models.by_key:
+        raise ConfigError([unknown(flag, "模型", "model", word, list(models.by_key))])
+    return word

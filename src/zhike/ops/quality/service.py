@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from zhike.answer.llm.models import Models
 from zhike.clock import NowMs, now_ms, to_datetime
 from zhike.domain.case import Case
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Tried
 from zhike.ops.quality.gate import STRICT, Limits, gate
-from zhike.ops.quality.model import Completer
+from zhike.ops.quality.model import ModelsCompleter
 from zhike.ops.quality.state import BotState, read_state
 from zhike.ops.quality.subject import Subject
 from zhike.ops.quality.trial import Asking, Variant, run
@@ -30,19 +31,19 @@ class Quality:
     """See :class:`zhike.rest.ports.Quality`.
 
     Args:
-        completer: the models; None: there is none, and what needs one says so.
+        models: the desk's; None or empty: there is none, and what needs one says so.
     """
 
-    def __init__(self, store: Store, completer: Completer | None, now: NowMs = now_ms) -> None:
+    def __init__(self, store: Store, models: Models | None, now: NowMs = now_ms) -> None:
         self._store = store
-        self._completer = completer
+        self._models = models
         self._now = now
         self._room = asyncio.Semaphore(GATES_AT_ONCE)
 
-    def _asking(self, model: str = "") -> Asking | None:
-        if self._completer is None or not self._completer.keys:
+    def _asking(self, bot_id: int, model: str = "") -> Asking | None:
+        if not self._models:
             return None
-        return Asking(self._completer, local_now(self._now()), model)
+        return Asking(ModelsCompleter(self._models, bot_id), local_now(self._now()), model)
 
     async def gate_bot(self, bot_id: int, wish: Callable[[BotState], BotState] | None = None,
                        limits: Limits = STRICT) -> GateReport:
@@ -53,7 +54,8 @@ class Quality:
         """
         async with self._room:
             before = await self._store.read(read_state, bot_id)
-            return await gate(before, wish(before) if wish is not None else None, self._asking(), limits)
+            after = wish(before) if wish is not None else None
+            return await gate(before, after, self._asking(bot_id), limits)
 
     async def gate_template(self, bot_id: int, template: Template) -> GateReport:
         """The regression set with ``template`` as the active version of its name."""
@@ -66,7 +68,7 @@ class Quality:
         Raises:
             ZhikeError: ``not_found``.
         """
-        asking = self._asking(model)
+        asking = self._asking(bot_id, model)
         if asking is None:
             return None
         async with self._room:

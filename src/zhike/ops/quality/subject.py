@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from zhike.answer.ports import Snippet
+from zhike.answer.modelrung import SNIPPETS
 from zhike.answer.prompts import PromptContext, Rendered, compose
 from zhike.answer.promptset import Prompts
 from zhike.domain.message import Reply
@@ -13,9 +13,6 @@ from zhike.domain.prompt import Template
 from zhike.ops.eval.probe import Probe
 from zhike.ops.quality.state import BotState
 from zhike.search.text import Lang, understand
-
-SNIPPETS = 4
-"""Sources a model gets: the right article is among the first five, and each costs tokens."""
 
 
 class Subject:
@@ -32,16 +29,6 @@ class Subject:
         """What the bot answers without a model: rules, then knowledge; None: it does not answer."""
         return self._probe.rule(text, lang) or self._probe.ask(text, lang)
 
-    def snippets(self, text: str) -> list[Snippet]:
-        """The articles that a model would be given for ``text``, best first."""
-        ranked = self._probe.rank(text)
-        found = []
-        for place, number in enumerate(ranked.documents[:SNIPPETS]):
-            article = self._probe.articles[number]
-            found.append(Snippet(article.key, article.question, article.answer,
-                                 round(ranked.confidence * 0.9 ** place, 4), article.id))
-        return found
-
     def lang(self, text: str, lang: str = "") -> Lang:
         """The language in which ``text`` is answered."""
         return understand(text, lang).lang
@@ -51,4 +38,4 @@ class Subject:
         """The prompt that a model would get for ``text`` at the beginning of a conversation."""
         return compose(template, PromptContext(
             question=text, lang=lang, shop=self.state.shop, bot=self.state.bot.name, now=now,
-            snippets=self.snippets(text), context_tokens=context_tokens, count=count))
+            snippets=self._probe.snippets(text, lang, SNIPPETS), context_tokens=context_tokens, count=count))
