@@ -35,6 +35,7 @@ from zhike.testing.wsclient import Visitor
 
 SAYS = "这个问题请以商品页的说明为准。"
 """What the real model says, by its grammar: a sentence that claims nothing."""
+FIRST_SAYS = "这件事情以我们的公告为准。"
 USEFUL_S, LAST_S = 3.5, 15.0
 FREE_GENERATING_S, FREE_PREFILL_S = 1.0, 1.5
 SLACK = 1.25
@@ -47,13 +48,13 @@ KNOWN = ("支持七天无理由退货吗？", "怎么开发票？", "多久发�
 """Questions of the sample shop that need no model."""
 
 FAULTS: dict[str, tuple[Step, ...]] = {
-    "none": (say("这个问题"), say("请以商品页为准。"), end()),
-    "late": (pause(6.0), say("这个问题请以商品页为准。"), end()),
+    "none": (say(FIRST_SAYS[:4]), say(FIRST_SAYS[4:]), end()),
+    "late": (pause(6.0), say(FIRST_SAYS), end()),
     "mute": (stall(),),
-    "stall": (say("这个问题请以商品页为准。"), stall()),
+    "stall": (say(FIRST_SAYS), stall()),
     "drip": tuple(step for _ in range(40) for step in (say("嗯"), pause(1.0))),
     "5xx": (status(500, '{"error": {"message": "out of memory"}}'),),
-    "cut": (say("这个问题请以商品页为准。"), cut()),
+    "cut": (say(FIRST_SAYS), cut()),
     "refused": (cut(),),
     "garbage": (send(b"data: {\"choices\": [{]}\n\n"),),
     "full": (status(503, '{"error": "server busy, maximum pending requests exceeded"}'),),
@@ -128,7 +129,7 @@ async def _faults(bench: Bench, real: LlamaServer) -> None:
                 os.kill(real.pid, signal.SIGCONT)
         useful += [one.useful_s for one in times]
         last += [one.last_s for one in times]
-        answered = sum(1 for answer in answers if SAYS[:4] in answer)
+        answered = sum(1 for answer in answers if SAYS[4:] in answer or FIRST_SAYS[4:] in answer)
         bench.result[f"{name}_useful_p99_ms"] = _quantile([one.useful_s for one in times], .99) * 1000
         bench.result[f"{name}_last_max_ms"] = max(one.last_s for one in times) * 1000
         bench.result[f"{name}_by_model_ratio"] = answered / len(answers)
