@@ -39,7 +39,7 @@ def sent(model: Model) -> str:
 
 
 def test_what_stands_in_a_source_goes_out_and_what_does_not_stays_in() -> None:
-    model = scripted("a", [(0.1, "签收后 7 天内可以退货。"), (0.1, "另外赔您 50 元。"), (0.1, "请看订单页。")])
+    model = scripted("a", [(0.1, "签收后 7 天内可以退货。"), (0.1, "另赔您 50 元。"), (0.1, "请看订单页。")])
     reply = ask(model, "怎么退货")
     assert reply is not None
     assert reply.text == "签收后 7 天内可以退货。请看订单页。"

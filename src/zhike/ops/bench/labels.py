@@ -112,6 +112,7 @@ LABELS = {
     "sets_p99_ms": "many sets: search p99",
     "sets_ratio_to_one": "many sets / one set, p99 · 与单库之比",
     "set_read_p99_ms": "a set read when asked, p99 · 现读一个小库",
+    "load_before": "load of the machine before · 测前负载",
     "useful_p99_ms": "something useful, p99 of all faults · 有用的话",
     "last_max_ms": "longest wait for the answer · 最长等待",
     "stop_generating_max_ms": "slot free after a stop while generating · 生成中停止",

@@ -105,6 +105,7 @@ def run(bench: Bench) -> None:
         tiny, slow = model_file("tiny"), model_file("slow")
     except ModuleNotFoundError as error:
         raise BenchError(f"{error.name} is missing: pip install gguf numpy xllamacpp") from error
+    bench.result["load_before"] = round(os.getloadavg()[0], 1)
     with LlamaServer(tiny, slots=4, context=2_048) as real:
         asyncio.run(_faults(bench, real))
     with LlamaServer(slow, slots=2, context=2_048, batch=64) as real:
