@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
+
 from zhike.answer.llm.answers import ModelAnswers
 from zhike.answer.llm.context import Context
 from zhike.answer.llm.joined import real_parts
@@ -17,14 +19,15 @@ from zhike.domain.message import Reply
 from zhike.domain.prompt import Template
 from zhike.search.text import understand
 from zhike.testing.loop import run_virtual
-from zhike.testing.models import HeardOutlet, PlainPrompt, ScriptedClient, scripted
+from zhike.testing.models import HeardOutlet, PlainPrompt, ScriptedClient, inline, scripted
 
 RETURNS = Snippet("returns", "退货", "签收后 7 天内可以退货，运费 8 元由您承担。", 0.5)
 
 
 def ask(model: Model, text: str, history: list[Said] | None = None) -> Reply | None:
     async def main(_loop: asyncio.AbstractEventLoop) -> Reply | None:
-        answers = ModelAnswers(Models([model], UsageBook(None, now_ms)), real_parts(PlainPrompt))
+        parts = msgspec.structs.replace(real_parts(PlainPrompt), aside=inline)
+        answers = ModelAnswers(Models([model], UsageBook(None, now_ms)), parts)
         asked = Asked(1, 1, 7, 1, 1, "v:1", understand(text, "zh"), (1,), 1000.0)
         context = Context(template=Template("default", "你是客服。"), snippets=[RETURNS],
                           history=history or [])
