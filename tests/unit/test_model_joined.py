@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
-import msgspec
-
+from zhike.answer.compress import compress
+from zhike.answer.guard import Guard
 from zhike.answer.llm.answers import ModelAnswers
-from zhike.answer.llm.context import Context
-from zhike.answer.llm.joined import real_parts
+from zhike.answer.llm.context import Context, Parts
 from zhike.answer.llm.models import Model, Models
 from zhike.answer.llm.usage import UsageBook
+from zhike.answer.mask import Mask
 from zhike.answer.ports import Asked, Said, Snippet
 from zhike.answer.tokens import count
 from zhike.clock import now_ms
@@ -26,7 +26,7 @@ RETURNS = Snippet("returns", "退货", "签收后 7 天内可以退货，运费 
 
 def ask(model: Model, text: str, history: list[Said] | None = None) -> Reply | None:
     async def main(_loop: asyncio.AbstractEventLoop) -> Reply | None:
-        parts = msgspec.structs.replace(real_parts(PlainPrompt), aside=inline)
+        parts = Parts(PlainPrompt, Mask, Guard, compress, inline)
         answers = ModelAnswers(Models([model], UsageBook(None, now_ms)), parts)
         asked = Asked(1, 1, 7, 1, 1, "v:1", understand(text, "zh"), (1,), 1000.0)
         context = Context(template=Template("default", "你是客服。"), snippets=[RETURNS],

@@ -17,5 +17,4 @@
     answers   ``ModelAnswers``: the whole, as the ladder calls it
     local     a llama.cpp server as a child process (local_child)
     part      all of it, as a desk starts and stops it
-    joined    the ports of ``context`` with the real parts
 """
