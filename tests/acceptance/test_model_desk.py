@@ -20,7 +20,8 @@ from zhike.testing.llama.server import LlamaServer
 from zhike.testing.wsclient import Visitor
 
 SAYS = "这件事请看商品页的说明。"
-GRAMMAR = json.dumps({"grammar": f'root ::= "{SAYS}"'})
+GRAMMAR = json.dumps({"grammar": f'root ::= "{SAYS}"', "tool_choice": "none"})
+"""llama.cpp takes a grammar only where no tool may be called."""
 UNKNOWN = "你们家第三号仓库的猫叫什么名字"
 
 
@@ -36,7 +37,7 @@ def needed() -> None:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LlamaServer]:
-    with LlamaServer(model_file()) as started:
+    with LlamaServer(model_file(), context=8_192) as started:
         yield started
 
 

@@ -41,6 +41,7 @@ FREE_GENERATING_S, FREE_PREFILL_S = 1.0, 1.5
 SLACK = 1.25
 """How much slower other visitors may be beside a hanging model before it counts as "moved": runs of the
 same load differ by more than a tenth on a machine that does other things, too."""
+CONTEXT = 8_192
 PATIENCE_S = 25.0
 CALM = 20
 """Visitors whose questions need no model."""
@@ -106,11 +107,11 @@ def run(bench: Bench) -> None:
     except ModuleNotFoundError as error:
         raise BenchError(f"{error.name} is missing: pip install gguf numpy xllamacpp") from error
     bench.result["load_before"] = round(os.getloadavg()[0], 1)
-    with LlamaServer(tiny, slots=4, context=2_048) as real:
+    with LlamaServer(tiny, slots=4, context=CONTEXT) as real:
         asyncio.run(_faults(bench, real))
     with LlamaServer(slow, slots=2, context=2_048, batch=64) as real:
         asyncio.run(_stops(bench, real))
-    with LlamaServer(tiny, slots=4) as real:
+    with LlamaServer(tiny, slots=4, context=CONTEXT) as real:
         asyncio.run(_beside(bench, real))
 
 
@@ -164,14 +165,14 @@ async def _ask_many(bench: Bench, name: str, first: FakeModel,
 
 
 def _desk(bench: Bench, first: str, real: LlamaServer) -> dict[str, str]:
-    grammar = msgspec.json.encode({"grammar": f'root ::= "{SAYS}"'}).decode()
+    grammar = msgspec.json.encode({"grammar": f'root ::= "{SAYS}"', "tool_choice": "none"}).decode()
     return {**limits_off(bench.args.sessions), "ZHIKE_PIPELINE__FRAGMENT_WAIT": "100ms",
             "ZHIKE_MODELS__FIRST__BASE_URL": first, "ZHIKE_MODELS__FIRST__MODEL": "first",
             "ZHIKE_MODELS__FIRST__CONCURRENCY": "1000",
             "ZHIKE_MODELS__SECOND__BASE_URL": real.url, "ZHIKE_MODELS__SECOND__MODEL": "local",
             "ZHIKE_MODELS__SECOND__API_KEY": real.key, "ZHIKE_MODELS__SECOND__EXTRA_BODY": grammar,
             "ZHIKE_MODELS__SECOND__CONCURRENCY": "4", "ZHIKE_MODELS__SECOND__QUEUE": "1000",
-            "ZHIKE_MODELS__SECOND__CONTEXT_TOKENS": "2048",
+            "ZHIKE_MODELS__SECOND__CONTEXT_TOKENS": str(CONTEXT),
             "ZHIKE_MODELS__SECOND__RETURN_PROGRESS": "true"}
 
 
