@@ -107,11 +107,11 @@ def run(bench: Bench) -> None:
     except ModuleNotFoundError as error:
         raise BenchError(f"{error.name} is missing: pip install gguf numpy xllamacpp") from error
     bench.result["load_before"] = round(os.getloadavg()[0], 1)
-    with LlamaServer(tiny, slots=4, context=CONTEXT) as real:
+    with LlamaServer(tiny, slots=4, context=CONTEXT, batch=512) as real:
         asyncio.run(_faults(bench, real))
     with LlamaServer(slow, slots=2, context=2_048, batch=64) as real:
         asyncio.run(_stops(bench, real))
-    with LlamaServer(tiny, slots=4, context=CONTEXT) as real:
+    with LlamaServer(tiny, slots=4, context=CONTEXT, batch=512) as real:
         asyncio.run(_beside(bench, real))
 
 
