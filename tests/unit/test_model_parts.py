@@ -17,6 +17,8 @@ from zhike.answer.llm.models import Model, Models, Price
 from zhike.answer.llm.reply import Completion, ToolCall
 from zhike.answer.llm.sse import Events
 from zhike.answer.llm.usage import UsageBook
+from zhike.domain.knowledge import Bot
+from zhike.store.checks import check_bot
 from zhike.testing.loop import VirtualLoop, run_virtual
 from zhike.testing.models import scripted
 
@@ -244,3 +246,19 @@ def test_models_are_chosen_by_key() -> None:
         assert [model.key for model in models.chosen(["b"], "c")] == ["c", "b"]
 
     run_virtual(main)
+
+
+# ---- what a bot may be told --------------------------------------------------------------------
+
+@pytest.mark.parametrize(("settings", "field"), [
+    ({"models": ["qwen", "local"], "holding": {"zh": "稍等"}, "suggest_threshold": 0.4}, ""),
+    ({"models": "qwen"}, "settings.models"),
+    ({"models": ["Qwen-3"]}, "settings.models"),
+    ({"models": ["a", "a"]}, "settings.models"),
+    ({"models": list("abcdefghi")}, "settings.models"),
+    ({"holding": "稍等"}, "settings.holding"),
+    ({"suggest_threshold": 2}, "settings.suggest_threshold"),
+])
+def test_settings_of_a_bot(settings: dict[str, object], field: str) -> None:
+    faults = list(check_bot(Bot(id=1, key="shop", name="小店", settings=settings)))
+    assert [fault.field for fault in faults] == ([field] if field else [])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from zhike.answer.llm.answers import ModelAnswers
 from zhike.answer.llm.calls import CALL_S, MAX_TURN_CALLS
 from zhike.answer.llm.context import Context
 from zhike.answer.llm.faults import ModelError
+from zhike.answer.llm.masking import ASIDE_CHARS
 from zhike.answer.llm.models import Model, Models
 from zhike.answer.llm.reply import ToolCall
 from zhike.answer.llm.round import MAX_ROUNDS
@@ -229,6 +232,27 @@ def test_a_long_history_is_compressed_and_a_short_one_is_not() -> None:
     assert "第 19 句" in sent
     assert "第 3 句" not in sent
     assert "earlier turns) " in sent
+
+
+def test_much_text_is_prepared_beside_the_event_loop() -> None:
+    asides: list[int] = []
+
+    async def aside(work: Callable[[], Any]) -> Any:
+        asides.append(1)
+        return work()
+
+    async def main(_loop: asyncio.AbstractEventLoop) -> None:
+        parts = msgspec.structs.replace(plain_parts(), aside=aside)
+        for size, expected in ((10, 0), (ASIDE_CHARS, 1)):
+            model = scripted("a", [(0.1, "好。")])
+            answers = ModelAnswers(Models([model], UsageBook(None, now_ms)), parts)
+            question = Asked(1, 1, 7, 1, 1, "v:1", understand("好吗", "zh"), (1,),
+                             asyncio.get_running_loop().time())
+            context = Context(template=TEMPLATE, history=[Said("visitor", "话" * size, 1)])
+            assert await answers.answer(question, context, HeardOutlet()) is not None
+            assert len(asides) == expected
+
+    run_virtual(main)
 
 
 def test_a_server_with_less_context_than_told_is_asked_again_with_half() -> None:

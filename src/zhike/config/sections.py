@@ -144,7 +144,7 @@ class Answer(Section, frozen=True):
     give_up_s: Annotated[float, Doc(
         "多久还没有答完就全部停下，转人工或留言。比 15 秒略短，好让这句话在 15 秒内送到。",
         "After how long everything stops and a person or message-taking follows. A little less than 15 s, "
-        "so that this word is with the visitor by then.", "duration", 0.1, 120)] = 14.8
+        "so that this word is with the visitor by then.", "duration", 0.1, 120)] = 14.5
 
 
 class Search(Section, frozen=True):

@@ -186,8 +186,8 @@ class FakeModel:
         try:
             while await self._one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # (cancelled by __aexit__; asyncio's streams would log it as an error)
         finally:
             self._tasks.discard(task)
             writer.close()

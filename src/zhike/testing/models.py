@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from zhike.answer.llm.context import Ask, Compressed, Parts, Turns
@@ -228,4 +228,10 @@ def _compress(turns: Turns, budget: int, family: str) -> Compressed:
 
 def plain_parts(*secrets: str) -> Parts:
     """All of them, joined."""
-    return Parts(compose=PlainPrompt, mask=lambda: PlainMask(*secrets), guard=PlainGuard, compress=_compress)
+    return Parts(compose=PlainPrompt, mask=lambda: PlainMask(*secrets), guard=PlainGuard, compress=_compress,
+                 aside=inline)
+
+
+async def inline(work: Callable[[], Any]) -> Any:
+    """Instead of a thread, which virtual time does not wait for."""
+    return work()

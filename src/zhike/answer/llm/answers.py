@@ -12,6 +12,7 @@ import msgspec
 
 from zhike.answer.llm.calls import TurnTools
 from zhike.answer.llm.context import Context, Parts
+from zhike.answer.llm.masking import Masking
 from zhike.answer.llm.models import Model, Models
 from zhike.answer.llm.race import Limits, Race, Voice
 from zhike.answer.llm.race import Try as Entry
@@ -47,9 +48,9 @@ class ModelAnswers:
         if not models:
             context.tried.append(TraceStep(step="model", outcome="skipped", detail="none is configured"))
             return None
-        mask = self._parts.mask()
-        tools = TurnTools(context.tools, mask)
-        turn = Turn(asked, context, self._parts, mask, tools)
+        masking = Masking(self._parts)
+        tools = TurnTools(context.tools, masking)
+        turn = Turn(asked, context, self._parts, masking, tools)
         race = Race([Entry(model.key, _runner(model, turn)) for model in models], outlet,
                     context.tried.append, lambda: meanwhile(context, asked.question.lang), self._limits)
         try:

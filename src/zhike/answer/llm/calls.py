@@ -12,7 +12,8 @@ from typing import Any
 
 import msgspec
 
-from zhike.answer.llm.context import Mask, Tools
+from zhike.answer.llm.context import Tools
+from zhike.answer.llm.masking import Masking
 from zhike.answer.llm.reply import ToolCall
 
 CALL_S = 5.0
@@ -32,9 +33,9 @@ class Malformed(Exception):
 class TurnTools:
     """See the module. ``results``: what tools said, unmasked, for the guard."""
 
-    def __init__(self, tools: Tools | None, mask: Mask) -> None:
+    def __init__(self, tools: Tools | None, masking: Masking) -> None:
         self._tools = tools
-        self._mask = mask
+        self._masking = masking
         self.specs: list[dict[str, Any]] = list(tools.specs()) if tools is not None else []
         self._allowed = {str(spec.get("function", {}).get("name", "")) for spec in self.specs}
         self._made: dict[tuple[str, bytes], asyncio.Task[str]] = {}
@@ -59,7 +60,8 @@ class TurnTools:
             task = self._made[key] = asyncio.get_running_loop().create_task(
                 self._call(self._tools, call.name, arguments), name=f"tool {call.name}")
         # shielded: the call is also another model's, and must not stop half-way when one leaves
-        return self._mask.mask(await asyncio.shield(task))
+        result = await asyncio.shield(task)
+        return await self._masking.run(len(result), lambda mask: mask.mask(result))
 
     async def _call(self, tools: Tools, name: str, arguments: dict[str, Any]) -> str:
         self.names.append(name)
@@ -87,7 +89,7 @@ class TurnTools:
     def _unmasked(self, value: Any) -> Any:
         """The real values in place of placeholders, in every string of it."""
         if isinstance(value, str):
-            return self._mask.unmask(value)
+            return self._masking.mask.unmask(value)
         if isinstance(value, dict):
             return {key: self._unmasked(inner) for key, inner in value.items()}
         return [self._unmasked(inner) for inner in value] if isinstance(value, list) else value

@@ -176,6 +176,7 @@ class Client:
             secure = self._endpoint.address().url.startswith("https:")
         except ModelError:
             secure = False  # the local one, not up yet
+        # plain http needs no certificates, and loading them takes 20 ms; redirects are not followed
         return httpx2.AsyncClient(
             verify=ssl.create_default_context() if secure else False, trust_env=False, follow_redirects=False,
             # reading is timed here: a server sends its head and pings long before it says anything

@@ -32,7 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("path")
     parser.add_argument("--alias", default="local")
-    for name, default in (("context", 4096), ("slots", 2), ("threads", 1), ("batch", 128), ("port", 0)):
+    for name, default in (("context", 4096), ("slots", 2), ("threads", 1), ("batch", 128), ("port", 0),
+                          ("nice", NICENESS)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--watch", action="store_true", help="open /slots and /metrics, for tests")
     options = parser.parse_args()
@@ -40,7 +41,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     _die_with_parent()
     with contextlib.suppress(OSError):
-        os.nice(NICENESS)
+        os.nice(options.nice)
     os.environ["GGML_NO_BACKTRACE"] = "1"  # on abort it would start a debugger on a process of gigabytes
     import resource
 

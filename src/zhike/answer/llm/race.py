@@ -26,7 +26,6 @@ from zhike.domain.message import Reply, TraceStep
 CLOSE_S = 0.5
 """How long cancelled streams may take to close; closing a socket takes a millisecond."""
 
-MAX_AT_ONCE = 2
 RETRY_PAUSE_S = 0.3
 """Before the same server is asked again: a restarted one is back by then."""
 
@@ -193,8 +192,7 @@ class Race:
         self._outlet.interim(self._meanwhile())
         for running in self._running:
             running.voice.is_late()
-        if len(self._running) < MAX_AT_ONCE:
-            self._next()
+        self._next()
 
     def _next(self) -> None:
         """Starts the next model, if there is one; a second chance only when nothing else runs."""

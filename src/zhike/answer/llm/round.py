@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from zhike.answer.llm.calls import Malformed, TurnTools
 from zhike.answer.llm.context import Ask, Context, Guard, Mask, Parts, Prompt, Turns
 from zhike.answer.llm.faults import ModelError
+from zhike.answer.llm.masking import Masking
 from zhike.answer.llm.models import Model
 from zhike.answer.llm.race import NoAnswer, Voice
 from zhike.answer.llm.reply import Completion
@@ -42,7 +43,7 @@ class Turn(NamedTuple):
     asked: Asked
     context: Context
     parts: Parts
-    mask: Mask
+    masking: Masking
     tools: TurnTools
 
 
@@ -68,19 +69,25 @@ class Try:
             ModelError: the model failed. NoAnswer: it has nothing to say that may be said.
         """
         try:
-            prompt = self._prompt(self._model.context_tokens)
+            prompt = await self._prompt(self._model.context_tokens)
             await self._talk(prompt)
         except ModelError as error:
             if error.code != "model_context_full" or self._voice.text:
                 raise
-            prompt = self._prompt(self._model.context_tokens // 2)  # it has less than we were told
+            prompt = await self._prompt(self._model.context_tokens // 2)  # it has less than we were told
             await self._talk(prompt)
         return self._reply(prompt)
 
     # ---- the prompt ----------------------------------------------------------------------------
 
-    def _prompt(self, context_tokens: int) -> Prompt:
-        asked, context, parts, mask, _ = self._turn
+    async def _prompt(self, context_tokens: int) -> Prompt:
+        """Beside the event loop if there is much to read."""
+        context = self._turn.context
+        chars = sum(len(said.text) for said in context.history)
+        return await self._turn.masking.run(chars, lambda mask: self._compose(context_tokens, mask))
+
+    def _compose(self, context_tokens: int, mask: Mask) -> Prompt:
+        asked, context, parts, _, _ = self._turn
         count = self._counter()
         turns, facts = self._history(context_tokens, count)
         return parts.compose(context.template, Ask(
@@ -134,7 +141,7 @@ class Try:
         """One request; its sentences go out as soon as they are checked."""
         done = Completion()
         self._voice.watch(done)
-        guard, unmasker = self._guard(), self._turn.mask.stream()
+        guard, unmasker = self._guard(), self._turn.masking.mask.stream()
         try:
             async with contextlib.aclosing(self._model.ask(self._turn.asked.bot_id, body, done)) as pieces:
                 async for piece in pieces:

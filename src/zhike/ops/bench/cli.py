@@ -32,6 +32,8 @@ SCENARIOS = {
                       200, 0.0, 0.0, 400.0),
     "search": Scenario("search alone: large knowledge bases, many of them, edits · 只测检索：大知识库与多知识库",
                        1, 20.0, 2.0),
+    "model": Scenario("a desk with a real model server and every fault: waits, stops, the others · "
+                      "真实模型服务与各种故障：等多久、停得下、不拖累别人", 40, 15.0, 0.0, 50.0),
     "replay": Scenario("play recorded dialogues as visitors · 以访客身份重放对话", 50, 600.0, 0.0),
 }
 
@@ -116,6 +118,11 @@ def _crash(parser: argparse.ArgumentParser) -> None:
                         help="longest time between ready and the next kill · 最长存活秒数 (%(default)s)")
 
 
+def _model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stops", type=_count, default=20, metavar="N",
+                        help="how often an answer is stopped, each way · 每种中断的次数 (%(default)s)")
+
+
 def _replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="dialogues as .jsonl or .jsonl.gz · 对话文件")
     parser.add_argument("--limit", type=_count, default=0, metavar="N",
@@ -140,7 +147,7 @@ def _none(parser: argparse.ArgumentParser) -> None:
 
 
 _OWN = {"echo": _echo, "burst": _burst, "idle": _idle, "coldstart": _coldstart, "crash": _crash,
-        "replay": _replay, "search": _search}
+        "model": _model, "replay": _replay, "search": _search}
 
 
 def _count(text: str) -> int:

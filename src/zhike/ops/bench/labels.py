@@ -112,5 +112,13 @@ LABELS = {
     "sets_p99_ms": "many sets: search p99",
     "sets_ratio_to_one": "many sets / one set, p99 · 与单库之比",
     "set_read_p99_ms": "a set read when asked, p99 · 现读一个小库",
+    "load_before": "load of the machine before · 测前负载",
+    "useful_p99_ms": "something useful, p99 of all faults · 有用的话",
+    "last_max_ms": "longest wait for the answer · 最长等待",
+    "stop_generating_max_ms": "slot free after a stop while generating · 生成中停止",
+    "stop_prefill_max_ms": "slot free after a stop in prefill · 读提示词时停止",
+    "others_alone_p99_ms": "others' p99 · 其他访客",
+    "others_beside_p99_ms": "others' p99 beside a hanging model · 模型挂起时",
+    "others_p99_ratio": "  beside / alone · 之比",
     "import_ms": "importing in all · 导入总耗时",
 }

@@ -36,7 +36,7 @@ class LlamaServer:
         self.url = ""
         self._command = [sys.executable, "-m", "zhike.answer.llm.local_child", str(model), "--watch",
                          "--slots", str(slots), "--context", str(context), "--batch", str(batch),
-                         "--threads", str(threads)]
+                         "--threads", str(threads), "--nice", "0"]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
