@@ -103,7 +103,8 @@ class Flows:
         if old is not None and flow is not None and now - old.since > flow.body.timeout_s * 1000:
             self.counts[flow.key, "timeout"] += 1
             return None
-        if old is None or flow is None or version != old.version or old.at >= len(flow.body.steps) \
+        if old is None or flow is None or version != old.version \
+                or not 0 <= old.at < len(flow.body.steps) \
                 or not flow.body.steps[old.at].ask:
             self.counts[old.key if flow is not None and old is not None else "?", "changed"] += 1
             return _plain(CHANGED, lang, old.key if old else "", "changed meanwhile")
