@@ -14,11 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from zhike.domain.flow import start_rules
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.search.library import Library
 from zhike.search.shelf import MemoryShelf, Shelf
 from zhike.search.snapshot import Snapshot
 from zhike.store import articles as article_rows
+from zhike.store import flows as flow_rows
 from zhike.store import rules as rule_rows
 from zhike.store.engine import Store
 
@@ -48,6 +50,16 @@ class Loader(Protocol):
         """How to bring knowledge that is asked for; who hears which bots are asked."""
 
 
+class Follower(Protocol):
+    """Who else keeps something of a bot in memory: its tools, its flows."""
+
+    async def load_bot(self, bot_id: int) -> None:
+        """The bot is new or was edited: read again."""
+
+    def drop_bot(self, bot_id: int) -> None:
+        """The bot is gone."""
+
+
 class KnowledgeKeeper:
     """Keeps the engine's bots at their newest version. ``behind``: bots that do not show it yet.
 
@@ -55,15 +67,18 @@ class KnowledgeKeeper:
         library: of large bots (None: every bot is small).
         disk_above: articles above which a bot is large.
         memory_bytes: bound of all small bots' indexes together.
+        followers: told of every bot that changed, before its new rules answer (they may begin a new flow).
     """
 
     def __init__(self, store: Store, engine: Loader, library: Library | None = None, *,
-                 disk_above: int = 3_000, memory_bytes: int = 256 << 20) -> None:
+                 disk_above: int = 3_000, memory_bytes: int = 256 << 20,
+                 followers: Sequence[Follower] = ()) -> None:
         self._store = store
         self._engine = engine
         self.library = library
         self._disk_above = disk_above
         self._memory_bytes = memory_bytes
+        self._followers = followers
         self.behind: set[int] = set()
         self.large: set[int] = set()
         self.memory: OrderedDict[int, int] = OrderedDict()
@@ -90,13 +105,19 @@ class KnowledgeKeeper:
         for gone in [bot_id for bot_id in self._loaded if bot_id not in self._bots]:
             await self._drop(gone)
         for bot in bots:
-            if bot.id in self.behind or self._loaded.get(bot.id) != (bot.knowledge_version, bot.updated_at):
+            changed = self._loaded.get(bot.id) != (bot.knowledge_version, bot.updated_at)
+            if changed:
+                for follower in self._followers:
+                    await follower.load_bot(bot.id)
+            if changed or bot.id in self.behind:
                 await self._load(bot)
         if self._unread and self._warming is None:
             self._warming = asyncio.get_running_loop().create_task(self._warm(), name="knowledge")
 
     async def _drop(self, bot_id: int) -> None:
         self._engine.drop_bot(bot_id)
+        for follower in self._followers:
+            follower.drop_bot(bot_id)
         self._loaded.pop(bot_id, None)
         self.memory.pop(bot_id, None)
         self._shown.pop(bot_id, None)
@@ -118,7 +139,7 @@ class KnowledgeKeeper:
             await self.library.drop(bot.id)
         self.behind.discard(bot.id)
         if bot.id not in self.memory and count > self._eager_left:
-            rules = await self._store.read(rule_rows.all_for_bot, bot.id)
+            rules = await self._store.read(_rules, bot.id)
             self._unread.add(bot.id)
             await self._put(bot, None, rules)
         else:
@@ -137,7 +158,7 @@ class KnowledgeKeeper:
             self.behind.add(bot.id)  # it grew: what it knew serves until its index is built
             return
         if self._loaded.get(bot.id) != version or self._shown.get(bot.id) is not snapshot:
-            rules = await self._store.read(rule_rows.all_for_bot, bot.id)
+            rules = await self._store.read(_rules, bot.id)
             await self._put(bot, snapshot, rules)
         self._shown[bot.id] = snapshot
         if bot.id not in self.large:
@@ -232,4 +253,10 @@ async def _thread(fn: Callable[..., Any], *args: Any) -> Any:
 
 
 def _knowledge(conn: Any, bot_id: int) -> tuple[list[Article], list[Rule]]:
-    return article_rows.all_for_bot(conn, bot_id), rule_rows.all_for_bot(conn, bot_id)
+    return article_rows.all_for_bot(conn, bot_id), _rules(conn, bot_id)
+
+
+def _rules(conn: Any, bot_id: int) -> list[Rule]:
+    """The bot's rules, and what begins its flows."""
+    starts = [rule for flow in flow_rows.all_for_bot(conn, bot_id) for rule in start_rules(flow)]
+    return [*rule_rows.all_for_bot(conn, bot_id), *starts]
