@@ -281,7 +281,7 @@ tools:
     kind: http
     description: How many are left
     parameters: {type: object, properties: {sku: {type: string, maxLength: 9}, n: {type: integer}}}
-    http: {url: "https://x.example/{sku}", method: POST, body: {n: "{n}", b: [1, 2.5, true, null, "on", "12"]}}
+    http: {url: "https://x.io/{sku}", method: POST, body: {n: "{n}", b: [1, 2.5, true, null, "on", "12"]}}
     timeout_s: 2
 flows:
   - key: ask
