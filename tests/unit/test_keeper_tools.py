@@ -9,7 +9,6 @@ import msgspec
 from zhike.answer.engine import Engine
 from zhike.answer.flows import EngineKnows, Flows
 from zhike.answer.tools import Toolbox
-from zhike.desk.knowledge import KnowledgeKeeper
 from zhike.desk.registry import Registry
 from zhike.domain.flow import Flow, FlowBody, Step
 from zhike.domain.knowledge import Bot
@@ -22,8 +21,14 @@ from zhike.testing.inline import InlineStore
 def instance(store: InlineStore) -> tuple[Registry, Engine, Toolbox, Flows]:
     engine, toolbox = Engine(), Toolbox(store)
     stepping = Flows(toolbox, EngineKnows(engine, None), store)
-    keeper = KnowledgeKeeper(store, engine, followers=(toolbox, stepping))
-    return Registry(store, engine, keeper), engine, toolbox, stepping
+    registry = Registry(store, engine)
+
+    async def follow(bot: Bot) -> None:
+        await toolbox.load_bot(bot.id)
+        await stepping.load_bot(bot.id)
+
+    registry.followers.append(follow)
+    return registry, engine, toolbox, stepping
 
 
 async def test_edits_reach_every_instance() -> None:

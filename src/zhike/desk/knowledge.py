@@ -50,16 +50,6 @@ class Loader(Protocol):
         """How to bring knowledge that is asked for; who hears which bots are asked."""
 
 
-class Follower(Protocol):
-    """Who else keeps something of a bot in memory: its tools, its flows."""
-
-    async def load_bot(self, bot_id: int) -> None:
-        """The bot is new or was edited: read again."""
-
-    def drop_bot(self, bot_id: int) -> None:
-        """The bot is gone."""
-
-
 class KnowledgeKeeper:
     """Keeps the engine's bots at their newest version. ``behind``: bots that do not show it yet.
 
@@ -67,18 +57,15 @@ class KnowledgeKeeper:
         library: of large bots (None: every bot is small).
         disk_above: articles above which a bot is large.
         memory_bytes: bound of all small bots' indexes together.
-        followers: told of every bot that changed, before its new rules answer (they may begin a new flow).
     """
 
     def __init__(self, store: Store, engine: Loader, library: Library | None = None, *,
-                 disk_above: int = 3_000, memory_bytes: int = 256 << 20,
-                 followers: Sequence[Follower] = ()) -> None:
+                 disk_above: int = 3_000, memory_bytes: int = 256 << 20) -> None:
         self._store = store
         self._engine = engine
         self.library = library
         self._disk_above = disk_above
         self._memory_bytes = memory_bytes
-        self._followers = followers
         self.behind: set[int] = set()
         self.large: set[int] = set()
         self.memory: OrderedDict[int, int] = OrderedDict()
@@ -105,19 +92,13 @@ class KnowledgeKeeper:
         for gone in [bot_id for bot_id in self._loaded if bot_id not in self._bots]:
             await self._drop(gone)
         for bot in bots:
-            changed = self._loaded.get(bot.id) != (bot.knowledge_version, bot.updated_at)
-            if changed:
-                for follower in self._followers:
-                    await follower.load_bot(bot.id)
-            if changed or bot.id in self.behind:
+            if bot.id in self.behind or self._loaded.get(bot.id) != (bot.knowledge_version, bot.updated_at):
                 await self._load(bot)
         if self._unread and self._warming is None:
             self._warming = asyncio.get_running_loop().create_task(self._warm(), name="knowledge")
 
     async def _drop(self, bot_id: int) -> None:
         self._engine.drop_bot(bot_id)
-        for follower in self._followers:
-            follower.drop_bot(bot_id)
         self._loaded.pop(bot_id, None)
         self.memory.pop(bot_id, None)
         self._shown.pop(bot_id, None)
