@@ -9,8 +9,7 @@ What a call may do is decided here and not by who asks: the tool must be among t
 must fit, who the caller is comes from the server, and somebody the shop has not signed proves what is theirs.
 """
 
-from zhike.answer.tools.bound import BoundTools
 from zhike.answer.tools.limits import ToolLimits
 from zhike.answer.tools.toolbox import Toolbox
 
-__all__ = ["BoundTools", "ToolLimits", "Toolbox"]
+__all__ = ["ToolLimits", "Toolbox"]
