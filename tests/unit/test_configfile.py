@@ -268,3 +268,77 @@ def test_equal_content_is_equal_bytes_whatever_the_order(conn: Connection) -> No
     with fresh() as other:
         apply(other, turned, 1)
         assert text_of(other) == text_of(conn)
+
+
+# ---- tools and flows ---------------------------------------------------------------------------------
+
+SHOP = """\
+zhike: 1
+bots: [{key: shop}]
+tools:
+  - key: stock
+    bot: shop
+    kind: http
+    description: How many are left
+    parameters: {type: object, properties: {sku: {type: string, maxLength: 9}, n: {type: integer}}}
+    http: {url: "https://x.io/{sku}", method: POST, body: {n: "{n}", b: [1, 2.5, true, null, "on", "12"]}}
+    timeout_s: 2
+flows:
+  - key: ask
+    bot: shop
+    title: 问库存
+    starts: [88, on, 库存]
+    steps:
+      - {ask: sku, prompt: {zh: 哪一件？, en: Which?}, retries: 1}
+      - {call: stock, arguments: {sku: "{sku}", n: 1}, save: left}
+      - {say: {zh: "{left.text}", en: "{left.text}"}}
+rules:
+  - {key: stock, bot: shop, kind: keyword, match: [库存], action: "flow:ask"}
+"""
+
+
+def test_tools_and_flows_come_back_as_they_were_written(conn: Connection) -> None:
+    assert numbers(apply(conn, read_text(SHOP), 1)) == (4, 0, 0, 0)
+    assert numbers(apply(conn, read_text(SHOP), 2)) == (0, 0, 0, 4)
+    text = text_of(conn)
+    written = yaml.safe_load(text)
+    assert written["tools"][0]["http"]["body"] == {"n": "{n}", "b": [1, 2.5, True, None, "on", "12"]}
+    assert written["flows"][0]["starts"] == ["88", "on", "库存"]
+    assert written["flows"][0]["steps"][1]["arguments"] == {"sku": "{sku}", "n": 1}
+    with fresh() as other:
+        apply(other, read_text(text), 9)
+        assert text_of(other) == text
+
+
+def test_a_change_of_a_flow_is_shown_step_by_step(conn: Connection) -> None:
+    apply(conn, read_text(SHOP), 1)
+    edited = SHOP.replace("哪一件？", "哪一件商品？").replace("timeout_s: 2", "timeout_s: 3")
+    plan = make_plan(conn, read_text(edited))
+    lines = "\n".join(describe(plan, "zh"))
+    assert "~ 工具 stock @shop" in lines
+    assert "timeout_s: 2.0 → 3.0" in lines
+    assert "~ 流程 ask @shop  问库存" in lines
+    assert "哪一件商品？" in lines
+
+
+@pytest.mark.parametrize(("before", "after", "line", "words"), [
+    ("timeout_s: 2", "timeout: 2", 10, "timeout_s"), ("kind: http", "kind: shell", 6, "shell"),
+    ("{left.text}\", en", "{right.text}\", en", 19, "right.text"),
+    ("retries: 1", "retries: many", 17, "whole number"),
+    ("call: stock", "call: stok", 12, "no tool 'stok'"), ("flow:ask", "flow:aks", 21, "no flow 'aks'"),
+    ("{sku}\", method", "{skuu}\", method", 9, "skuu"), ("maxLength: 9", "maxLen: 9", 8, "maxLen")])
+def test_what_is_wrong_is_said_with_its_line(conn: Connection, before: str, after: str, line: int,
+                                            words: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        make_plan(conn, read_text(SHOP.replace(before, after)))
+    assert words in said(error)
+    assert f":{line}" in said(error)
+
+
+def test_rules_go_before_their_flows_and_flows_before_their_tools(conn: Connection) -> None:
+    apply(conn, read_text(SHOP), 1)
+    with pytest.raises(ZhikeError, match="conflict"):
+        apply(conn, read_text("zhike: 1\nbots: [{key: shop}]\ntools: []\n"), 2, prune=True)
+    nothing = read_text("zhike: 1\nbots: [{key: shop}]\ntools: []\nflows: []\nrules: []\n")
+    plan = apply(conn, nothing, 2, prune=True)
+    assert [change.noun for change in plan.changes] == ["rules", "flows", "tools"]

@@ -126,3 +126,18 @@ def test_a_good_rule_has_no_problems() -> None:
     assert check_rule(rule("pattern", r"(?i)\bzk[ -]?\d{11}\b", "^人工$")) == []
     assert check_rule(rule("exact", "hi", reply="hello", buttons=(Button("x", url="/sample"),))) == []
     assert check_rule(rule("menu", "？")) == []
+
+
+def test_a_rule_begins_a_flow_and_only_a_handoff_breaks_into_one() -> None:
+    rules = RuleSet([Rule(1, 1, "a", "exact", ("订单",), "", action="flow:order-status"),
+                     Rule(2, 1, "b", "exact", ("人工",), "好的", action="handoff"),
+                     Rule(3, 1, "c", "exact", ("你好",), "您好")])
+    begins, person, hello = (rules.match(understand(text)) for text in ("订单", "人工", "你好"))
+    assert begins is not None
+    assert person is not None
+    assert hello is not None
+    assert (begins.action, begins.sure, begins.interrupts) == ("flow:order-status", False, False)
+    assert (person.sure, person.interrupts) == (True, True)
+    assert (hello.sure, hello.interrupts) == (True, False)
+    assert rules.problems == []
+    assert check_rule(Rule(4, 1, "d", "exact", ("x",), "", action="flow:"))

@@ -9,12 +9,14 @@ from typing import get_args
 
 import pytest
 
+from zhike.domain.tool import Caller
 from zhike.ops.configfile import read_files
 from zhike.ops.configplan import apply
 from zhike.sample import CONFIG_FILES
 from zhike.sample.lookup import FUNCTIONS, describe, my_orders, order_status
 from zhike.sample.orders import OrderState, list_orders
-from zhike.testing.flowrig import FlowRig
+from zhike.search.text import understand
+from zhike.testing.flowrig import BOT, FlowRig
 from zhike.testing.inline import InlineStore
 
 NOW = datetime.now(UTC)
@@ -160,6 +162,27 @@ def test_other_questions_in_between_are_answered_and_the_flow_goes_on(rig: FlowR
     assert "您好" in ann.say("你好").text
     assert "不着急" in ann.say("稍等，我找一下").text
     assert "后四位" in ann.say(N5).text
+
+
+def test_a_bare_number_does_not_change_the_language(rig: FlowRig) -> None:
+    async def talk() -> list[str]:
+        caller, state, said = Caller(5, "v:5", "en"), "", []
+        for text in ("我的订单到哪了", N5, "0106", "ok", "0105"):
+            question = understand(text)  # nobody says which language a bare number is in
+            reply = await rig.flows.step(BOT, state, question, caller) if state else \
+                await rig.flows.begin(BOT, "order-status", question, caller)
+            assert reply is not None
+            state = reply.flow or ""
+            said.append(reply.text)
+        return said
+
+    for text in asyncio.run(talk()):
+        assert re.search("[一-鿿]", text), text
+    ann = rig.visitor(contact=6)
+    ann.say("我的订单到哪了")
+    reply = asyncio.run(rig.flows.step(BOT, ann.flow, understand(f"my order number is {N5}"), ann.caller))
+    assert reply is not None
+    assert "last four digits" in reply.text  # words in another language do
 
 
 def test_a_person_or_the_end_can_be_had_at_any_time(rig: FlowRig) -> None:

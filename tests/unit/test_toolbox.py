@@ -456,3 +456,18 @@ def test_a_database_that_is_away_ends_in_words(box: Toolbox) -> None:
 
     box._proofs.store = Away(None)  # type: ignore[arg-type]
     assert ask(box, visitor(), number="ZK1").error == "failed"
+
+
+# ---- as a model sees it ------------------------------------------------------------------------------
+
+def test_a_model_gets_words_it_can_act_on(box: Toolbox, shop: Shop) -> None:
+    def call(name: str, arguments: dict[str, Any]) -> str:
+        return str(run(box.call(BOT, name, arguments, visitor(), allowed=("order",))).for_model())
+
+    assert call("order", {"number": "ZK1"}).startswith("needs_proof: ")
+    assert "phone_tail" in call("order", {"number": "ZK1", "phone_tail": "12345"})
+    assert call("echo", {}).startswith("unknown_tool: ")
+    assert call("order", {"number": "ZK1", "customer_id": "7"}).startswith("bad_arguments: ")
+    told = call("order", {"number": "ZK1", "phone_tail": "0107"})
+    assert told == 'Order ZK1: delivered\n{"number":"ZK1","state":"delivered"}'
+    assert [given["customer_id"] for given in shop.asked] == [""]

@@ -14,11 +14,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
+from zhike.domain.flow import start_rules
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.search.library import Library
 from zhike.search.shelf import MemoryShelf, Shelf
 from zhike.search.snapshot import Snapshot
 from zhike.store import articles as article_rows
+from zhike.store import flows as flow_rows
 from zhike.store import rules as rule_rows
 from zhike.store.engine import Store
 
@@ -118,7 +120,7 @@ class KnowledgeKeeper:
             await self.library.drop(bot.id)
         self.behind.discard(bot.id)
         if bot.id not in self.memory and count > self._eager_left:
-            rules = await self._store.read(rule_rows.all_for_bot, bot.id)
+            rules = await self._store.read(_rules, bot.id)
             self._unread.add(bot.id)
             await self._put(bot, None, rules)
         else:
@@ -137,7 +139,7 @@ class KnowledgeKeeper:
             self.behind.add(bot.id)  # it grew: what it knew serves until its index is built
             return
         if self._loaded.get(bot.id) != version or self._shown.get(bot.id) is not snapshot:
-            rules = await self._store.read(rule_rows.all_for_bot, bot.id)
+            rules = await self._store.read(_rules, bot.id)
             await self._put(bot, snapshot, rules)
         self._shown[bot.id] = snapshot
         if bot.id not in self.large:
@@ -232,4 +234,10 @@ async def _thread(fn: Callable[..., Any], *args: Any) -> Any:
 
 
 def _knowledge(conn: Any, bot_id: int) -> tuple[list[Article], list[Rule]]:
-    return article_rows.all_for_bot(conn, bot_id), rule_rows.all_for_bot(conn, bot_id)
+    return article_rows.all_for_bot(conn, bot_id), _rules(conn, bot_id)
+
+
+def _rules(conn: Any, bot_id: int) -> list[Rule]:
+    """The bot's rules, and what begins its flows."""
+    starts = [rule for flow in flow_rows.all_for_bot(conn, bot_id) for rule in start_rules(flow)]
+    return [*rule_rows.all_for_bot(conn, bot_id), *starts]

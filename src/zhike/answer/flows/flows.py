@@ -12,7 +12,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -81,7 +81,8 @@ class Flows:
             log.warning("a rule begins a flow that is not there", extra={"flow": key, "bot": bot_id})
             return _plain(NOT_THERE, lang, key, "is not there")
         self.counts[key, "began"] += 1
-        state = State(key, version, since=self._now())
+        state = State(key, version, since=self._now(), lang=lang)
+        caller = msgspec.structs.replace(caller, lang=lang)
         for step in _asks(flow):
             value = find(step, flow.body, question.text, self._today(), asked=False)
             if value is not None:
@@ -96,18 +97,21 @@ class Flows:
             a reply with the new state in ``flow``; None if the flow timed out: the message is answered as if
             there had been none, by a reply with ``flow=""``.
         """
-        lang = lang or question.lang
         now = self._now()
         old = read_state(state)
+        lang = lang or _spoken(question, old.lang if old is not None else "")
+        caller = msgspec.structs.replace(caller, lang=lang)
         flow, version = self._bots.get(bot_id, {}).get(old.key if old else "", (None, ""))
         if old is not None and flow is not None and now - old.since > flow.body.timeout_s * 1000:
             self.counts[flow.key, "timeout"] += 1
             return None
-        if old is None or flow is None or version != old.version or old.at >= len(flow.body.steps) \
+        if old is None or flow is None or version != old.version \
+                or not 0 <= old.at < len(flow.body.steps) \
                 or not flow.body.steps[old.at].ask:
             self.counts[old.key if flow is not None and old is not None else "?", "changed"] += 1
             return _plain(CHANGED, lang, old.key if old else "", "changed meanwhile")
         run = Run(flow, old, self._toolbox, caller, lang, now)
+        old.lang = lang
         return await self._answer(run, bot_id, question, caller, lang)
 
     async def _answer(self, run: Run, bot_id: int, question: Question, caller: Caller, lang: Lang) -> Reply:
@@ -184,6 +188,15 @@ class Flows:
 
     def _today(self) -> Any:
         return datetime.fromtimestamp(self._now() / 1000, UTC).astimezone().date()
+
+
+def _spoken(question: Question, before: str) -> Lang:
+    """The language of an answer; of one that has none ("ZK20261101005", "0105", "ok") the one before."""
+    if before not in ("zh", "en") or question.lang == before:
+        return question.lang
+    words = [word for word in question.norm.split() if word.isalpha()]
+    plain = question.norm.isascii() and len(words) < 2
+    return cast(Lang, before) if plain else question.lang
 
 
 def _asks(flow: Flow) -> Iterable[Step]:

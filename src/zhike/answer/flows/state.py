@@ -22,8 +22,10 @@ class Kept(msgspec.Struct, omit_defaults=True):
 
 
 class State(msgspec.Struct, omit_defaults=True, rename={"key": "f", "version": "v", "at": "a", "since": "t",
-                                                        "slots": "s", "results": "r", "tries": "n"}):
-    """``at``: the step that waits; ``since``: ms, when it last spoke; ``tries``: answers not understood."""
+                                                        "slots": "s", "results": "r", "tries": "n",
+                                                        "lang": "l"}):
+    """``at``: the step that waits; ``since``: ms, when it last spoke; ``tries``: answers not understood;
+    ``lang``: the language it is led in, for answers that have none ("0105")."""
 
     key: str
     version: str
@@ -32,6 +34,7 @@ class State(msgspec.Struct, omit_defaults=True, rename={"key": "f", "version": "
     slots: dict[str, str] = msgspec.field(default_factory=dict)
     results: dict[str, Kept] = msgspec.field(default_factory=dict)
     tries: int = 0
+    lang: str = ""
 
 
 _decode = msgspec.json.Decoder(State).decode

@@ -21,7 +21,7 @@ from zhike.store import rules as rows
 from zhike.store.checks import MAX_MATCH_CHARS, MAX_MATCHES
 
 Lang = Literal["", "zh", "en"]
-Action = Literal["", "handoff"]
+Action = Annotated[str, Meta(max_length=32, pattern=r"^(handoff|flow:[A-Za-z0-9][A-Za-z0-9._-]*)?$")]
 Match = Annotated[str, Meta(min_length=1, max_length=MAX_MATCH_CHARS, pattern=r"\S")]
 Matches = Annotated[tuple[Match, ...], Meta(min_length=1, max_length=MAX_MATCHES)]
 ReplyText = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
@@ -40,7 +40,8 @@ class RuleQuery(Paged, forbid_unknown_fields=True):
 
 class NewRule(Struct, forbid_unknown_fields=True):
     """``match``: whole texts (exact, menu), words (keyword; "a b": both), or RE2 patterns. The lowest
-    ``position`` is tried first. ``lang`` "" = both. ``opener``: a greeting."""
+    ``position`` is tried first. ``lang`` "" = both. ``opener``: a greeting. ``action``: ``handoff``, or
+    ``flow:<key>`` to begin a flow."""
 
     bot_id: Id
     key: Key
