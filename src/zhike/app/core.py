@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from zhike.channels.api.deliver import ApiChannel
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
+    from zhike.search.embed import Embedder
 
 log = logging.getLogger("zhike")
 
@@ -101,6 +102,7 @@ class Core:
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None
         self._channel: ApiChannel | None = None
+        self.embedder: Embedder | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -160,6 +162,15 @@ class Core:
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
         self.dispatcher.start()
+        if self.settings.embeddings.base_url:
+            from zhike.search.embed import Embedder, fields_of
+            from zhike.search.embedclient import EmbeddingClient
+
+            wanted = self.settings.embeddings
+            self.embedder = Embedder(
+                self.store, EmbeddingClient(wanted.base_url, wanted.model, wanted.api_key),
+                lambda: list(self.registry.bot_rows.values()), **fields_of(wanted))
+            self.embedder.start()
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""
@@ -217,6 +228,8 @@ class Core:
         if self.dispatcher is not None and self._channel is not None:
             await self.dispatcher.stop()
             await self._channel.close()
+        if self.embedder is not None:
+            await self.embedder.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -335,11 +335,11 @@ class Embedder:
         return vectors
 
     async def _ask_one(self, text: str) -> list[float]:
-        for chars in CUT_CHARS:
+        for chars, less in zip(CUT_CHARS, (*CUT_CHARS[1:], 0), strict=True):
             try:
                 return (await self._client.embed([text[:chars]], self._timeout_s))[0]
             except EmbeddingError as error:
-                if error.status not in TOO_LONG or len(text) <= chars or chars == CUT_CHARS[-1]:
+                if error.status not in TOO_LONG or not less or len(text) <= less:
                     raise
         raise AssertionError("unreachable")
 

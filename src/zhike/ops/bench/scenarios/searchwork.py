@@ -221,7 +221,7 @@ async def ask_sets(folder: Path, sets: int, articles: int, seconds: float, seed:
         rng = random.Random(seed)
         kbs = {bot_id: make_kb(articles, seed + n) for n, bot_id in enumerate(ids)}
         one, _ = await _ask_small(desk, lambda: ids[0], kbs, rng, seconds / 2)
-        fresh, unread = await _ask_small(desk, iter(ids).__next__, kbs, rng, 1e9)
+        _fresh, unread = await _ask_small(desk, iter(ids).__next__, kbs, rng, 1e9)
         pulse = _Pulse()
         many, _ = await _ask_small(desk, lambda: rng.choice(ids), kbs, rng, seconds)
         block = await pulse.end()
