@@ -304,13 +304,14 @@ async def test_one_text_that_is_too_long_does_not_keep_the_others_waiting() -> N
     real = rig.client.embed
 
     async def short_only(texts: Sequence[str], timeout_s: float) -> list[list[float]]:
-        if any(len(text) > 500 for text in texts):
+        if any(len(text) > 500 or "问题3" in text for text in texts):
             raise EmbeddingError("away", "input is too large", 500)
         return await real(texts, timeout_s)
 
     rig.client.embed = short_only  # type: ignore[method-assign]
     await one._follow()
-    assert len(one.tables[rig.bot.id]) == 11
+    assert len(one.tables[rig.bot.id]) == 10, "one is refused at any length, the long one is not"
+    assert one.counts["refused_texts"] == 1
 
 
 # ---- fusion and the matrix ----------------------------------------------------------------------

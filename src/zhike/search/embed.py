@@ -314,34 +314,41 @@ class Embedder:
         for start in range(0, len(wanted), self._batch):
             part = wanted[start:start + self._batch]
             vectors = await self._ask([texts[n] for n in part])
-            made = [Vector(n, digests[n], to_bytes(vector)) for n, vector in zip(part, vectors, strict=True)]
+            made = [Vector(n, digests[n], to_bytes(vector))
+                    for n, vector in zip(part, vectors, strict=True) if vector]
             await self._store.write(rows.put_vectors, bot.id, model, made, place)
             table.put([(one.article_id, one.vector) for one in made])
             self.counts["embedded"] += len(made)
         if done != place:
             await self._store.write(rows.put_vectors, bot.id, model, [], done)
 
-    async def _ask(self, texts: list[str]) -> list[list[float]]:
+    async def _ask(self, texts: list[str]) -> list[list[float] | None]:
         """One vector per text. A batch that is refused is asked text by text, and what is too long for
-        the model by its beginning: one long article must not keep the others without vectors."""
+        the model by its beginning: one article must not keep the others without vectors. None: refused
+        at any length, although the server answers others."""
+        vectors: list[list[float] | None]
         try:
-            vectors = await self._client.embed(texts, self._timeout_s)
+            vectors = [*await self._client.embed(texts, self._timeout_s)]
         except EmbeddingError as error:
             if error.status not in TOO_LONG:
                 raise
             vectors = [await self._ask_one(text) for text in texts]
-        if any(len(vector) != self.size for vector in vectors):
-            raise EmbeddingError("garbage", f"vectors of {len(vectors[0])} numbers, not {self.size}")
+            if not any(vectors):
+                await self._client.embed([_PROBE], self._timeout_s)  # else it is the server, not the text
+        sizes = {len(vector) for vector in vectors if vector}
+        if sizes - {self.size}:
+            raise EmbeddingError("garbage", f"vectors of {sizes} numbers, not {self.size}")
         return vectors
 
-    async def _ask_one(self, text: str) -> list[float]:
-        for chars, less in zip(CUT_CHARS, (*CUT_CHARS[1:], 0), strict=True):
+    async def _ask_one(self, text: str) -> list[float] | None:
+        for chars in CUT_CHARS:
             try:
                 return (await self._client.embed([text[:chars]], self._timeout_s))[0]
             except EmbeddingError as error:
-                if error.status not in TOO_LONG or not less or len(text) <= less:
+                if error.status not in TOO_LONG:
                     raise
-        raise AssertionError("unreachable")
+        self.counts["refused_texts"] += 1
+        return None
 
 
 def text_of(article: Article) -> str:
