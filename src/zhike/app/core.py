@@ -33,6 +33,7 @@ from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
 from zhike.search.library import Library
+from zhike.search.quiet import quiet_collector
 from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
 
@@ -90,7 +91,8 @@ class Core:
         search = settings.search
         library = Library(self.store, Path(settings.server.data) / "index", lambda _: self._look.set())
         self.registry = Registry(self.store, self.engine, KnowledgeKeeper(
-            self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes))
+            self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes,
+            around=quiet_collector))
         self._look = asyncio.Event()
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
         self.answers = Answers(settings, self.store, self.engine, self.registry, self.search_thread, now)

@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from zhike.domain.knowledge import Article, Bot, Rule
@@ -54,16 +55,19 @@ class KnowledgeKeeper:
     Args:
         library: of large bots (None: every bot is small).
         disk_above: articles above which a bot is large.
+        around: entered while an index is made in memory (``quiet_collector`` in a running desk).
         memory_bytes: bound of all small bots' indexes together.
     """
 
     def __init__(self, store: Store, engine: Loader, library: Library | None = None, *,
-                 disk_above: int = 3_000, memory_bytes: int = 256 << 20) -> None:
+                 disk_above: int = 3_000, memory_bytes: int = 256 << 20,
+                 around: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._store = store
         self._engine = engine
         self.library = library
         self._disk_above = disk_above
         self._memory_bytes = memory_bytes
+        self._around = around
         self.behind: set[int] = set()
         self.large: set[int] = set()
         self.memory: OrderedDict[int, int] = OrderedDict()
@@ -125,7 +129,7 @@ class KnowledgeKeeper:
             if bot.id not in self.memory:
                 self._eager_left -= count
             articles, rules = await self._store.read(_knowledge, bot.id)
-            shelf = await _thread(MemoryShelf, articles)
+            shelf = await _thread(self._make, articles)
             self._unread.discard(bot.id)
             await self._put(bot, shelf, rules)
             self._keep(bot.id, shelf)
@@ -150,6 +154,10 @@ class KnowledgeKeeper:
         else:
             self.behind.add(bot.id)
 
+    def _make(self, articles: Sequence[Article]) -> MemoryShelf:
+        with self._around():
+            return MemoryShelf(articles)
+
     async def _put(self, bot: Bot, shelf: Shelf | None, rules: Sequence[Rule]) -> None:
         await _thread(self._engine.load_bot, bot, shelf, rules)
 
@@ -171,7 +179,7 @@ class KnowledgeKeeper:
         if bot is None or bot_id not in self._unread:
             return
         articles = await self._store.read(article_rows.all_for_bot, bot_id)
-        shelf = await _thread(MemoryShelf, articles)
+        shelf = await _thread(self._make, articles)
         if bot_id in self._unread and self._engine.put_knowledge(bot_id, shelf, bot.knowledge_version):
             self._unread.discard(bot_id)
             self._keep(bot_id, shelf)
