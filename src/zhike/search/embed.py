@@ -23,6 +23,7 @@ from zhike.search.embedclient import MAX_TEXT_CHARS, EmbeddingError
 from zhike.search.vectors import VectorTable, to_bytes
 from zhike.store import embeddings as rows
 from zhike.store.articles import changed_articles
+from zhike.store.changes import Changes
 from zhike.store.embeddings import Place, Vector
 from zhike.store.engine import Store
 
@@ -274,7 +275,7 @@ class Embedder:
         if self._seen[bot.id] < bot.knowledge_version:
             await self._read_others(bot, table, self._seen[bot.id], place)
         while (page := await self._store.read(
-                changed_articles, bot.id, place.version, place.article_id, PAGE_ARTICLES)) is not None:
+                _changed, bot.id, place.version, place.article_id, False)) is not None:
             changes, articles = page
             whole = len(changes.ids) < PAGE_ARTICLES
             done = Place(changes.version) if whole else Place(*changes.ids[-1])
@@ -291,7 +292,7 @@ class Embedder:
         """Takes out what was removed, and reads what another instance has computed meanwhile."""
         after = 0
         while (page := await self._store.read(
-                changed_articles, bot.id, since, after, PAGE_ARTICLES)) is not None:
+                _changed, bot.id, since, after, True)) is not None:
             changes, _ = page
             ids = [article_id for version, article_id in changes.ids if version <= upto.version]
             table.remove([*changes.removed, *ids])
@@ -349,6 +350,11 @@ class Embedder:
                     raise
         self.counts["refused_texts"] += 1
         return None
+
+
+def _changed(conn: Any, bot_id: int, version: int, after_id: int,
+             removed: bool) -> tuple[Changes, list[Article]] | None:
+    return changed_articles(conn, bot_id, version, after_id, PAGE_ARTICLES, removed=removed)
 
 
 def text_of(article: Article) -> str:

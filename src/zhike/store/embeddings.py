@@ -33,7 +33,7 @@ class Vector(NamedTuple):
 class Place(msgspec.Struct, array_like=True, frozen=True):
     """Everything up to this (version, article id) has been looked at."""
 
-    version: int = 0
+    version: int = -1
     article_id: int = 0
 
 
