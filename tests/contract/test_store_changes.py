@@ -98,7 +98,7 @@ def test_forgotten_removals_are_said(db: Db, bot: Bot, monkeypatch: pytest.Monke
 
 def test_a_page_of_changes_comes_from_one_index(db: Db, bot: Bot) -> None:
     def plan(conn: Connection) -> str:
-        rows = conn.execute(text(
+        rows: Any = conn.execute(text(
             "EXPLAIN QUERY PLAN SELECT version, id FROM articles WHERE bot_id = 1 AND version > 5 "
             "ORDER BY version, id LIMIT 250")) if name_of(conn) == "sqlite" else []
         return " ".join(str(row[-1]) for row in rows)
