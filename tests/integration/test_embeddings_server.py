@@ -46,7 +46,8 @@ async def test_articles_and_questions_against_a_real_server(server: str, tmp_pat
     await store.open()
     bot = await store.write(bots.create_bot, Bot(0, "b", "b"), 1)
     texts = [f"第{n}条：{['退货', '换货', '运费', '发票', '尺码'][n % 5]}怎么办" for n in range(20)]
-    made = [Article(0, 0, f"k{n}", "zh", text, "字" * (2_500 if n == 7 else 20)) for n, text in enumerate(texts)]
+    made = [Article(0, 0, f"k{n}", "zh", text, "字" * (2_500 if n == 7 else 20))
+            for n, text in enumerate(texts)]
     await store.write(rows.put_articles, bot.id, made, 1)
 
     async def embedder() -> Embedder:
