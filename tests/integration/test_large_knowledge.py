@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ KB = make_kb(120, seed=2)
 class Desk:
     """Store, engine and registry of one process; ``disk_above`` 20 articles."""
 
-    def __init__(self, store: Store, folder: Path, **limits: int) -> None:
+    def __init__(self, store: Store, folder: Path, memory_bytes: int = 1 << 30) -> None:
         self.store = store
         self.engine = Engine()
         self.built = asyncio.Event()
         self.library = Library(store, folder, lambda _: self.built.set())
-        self.keeper = KnowledgeKeeper(store, self.engine, self.library, **{"disk_above": 20, **limits})
+        self.keeper = KnowledgeKeeper(store, self.engine, self.library, disk_above=20,
+                                      memory_bytes=memory_bytes)
         self.registry = Registry(store, self.engine, self.keeper)
 
     async def refresh(self) -> None:
@@ -136,8 +137,8 @@ async def test_opened_at_once_when_current_and_only_changes_are_read(store: Stor
     read: list[int] = []
     real = rows.changed_articles
 
-    def watched(conn: Connection, *args: Any) -> Any:
-        found = real(conn, *args)
+    def watched(conn: Connection, *args: Any, **options: Any) -> Any:
+        found = real(conn, *args, **options)
         read.append(0 if found is None else len(found[1]))
         return found
 
@@ -220,16 +221,16 @@ async def test_a_build_that_was_interrupted_goes_on(store: Store, tmp_path: Path
     monkeypatch.setattr("zhike.search.library.PAGE_ARTICLES", 20)
     monkeypatch.setattr("zhike.search.library.COMMIT_ARTICLES", 40)
     bot = await make_bot(store)
-    pages: list[int] = []
-    real: Callable[..., list[Article]] = rows.list_articles
+    pages: list[tuple[int, int]] = []
+    real = rows.changed_articles
 
-    def stops(conn: Connection, **wanted: Any) -> list[Article]:
-        pages.append(wanted["after_id"])
+    def stops(conn: Connection, bot_id: int, *place: int, **options: bool) -> Any:
+        pages.append((place[0], place[1]))
         if len(pages) == 4:
             raise asyncio.CancelledError  # the process ends in the middle
-        return real(conn, **wanted)
+        return real(conn, bot_id, *place, **options)
 
-    monkeypatch.setattr("zhike.search.library.list_articles", stops)
+    monkeypatch.setattr("zhike.search.library.changed_articles", stops)
     desk = Desk(store, tmp_path / "index")
     await desk.registry.refresh()
     task = desk.library.shown[bot.id].task
@@ -240,7 +241,8 @@ async def test_a_build_that_was_interrupted_goes_on(store: Store, tmp_path: Path
     await store.write(rows.update_article, msgspec.structs.replace(first[0], answer="meanwhile"), 3000)
     again = Desk(store, tmp_path / "index")
     await again.refresh()
-    assert pages[4] == first[39].id, "two pages were committed: it goes on after them"
+    assert pages[:2] == [(-1, 0), (2, first[19].id)]
+    assert pages[4] == (2, first[39].id), "two pages were committed: it goes on after them"
     assert again.shown(bot).size == len(KB)
     assert again.says(bot, first[0].question) == "meanwhile"
     await again.keeper.close()
@@ -266,10 +268,12 @@ async def test_a_bot_that_grows_answers_all_the_while(store: Store, tmp_path: Pa
     await desk.keeper.close()
 
 
-async def test_small_bots_are_read_when_asked_and_make_room(store: Store, tmp_path: Path,
+@pytest.mark.parametrize("many", [2, 100])
+async def test_small_bots_are_read_when_asked_and_make_room(store: Store, tmp_path: Path, many: int,
                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zhike.desk.knowledge.EAGER_ARTICLES", 10)
     made = [await make_bot(store, f"b{n}", KB[n * 10:n * 10 + 10]) for n in range(5)]
+    monkeypatch.setattr("zhike.desk.knowledge.MANY_BOTS", many)
     one = Engine()
     measured = KnowledgeKeeper(store, one)
     await Registry(store, one, measured).refresh()

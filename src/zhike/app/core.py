@@ -33,6 +33,7 @@ from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
 from zhike.search.library import Library
+from zhike.search.quiet import quiet_collector
 from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
 
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from zhike.channels.api.deliver import ApiChannel
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
+    from zhike.search.embed import Embedder
 
 log = logging.getLogger("zhike")
 
@@ -89,7 +91,8 @@ class Core:
         search = settings.search
         library = Library(self.store, Path(settings.server.data) / "index", lambda _: self._look.set())
         self.registry = Registry(self.store, self.engine, KnowledgeKeeper(
-            self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes))
+            self.store, self.engine, library, disk_above=search.disk_above, memory_bytes=search.memory_bytes,
+            around=quiet_collector))
         self._look = asyncio.Event()
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
         self.answers = Answers(settings, self.store, self.engine, self.registry, self.search_thread, now)
@@ -101,6 +104,7 @@ class Core:
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None
         self._channel: ApiChannel | None = None
+        self.embedder: Embedder | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -160,6 +164,15 @@ class Core:
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
         self.dispatcher.start()
+        if self.settings.embeddings.base_url:
+            from zhike.search.embed import Embedder, fields_of
+            from zhike.search.embedclient import EmbeddingClient
+
+            wanted = self.settings.embeddings
+            self.embedder = Embedder(
+                self.store, EmbeddingClient(wanted.base_url, wanted.model, wanted.api_key),
+                lambda: list(self.registry.bot_rows.values()), **fields_of(wanted))
+            self.embedder.start()
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""
@@ -217,6 +230,8 @@ class Core:
         if self.dispatcher is not None and self._channel is not None:
             await self.dispatcher.stop()
             await self._channel.close()
+        if self.embedder is not None:
+            await self.embedder.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -43,6 +43,8 @@ class Probe:
         checks["pipeline"] = "ok" if core.line.running else "stopped"
         checks["bots"] = "ok" if core.registry.bot_rows else "no bot yet"
         checks["knowledge"] = core.registry.knowledge.health()
+        if core.embedder is not None:
+            checks["embeddings"] = core.embedder.health()
         checks["drain"] = "draining" if self._gateway.draining else "ok"
         models = getattr(core, "models", None)
         if models is not None:

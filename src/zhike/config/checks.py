@@ -127,6 +127,10 @@ def check_together(settings: Settings) -> list[Problem]:
         if not re.fullmatch(IMPORT_STRING, name):
             say("tools.python", f"{name!r} 要写成 包.模块:函数", f"{name!r} must be package.module:function")
     _models(settings, say)
+    if settings.embeddings.base_url and not settings.embeddings.model:
+        say("embeddings.model", "设了 base_url 就要写模型名", "the model's name is needed with base_url")
+    if settings.embeddings.base_url and not settings.embeddings.base_url.startswith(("http://", "https://")):
+        say("embeddings.base_url", "要以 http:// 或 https:// 开头", "must start with http:// or https://")
     for network in settings.server.trusted_proxies:
         import ipaddress
 

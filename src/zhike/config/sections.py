@@ -163,6 +163,32 @@ class Search(Section, frozen=True):
         "size", 8 << 20)] = 256 << 20
 
 
+class Embeddings(Section, frozen=True):
+    """zh: 语义向量（可选，不设也能用）。 en: Embeddings (optional; everything works without)."""
+
+    base_url: Annotated[str, Doc(
+        "OpenAI 兼容的向量服务地址，例如 http://127.0.0.1:11434/v1（Ollama、vLLM、Xinference、llama.cpp）；"
+        "为空则不用向量。",
+        "An OpenAI-compatible server, such as http://127.0.0.1:11434/v1 (Ollama, vLLM, Xinference, "
+        "llama.cpp); empty: no embeddings.", "url")] = ""
+    model: Annotated[str, Doc("模型名，例如 bge-m3。换模型会在后台重新计算。",
+                              "Name of the model, such as bge-m3. Another model computes all anew, in the "
+                              "background.")] = ""
+    api_key: Annotated[str, Doc("服务的密钥（如果要）。", "The server's key, if it wants one.",
+                                "secret")] = ""
+    batch: Annotated[int, Doc("一次请求计算几条知识。", "Articles per request.", "int", 1, 512)] = 16
+    timeout_s: Annotated[float, Doc("计算知识向量的请求最多等多久。",
+                                    "How long a request for articles may take.", "duration", 1, 600)] = 60.0
+    query_timeout_s: Annotated[float, Doc(
+        "访客提问时最多等向量多久；来不及就只用文字检索。",
+        "How long a visitor's question waits for its embedding; later, words alone decide.",
+        "duration", 0.02, 3)] = 0.3
+    memory_bytes: Annotated[int, Doc(
+        "内存里的向量一共最多占多少；放不下的机器人只用文字检索，并在 /health/ready 里说明。",
+        "Most memory for vectors of all bots; a bot that does not fit is searched by words alone, and "
+        "/health/ready says so.", "size", 1 << 20)] = 512 << 20
+
+
 class Channels(Section, frozen=True):
     """zh: 渠道。 en: Channels."""
 
@@ -242,6 +268,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer = Answer()
     local_model: LocalModel = LocalModel()
     search: Search = Search()
+    embeddings: Embeddings = Embeddings()
     channels: Channels = Channels()
     tools: Tools = Tools()
     metrics: Metrics = Metrics()

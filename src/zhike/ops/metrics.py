@@ -194,6 +194,31 @@ def _later(core: Any) -> Iterator[Family]:
     registry = getattr(core, "registry", None)
     if registry is not None:
         yield Family("zhike_inboxes", "gauge", "Inboxes.", _one(len(registry.inboxes)))
+        yield from _knowledge(getattr(registry, "knowledge", None), getattr(core, "embedder", None))
+
+
+def _knowledge(keeper: Any, embedder: Any) -> Iterator[Family]:
+    """Indexes and embeddings of what bots know."""
+    if keeper is not None:
+        yield Family("zhike_knowledge_memory_bytes", "gauge", "Indexes of small bots in memory, estimated.",
+                     _one(keeper.memory_used_bytes))
+        yield Family("zhike_knowledge_evicted_total", "counter",
+                     "Small bots that made room; they are read again when they are asked.",
+                     _one(keeper.evicted_count))
+        yield Family("zhike_knowledge_behind", "gauge",
+                     "Large bots whose index does not show the newest edit, or is being built.",
+                     _one(len(keeper.behind)))
+        if keeper.library is not None:
+            yield Family("zhike_knowledge_index_articles", "gauge", "Articles indexed of each large bot.", [
+                ("", (("bot", str(bot_id)),), shown.done) for bot_id, shown in keeper.library.shown.items()])
+    if embedder is not None:
+        yield Family("zhike_embeddings_total", "counter",
+                     "Embeddings of articles and questions, by what became of them.",
+                     _by("outcome", embedder.counts))
+        yield Family("zhike_embeddings_bytes", "gauge", "Vectors in memory.",
+                     _one(sum(table.bytes_used for table in embedder.tables.values())))
+        yield Family("zhike_embeddings_behind", "gauge", "Bots whose newest edits have no vectors yet.",
+                     _one(embedder.behind))
 
 
 def _tools(core: Any) -> Iterator[Family]:

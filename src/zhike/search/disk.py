@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -36,11 +36,21 @@ _MARK = "\x01state"
 
 
 class State(msgspec.Struct, array_like=True, frozen=True):
-    """What the index shows. ``version``: everything up to this knowledge version is in it;
-    ``upto_id``: while it is being built, the last article read; 0 = whole."""
+    """What the index shows: every change up to the place (``version``, ``upto_id``) is in it (see
+    :mod:`zhike.store.changes`; ``upto_id`` 0 = all of that version). ``whole``: it may be searched;
+    False while it is being built."""
 
-    version: int
+    version: int = -1
     upto_id: int = 0
+    whole: bool = False
+
+    @property
+    def shows(self) -> int:
+        """The knowledge version that can be relied on."""
+        return self.version - 1 if self.upto_id else self.version
+
+
+EMPTY = State()
 
 
 _state = msgspec.msgpack.Decoder(State).decode
@@ -118,21 +128,21 @@ class DiskIndex:
                         extra={"folder": str(self.path), "cause": self.damaged})
 
     def state(self) -> State:
-        """The state on disk, whoever wrote it; ``State(0)`` before the first commit."""
+        """The state on disk, whoever wrote it; :data:`EMPTY` before the first commit."""
         self._index.reload()
         searcher = self._index.searcher()
         import tantivy
 
         found = searcher.search(tantivy.Query.term_query(_schema(), "mark", _MARK, "basic"), 1, count=False)
         if not found.hits:
-            return State(0)
+            return EMPTY
         return _state(searcher.doc(found.hits[0][1]).get_first("state"))
 
     def snapshot(self) -> Snapshot:
         """The present state, to be searched."""
         state = self.state()
         searcher = self._index.searcher()
-        return Snapshot(searcher, _schema(), state.version, max(searcher.num_docs - 1, 0), self.note_damage)
+        return Snapshot(searcher, _schema(), state.shows, max(searcher.num_docs - 1, 0), self.note_damage)
 
     def disk_bytes(self) -> int:
         """What the files take."""
@@ -181,15 +191,8 @@ class DiskIndex:
             if article.enabled:
                 writer.add_document(_document(article))
 
-    def build(self, articles: Sequence[Article]) -> None:
-        """Adds articles that are known to be new; as :meth:`put`, a little faster."""
-        writer = self._open_writer()
-        for article in articles:
-            if article.enabled:
-                writer.add_document(_document(article))
-
     def commit(self, state: State) -> None:
-        """What was put and built counts from now on, and the index shows ``state``."""
+        """What was put counts from now on, and the index shows ``state``."""
         import tantivy
 
         writer = self._open_writer()

@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zhike.domain.knowledge import Bot
+from zhike.domain.knowledge import Article, Bot
 from zhike.errors import ZhikeError
-from zhike.search.disk import DiskIndex, State, remove_folder
+from zhike.search.disk import EMPTY, DiskIndex, State, remove_folder
 from zhike.search.snapshot import Snapshot
-from zhike.store.articles import changed_articles, count_articles, list_articles
+from zhike.store.articles import changed_articles, count_articles
+from zhike.store.changes import Changes
 from zhike.store.engine import Store
 
 log = logging.getLogger("zhike")
@@ -27,9 +28,7 @@ T = TypeVar("T")
 PAGE_ARTICLES = 250
 """Articles read and indexed in one piece: a tenth of a second, so that another bot's edit comes between."""
 COMMIT_ARTICLES = 25_000
-"""A build commits this often: so much is done again at most after a crash."""
-CHANGE_PAGES = 80
-"""Pages of changes before they are committed: after an import of 20,000 articles, not at its end."""
+"""Builds and large imports commit this often: so much is done again at most after a crash."""
 RETRY_S = 30.0
 """After a build that failed (the disk is full, say)."""
 
@@ -101,9 +100,9 @@ class Library:
         writes = await self._run(shown.index.may_write)
         damaged = bool(shown.index.damaged)
         state = None if damaged else await self._run(shown.index.open)
-        if state is None or state == State(0):
+        if state is None or state == EMPTY:
             if writes:
-                self._build(bot, shown, State(0))
+                self._build(bot, shown, EMPTY)
             else:
                 shown.state = "reading"  # it is there when the other process has made it
             return
@@ -111,7 +110,7 @@ class Library:
             shown.opened = True
             await self._look(shown)
             return
-        if state.upto_id:
+        if not state.whole:
             self._build(bot, shown, state)
             return
         shown.opened = True
@@ -123,13 +122,12 @@ class Library:
                 log.warning("a search index holds other articles than the database; it is made anew",
                             extra={"bot": bot.key, "indexed_count": snapshot.size, "stored_count": count[1]})
                 shown.snapshot = None
-                self._build(bot, shown, State(0))
+                self._build(bot, shown, EMPTY)
 
     async def _look(self, shown: Shown) -> None:
         """Takes what is on disk, whoever wrote it."""
         state = await self._run(shown.index.state)
-        if not state.upto_id and state.version \
-                and (shown.snapshot is None or shown.snapshot.version != state.version):
+        if state.whole and (shown.snapshot is None or shown.snapshot.version != state.shows):
             shown.snapshot = await self._run(shown.index.snapshot)
             shown.done = shown.total = shown.snapshot.size
 
@@ -141,42 +139,47 @@ class Library:
             await self._look(shown)
             return
         state = await self._run(shown.index.state)  # another process may have written until now
-        if state.upto_id:
+        if not state.whole:
             self._build(bot, shown, state)
             return
         if state.version > bot.knowledge_version:  # the database is an older one: restored from a backup
             fresh = await self._store.read(_count_of, bot.id)
             if fresh is not None and state.version > fresh[0]:
                 shown.snapshot = None
-                self._build(bot, shown, State(0))
+                self._build(bot, shown, EMPTY)
                 return
-        if not await self._apply(bot.id, shown, state.version):
+        if not await self._apply(bot.id, shown, state):
             shown.snapshot = None
-            self._build(bot, shown, State(0))
+            self._build(bot, shown, EMPTY)
             return
         await self._look(shown)
         shown.state = "ready"
 
-    async def _apply(self, bot_id: int, shown: Shown, version: int) -> bool:
-        """Indexes what changed after ``version``; False if that cannot be known any more."""
-        place, target, pages, wrote = (version, 0), -1, 0, False
-        while (page := await self._store.read(changed_articles, bot_id, *place, PAGE_ARTICLES)) is not None:
+    async def _apply(self, bot_id: int, shown: Shown, state: State) -> bool:
+        """Indexes what changed after ``state``, or everything after :data:`EMPTY`; False if what changed
+        cannot be known any more."""
+        place, target, since_commit, first = (state.version, state.upto_id), -1, 0, True
+        while (page := await self._store.read(_changed, bot_id, place, first and state != EMPTY)) is not None:
             changes, articles = page
-            if target < 0:
-                target = changes.version
+            if first:
+                target, first = changes.version, False
             if not changes.known:
                 return False
             if articles or changes.removed:
                 await self._run(shown.index.put, articles, changes.removed)
-                wrote = True
-            if not changes.ids or len(changes.ids) < PAGE_ARTICLES:
+                since_commit += len(articles) + len(changes.removed)
+            if not state.whole:
+                shown.done += len(articles)
+            if len(changes.ids) < PAGE_ARTICLES:
                 break
-            pages += 1
             place = changes.ids[-1]
-            if pages % CHANGE_PAGES == 0 and place[0] - 1 > version:
-                await self._run(shown.index.commit, State(place[0] - 1))
-        if target > version or wrote:
-            await self._run(shown.index.commit, State(max(target, version)))
+            if since_commit >= COMMIT_ARTICLES:
+                since_commit = 0
+                await self._run(shown.index.commit, State(*place, state.whole))
+                log.info("indexing", extra={"bot_id": bot_id, "articles_count": shown.total,
+                                            "done_count": shown.done})
+        if since_commit or (target, 0) != place or not state.whole:
+            await self._run(shown.index.commit, State(max(target, place[0]), 0, True))
         return True
 
     # ---- building ------------------------------------------------------------------------------
@@ -213,32 +216,19 @@ class Library:
         counted = await self._store.read(_count_of, bot.id)
         if counted is None:
             return
-        if state == State(0):
-            await self._run(shown.index.reset)
-            state = State(counted[0])
-            shown.done = 0
-        else:
-            shown.done = await self._run(lambda: shown.index.snapshot().size)
         shown.total = counted[1]
-        log.info("building a search index", extra={
-            "bot": bot.key, "articles_count": shown.total, "done_count": shown.done})
-        last_id, since_commit = state.upto_id, 0
-        while articles := await self._store.read(_page, bot.id, last_id):
-            await self._run(shown.index.build, articles)
-            last_id = articles[-1].id
-            shown.done += len(articles)
-            since_commit += len(articles)
-            if since_commit >= COMMIT_ARTICLES:
-                since_commit = 0
-                await self._run(shown.index.commit, State(state.version, last_id))
-                log.info("building a search index", extra={
-                    "bot": bot.key, "articles_count": shown.total, "done_count": shown.done})
-        await self._run(shown.index.commit, State(state.version))
+        if state != EMPTY:
+            shown.done = await self._run(lambda: shown.index.snapshot().size)
+            log.info("a build of a search index goes on", extra={
+                "bot": bot.key, "articles_count": shown.total, "done_count": shown.done})
+            if await self._apply(bot.id, shown, state):
+                shown.opened = True
+                return
+        shown.done = 0
+        await self._run(shown.index.reset)
+        log.info("building a search index", extra={"bot": bot.key, "articles_count": shown.total})
+        await self._apply(bot.id, shown, EMPTY)
         shown.opened = True
-        if not await self._apply(bot.id, shown, state.version):
-            raise RuntimeError("what changed meanwhile is not known any more")
-        await self._look(shown)
-        shown.state = "ready"
 
     # ---- the end -------------------------------------------------------------------------------
 
@@ -279,8 +269,9 @@ def _no_panic(fn: Callable[..., T], args: tuple[Any, ...]) -> T:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-def _page(conn: Any, bot_id: int, after_id: int) -> list[Any]:
-    return list_articles(conn, bot_id=bot_id, after_id=after_id, limit=PAGE_ARTICLES)
+def _changed(conn: Any, bot_id: int, place: tuple[int, int],
+             removed: bool) -> tuple[Changes, list[Article]] | None:
+    return changed_articles(conn, bot_id, *place, PAGE_ARTICLES, removed=removed)
 
 
 def _count_of(conn: Any, bot_id: int) -> tuple[int, int] | None:

@@ -82,6 +82,10 @@ class Snapshot:
             found = self._articles.get(number)
         return found if found is not None else self._guarded(None, self._read_one, "id", str(number))
 
+    def by_id(self, article_id: int) -> Article | None:
+        """As :meth:`article`: documents are named by their ids here."""
+        return self.article(article_id)
+
     def twin(self, key: str, lang: str) -> Article | None:
         """The article with this key in another language, or None."""
         return self._guarded(None, self._read_one, "twin", token(key, lang))

@@ -144,10 +144,10 @@ def ids_of_source(conn: Connection, bot_id: int, source: str) -> list[tuple[int,
     return [(row[0], row[1]) for row in rows]
 
 
-def changed_articles(conn: Connection, bot_id: int, version: int, after_id: int = 0,
-                     limit: int = 1000) -> tuple[Changes, list[Article]] | None:
+def changed_articles(conn: Connection, bot_id: int, version: int, after_id: int = 0, limit: int = 1000, *,
+                     removed: bool = True) -> tuple[Changes, list[Article]] | None:
     """The page of :func:`zhike.store.changes.changes_since`, with the articles themselves."""
-    changes = changes_since(conn, bot_id, version, after_id, limit)
+    changes = changes_since(conn, bot_id, version, after_id, limit, removed=removed)
     if changes is None:
         return None
     ids = [article_id for _, article_id in changes.ids]
@@ -170,7 +170,7 @@ def count_articles(conn: Connection, bot_id: int, *, enabled: bool | None = None
 def article_counts(conn: Connection) -> dict[int, int]:
     """How many articles each bot has (bots without any are absent)."""
     rows = conn.execute(select(_articles.c.bot_id, func.count()).group_by(_articles.c.bot_id))
-    return {int(bot_id): int(count) for bot_id, count in rows.tuples()}
+    return {int(bot_id): int(count) for bot_id, count in rows}
 
 
 def delete_article(conn: Connection, article_id: int, now: int) -> bool:

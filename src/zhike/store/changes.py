@@ -9,9 +9,9 @@ not two changes in one millisecond.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, Select, delete, func, select
 
 from zhike.store import tables
 from zhike.store.dialect import insert_many, upsert
@@ -23,9 +23,9 @@ KEPT_REMOVALS = 200_000
 
 
 class Changes(NamedTuple):
-    """One page of changes. ``version``: the bot's; ``ids``: articles added or changed, by (version,
-    id), with their versions; ``removed``: only on the first page; ``known``: False if removals since
-    the version asked for have been forgotten, so that only a new index helps."""
+    """One page of changes. ``version``: the bot's; ``ids``: (version, id) of articles added or changed,
+    in that order; ``removed``: ids that are gone; ``known``: False if removals since the version asked
+    for have been forgotten, so that only a new index helps."""
 
     version: int
     ids: list[tuple[int, int]]
@@ -46,25 +46,35 @@ def note_removals(conn: Connection, bot_id: int, ids: Sequence[int], version: in
         upsert(conn, _meta, [{"name": f"removals.{bot_id}", "value": str(upto)}], ["name"], ["value"])
 
 
-def changes_since(conn: Connection, bot_id: int, version: int, after_id: int = 0,
-                  limit: int = 1000) -> Changes | None:
-    """Articles changed after (``version``, ``after_id``) and, with ``after_id`` 0, those removed after
-    ``version``; None if there is no such bot.
+def changes_since(conn: Connection, bot_id: int, version: int, after_id: int = 0, limit: int = 1000, *,
+                  removed: bool = True) -> Changes | None:
+    """Articles changed after the place (``version``, ``after_id``); None if there is no such bot.
 
-    Read in this order, so that what is committed in between is seen again next time, never missed.
+    After ``version`` -1 it is all of them. ``removed``: also what was removed since; not needed for the
+    second page on. Read in this order, so that what is committed in between is seen again next time,
+    never missed.
     """
     now = conn.execute(select(tables.bots.c.knowledge_version).where(tables.bots.c.id == bot_id)).scalar()
     if now is None:
         return None
-    later = (_articles.c.version > version) if not after_id else \
-        (_articles.c.version > version) | ((_articles.c.version == version) & (_articles.c.id > after_id))
-    rows = conn.execute(select(_articles.c.version, _articles.c.id).where(_articles.c.bot_id == bot_id, later)
-                        .order_by(_articles.c.version, _articles.c.id).limit(limit))
-    ids = [(int(row.version), int(row.id)) for row in rows]
+    mine = _articles.c.bot_id == bot_id
+    pairs = select(_articles.c.version, _articles.c.id).order_by(_articles.c.version, _articles.c.id)
+    ids: list[tuple[int, int]] = []
+    # two ranges of one index instead of an OR, for which MariaDB would sort everything
     if after_id:
+        rest = pairs.where(mine, _articles.c.version == version, _articles.c.id > after_id)
+        ids += _pairs(conn, rest, limit)
+    if len(ids) < limit:
+        ids += _pairs(conn, pairs.where(mine, _articles.c.version > version), limit - len(ids))
+    if not removed:
         return Changes(int(now), ids, [], True)
+    since = version - 1 if after_id else version
     forgotten = conn.execute(select(_meta.c.value).where(_meta.c.name == f"removals.{bot_id}")).scalar()
     gone = conn.execute(select(_removals.c.article_id).where(
-        _removals.c.bot_id == bot_id, _removals.c.version > version))
+        _removals.c.bot_id == bot_id, _removals.c.version > since))
     return Changes(int(now), ids, [int(row.article_id) for row in gone],
-                   forgotten is None or version >= int(forgotten))
+                   forgotten is None or since >= int(forgotten))
+
+
+def _pairs(conn: Connection, query: Select[Any], limit: int) -> list[tuple[int, int]]:
+    return [(int(version), int(article_id)) for version, article_id in conn.execute(query.limit(limit))]

@@ -126,6 +126,15 @@ def list_rules(conn: Connection, *, bot_id: int | None = None, lang: str = "", k
     return [_read(row) for row in rows.mappings()]
 
 
+def all_of_all(conn: Connection) -> dict[int, list[Rule]]:
+    """The rules of every bot, each bot's in the order in which they are tried: one query for a start."""
+    found: dict[int, list[Rule]] = {}
+    rows = conn.execute(select(_rules).order_by(_rules.c.bot_id, _rules.c.position, _rules.c.id))
+    for row in rows.mappings():
+        found.setdefault(int(row["bot_id"]), []).append(_read(row))
+    return found
+
+
 def all_for_bot(conn: Connection, bot_id: int) -> list[Rule]:
     """The bot's rules in the order in which they are tried (disabled ones too)."""
     rows = conn.execute(select(_rules).where(_rules.c.bot_id == bot_id)

@@ -112,7 +112,7 @@ articles = table("articles", Column("id", Id, primary_key=True, autoincrement=Fa
     Column("version", BigInteger, nullable=False, server_default=text("0"),
            comment="the bot's knowledge_version that its last change made"),
     UniqueConstraint("bot_id", "key", "lang"),
-    Index("ix_articles_bot_id_version", "bot_id", "version"))
+    Index("ix_articles_bot_id_version_id", "bot_id", "version", "id"))
 
 removals = table("removals", Column("article_id", Id, primary_key=True, autoincrement=False),
     Column("bot_id", Id, nullable=False),

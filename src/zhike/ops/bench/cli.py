@@ -30,7 +30,7 @@ SCENARIOS = {
     "coldstart": Scenario("from exec to live and to ready · 冷启动", 1, 0.0, 0.0),
     "crash": Scenario("kill -9 under load, then compare everything · 压力下反复强杀，再逐条核对",
                       200, 0.0, 0.0, 400.0),
-    "search": Scenario("search alone: large knowledge bases, many of them, edits · 只测检索：大知识库与多知识库",
+    "search": Scenario("search alone: large bases, many bases, edits · 只测检索：大知识库与多知识库",
                        1, 20.0, 2.0),
     "model": Scenario("a desk with a real model server and every fault: waits, stops, the others · "
                       "真实模型服务与各种故障：等多久、停得下、不拖累别人", 40, 15.0, 0.0, 50.0),
@@ -137,7 +137,7 @@ def _search(parser: argparse.ArgumentParser) -> None:
                         help="chunks of a second, larger knowledge base; 0 leaves it out · 大知识库的块数"
                              " (%(default)s)")
     parser.add_argument("--sets", type=_some, default=500, metavar="N",
-                        help="small knowledge sets beside one; 0 leaves them out · 小知识库个数 (%(default)s)")
+                        help="small sets beside one; 0 leaves them out · 小知识库个数 (%(default)s)")
     parser.add_argument("--set-articles", type=_count, default=40, metavar="N",
                         help="articles of a small set · 每个小知识库的条数 (%(default)s)")
 

@@ -116,6 +116,7 @@ def upgrade() -> None:
     for name, columns in ADDED.items():
         for column in columns:
             add_column(name, column)
-    create_index(Index("ix_articles_bot_id_version", *Table(
-        "articles", MetaData(), Column("bot_id", Id), Column("version", BigInteger)).columns))
+    articles = Table("articles", MetaData(), Column("bot_id", Id), Column("version", BigInteger),
+                     Column("id", Id))
+    create_index(Index("ix_articles_bot_id_version_id", *articles.columns))
 

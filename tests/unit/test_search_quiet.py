@@ -1,0 +1,49 @@
+"""Indexes are kept out of the garbage collector's way."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from zhike.search.quiet import quiet_collector
+from zhike.search.shelf import MemoryShelf
+from zhike.testing.kb import make_kb
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """As it was, afterwards."""
+    on = gc.isenabled()
+    gc.enable()
+    yield
+    gc.unfreeze()
+    if not on:
+        gc.disable()
+
+
+def test_what_is_loaded_is_never_walked_and_still_freed(collector: None) -> None:
+    gc.collect()
+    before = len(gc.get_objects())
+    with quiet_collector():
+        assert not gc.isenabled()
+        with quiet_collector():  # another thread
+            shelf = MemoryShelf(make_kb(200))
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    assert len(gc.get_objects()) < before + 200, "a collection does not walk the index"
+    index = weakref.ref(shelf.index)
+    gc.disable()
+    del shelf
+    assert index() is None, "no reference cycles: it goes without a collection"
+
+
+def test_where_collecting_is_off_nothing_is_done(collector: None) -> None:
+    gc.disable()
+    frozen = gc.get_freeze_count()
+    with quiet_collector():
+        pass
+    assert not gc.isenabled()
+    assert gc.get_freeze_count() == frozen
