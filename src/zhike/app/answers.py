@@ -24,6 +24,7 @@ from zhike.desk.registry import Registry
 from zhike.domain.knowledge import Bot
 from zhike.domain.message import Message
 from zhike.domain.views import payload_of
+from zhike.search.fuse import fuse
 from zhike.search.text import Question
 from zhike.store import messages as message_rows
 from zhike.store.engine import Store
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.promptset import Prompts
     from zhike.answer.tools import Toolbox
+    from zhike.search.embed import Embedder
 
 _ROLES = {"contact": "visitor", "bot": "bot", "agent": "agent"}
 
@@ -54,6 +56,7 @@ class Answers:
         self.flows: Flows | None = None
         self.prompts: Prompts | None = None
         self.models: ModelPart | None = None
+        self.embedder: Embedder | None = None
 
     async def start(self) -> None:
         """Imports and makes the rungs, reads what belongs to each bot, opens the ladder."""
@@ -73,6 +76,7 @@ class Answers:
     def _make(self) -> None:
         """In a thread: these imports take longer than a first answer."""
         from zhike.answer import tokens
+        from zhike.answer.compress.pieces import warm
         from zhike.answer.flows import EngineKnows, Flows
         from zhike.answer.llm.part import model_part
         from zhike.answer.modelrung import model_parts
@@ -80,6 +84,8 @@ class Answers:
         from zhike.answer.tools import Toolbox
         from zhike.answer.tools.limits import ToolLimits
 
+        if self._settings.models or self._settings.local_model.path:
+            warm()
         self.toolbox = Toolbox(self._store, ToolLimits.of(self._settings), now=self._now_ms)
         self.flows = Flows(self.toolbox, EngineKnows(self._engine, self._executor), self._store,
                            now=self._now_ms)
@@ -115,8 +121,26 @@ class Answers:
             self._executor, self._engine.follow, bot_id, question, history)
 
     async def _find(self, bot_id: int, question: Question, limit: int) -> Sequence[Snippet]:
-        return await asyncio.get_running_loop().run_in_executor(
+        """What a model may rest on: by words, and by meaning where there are embeddings."""
+        asked = asyncio.get_running_loop().run_in_executor(
             self._executor, self._engine.snippets, bot_id, question, limit)
+        if self.embedder is None:
+            return await asked
+        by_words, by_meaning = await asyncio.gather(asked, self.embedder.near(bot_id, question.text))
+        if not by_meaning:
+            return by_words
+        known = {snippet.article_id: snippet for snippet in by_words}
+        ranking = fuse([(snippet.article_id, snippet.score) for snippet in by_words], by_meaning)
+        found = [known.get(number) or self._snippet(bot_id, number) for number, _ in ranking[:limit]]
+        return [snippet for snippet in found if snippet is not None]
+
+    def _snippet(self, bot_id: int, article_id: int) -> Snippet | None:
+        """An article that only its meaning found: the words say nothing for it, so its score is 0."""
+        shelf = self._engine.knowledge_of(bot_id)
+        article = shelf.by_id(article_id) if shelf is not None else None
+        if article is None:
+            return None
+        return Snippet(article.key, article.question, article.answer, 0.0, article.id)
 
     def _shop(self, inbox_id: int) -> str:
         inbox = self._registry.inboxes.get(inbox_id)

@@ -173,6 +173,7 @@ class Core:
                 self.store, EmbeddingClient(wanted.base_url, wanted.model, wanted.api_key),
                 lambda: list(self.registry.bot_rows.values()), **fields_of(wanted))
             self.embedder.start()
+            self.answers.embedder = self.embedder
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""

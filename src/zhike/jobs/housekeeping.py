@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 from zhike.clock import NowMs
 from zhike.domain.unit import Change
 from zhike.jobs.runner import Runner
-from zhike.store import agents, conversations, jobs, outbox, sessions
+from zhike.store import agents, conversations, jobs, outbox, proofs, sessions
 from zhike.store.engine import Store
 from zhike.store.jobs import Job
 from zhike.store.tables import meta
@@ -74,6 +74,7 @@ def prune(conn: Connection, job: Job, now: int) -> None:
         conn.execute(delete(meta).where(meta.c.name == agents.SETUP_ROW, meta.c.value.contains(link.digest)))
     jobs.prune(conn, now - KEEP_DONE_MS, now - KEEP_FAILED_MS)
     outbox.prune(conn, now - KEEP_SENT_MS)
+    proofs.purge_proofs(conn, now)
 
 
 def register(runner: Runner, store: Store, change: ChangeConversation, now_ms: NowMs, *,
