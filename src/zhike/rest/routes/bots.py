@@ -29,7 +29,7 @@ class BotQuery(Paged, forbid_unknown_fields=True):
 
 class NewBot(Struct, forbid_unknown_fields=True):
     """``settings``: fallback and handoff {zh, en}, answer_threshold 0..1, fragment_wait_s seconds,
-    forbidden [words no model may hear or say]."""
+    forbidden [words no model may hear or say], out_of_scope [questions no article answers]."""
 
     key: Key
     name: Name
