@@ -11,12 +11,27 @@ from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
 from zhike.ops.eval.probe import Probe
 from zhike.ops.eval.result import Note, Result
 from zhike.ops.eval.rows import Text
-from zhike.ops.eval.score import Guess, best_threshold
+from zhike.ops.eval.score import Guess, best_threshold, keeping_threshold
+from zhike.search.learn.model import RIGHT, UNKNOWN, Model
 from zhike.search.text import detect_lang, normalise
 from zhike.testing.kb import asks
 
+GIVEN_UP = 0.01
+"""Of what would be answered right, so much may be silenced to reject what is out of scope: one right
+answer in a hundred."""
 FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
+
+
+def few(train: Sequence[Text], shots: int, seed: int) -> list[Text]:
+    """At most ``shots`` texts of each label, chosen by ``seed``; all that are out of scope."""
+    rng = random.Random(seed)
+    by_label: dict[str | None, list[Text]] = {}
+    for row in train:
+        by_label.setdefault(row.label, []).append(row)
+    chosen = [row for label, rows in by_label.items()
+              for row in (rows if label is None else rng.sample(rows, min(shots, len(rows))))]
+    return sorted(chosen, key=lambda row: row.line)
 
 
 def make_articles(train: Sequence[Text]) -> list[Article]:
@@ -76,6 +91,18 @@ def fit(bot: Bot, articles: Sequence[Article], train: Sequence[Text], tick: Tick
     return best_threshold(guesses), said
 
 
+def choose(model: Model) -> tuple[float, Note]:
+    """The threshold, from what the model's own training left out and asked."""
+    held = model.held_out()
+    guesses = [Guess(said, kind == RIGHT, kind != UNKNOWN) for said, kind in held]
+    unknown = sum(kind == UNKNOWN for _, kind in held)
+    return keeping_threshold(guesses, GIVEN_UP), (
+        f"阈值只用训练数据选定：{len(held) - unknown} 条训练文字留出来问，"
+        f"为了拒绝范围之外的，最多舍弃其中答对的 {GIVEN_UP:.2%}。",
+        f"Threshold from training data alone: {len(held) - unknown} training texts, left out and asked; at "
+        f"most {GIVEN_UP:.2%} of those answered right are given up to reject what is out of scope.")
+
+
 def fit_count(train: Sequence[Text]) -> int:
     """About how often :func:`fit` will tick."""
     outside = sum(row.label is None for row in train)
@@ -86,13 +113,16 @@ def fit_count(train: Sequence[Text]) -> int:
 def evaluate(train: Sequence[Text], test: Sequence[Text], threshold: float | None, tick: Tick,
              result: Result) -> None:
     """Fits the threshold unless it is given, then asks every test text."""
-    bot = Bot(id=1, key="eval", name="eval")
+    outside = [row.text for row in train if row.label is None]
+    bot = Bot(id=1, key="eval", name="eval", settings={"out_of_scope": outside})
     articles = make_articles(train)
+    model = Probe(bot, articles).learn()
     if threshold is None:
-        threshold, note = fit(bot, articles, train, tick)
+        threshold, note = fit(bot, articles, train, tick) if model is None else choose(model)
         result.notes.append(note)
     bot.settings["answer_threshold"] = threshold
     probe = Probe(bot, articles)
+    probe.judge_by(model)
     result.figures |= {"articles": len(articles), "train_rows": len(train)}
     ask_all(probe, test, result, tick)
-    result.close(probe.took, len(test))
+    result.close(probe.took, len(test), model is not None)

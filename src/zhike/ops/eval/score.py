@@ -95,6 +95,13 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(found.texts * abs(found.said - found.right) for found in bins) / total if total else 0.0
 
 
+def keeping_threshold(guesses: Sequence[Guess], given_up: float) -> float:
+    """The highest threshold that silences at most a share ``given_up`` (0..1) of what would be answered
+    right; 0 if nothing would be."""
+    right = sorted(guess.confidence for guess in guesses if guess.right)
+    return right[int(given_up * len(right))] if right else 0.0
+
+
 def best_threshold(guesses: Sequence[Guess]) -> float:
     """Where the share answered right of what is known plus the share rejected of what is not is
     greatest, halfway to the next lower confidence; both weigh alike, however many there are.
