@@ -62,7 +62,8 @@ def test_nothing_is_trained_before_it_is_quiet(rig: Rig) -> None:
     assert rig.run() == QUIET_S
     rig.now_s += QUIET_S
     assert rig.run() is None
-    assert rig.made == ["b"] and rig.taught == [(1, lesson("b").digest())]
+    assert rig.made == ["b"]
+    assert rig.taught == [(1, lesson("b").digest())]
 
 
 def test_a_model_that_is_current_is_used_at_once(rig: Rig) -> None:
@@ -73,7 +74,8 @@ def test_a_model_that_is_current_is_used_at_once(rig: Rig) -> None:
     again = Rig(rig.trainer.file(1).parent.parent)  # the next start
     again.trainer.want(1, lambda: lesson("a"))
     assert again.run() is None
-    assert again.made == [] and again.taught == [(1, lesson("a").digest())]
+    assert again.made == []
+    assert again.taught == [(1, lesson("a").digest())]
 
 
 @pytest.mark.parametrize("damage", [b"", b"ZKIM", b"nonsense" * 100])
@@ -84,7 +86,8 @@ def test_a_damaged_file_is_made_anew(rig: Rig, damage: bytes) -> None:
     rig.run()
     rig.now_s += QUIET_S
     assert rig.run() is None
-    assert rig.made == ["a"] and len(rig.taught) == 1
+    assert rig.made == ["a"]
+    assert len(rig.taught) == 1
 
 
 def test_a_file_of_other_knowledge_is_made_anew(rig: Rig) -> None:
@@ -94,7 +97,8 @@ def test_a_file_of_other_knowledge_is_made_anew(rig: Rig) -> None:
     rig.run()
     rig.now_s += QUIET_S
     rig.run()
-    assert rig.made == ["a"] and rig.taught == [(1, lesson("a").digest())]
+    assert rig.made == ["a"]
+    assert rig.taught == [(1, lesson("a").digest())]
 
 
 def test_failures_are_told_and_tried_again_later_each_time(rig: Rig,
@@ -142,7 +146,8 @@ def test_a_newer_lesson_is_not_lost_while_the_child_runs(rig: Rig) -> None:
     rig.run()
     rig.now_s += QUIET_S
     assert rig.run() is None
-    assert rig.made == ["a", "b"] and rig.taught[-1] == (1, lesson("b").digest())
+    assert rig.made == ["a", "b"]
+    assert rig.taught[-1] == (1, lesson("b").digest())
 
 
 def test_a_bot_that_is_gone_leaves_no_file(rig: Rig) -> None:
@@ -153,13 +158,15 @@ def test_a_bot_that_is_gone_leaves_no_file(rig: Rig) -> None:
     assert rig.trainer.file(1).exists()
     rig.trainer.want(1, lambda: lesson("b"))
     rig.trainer.forget(1)
-    assert not rig.trainer.file(1).exists() and rig.run() is None
+    assert not rig.trainer.file(1).exists()
+    assert rig.run() is None
 
 
 def test_the_thread_stops(rig: Rig) -> None:
     rig.trainer.start()
     rig.trainer.stop()
-    assert rig.trainer._thread is not None and not rig.trainer._thread.is_alive()
+    assert rig.trainer._thread is not None
+    assert not rig.trainer._thread.is_alive()
 
 
 # ---- the child ---------------------------------------------------------------------------------------
@@ -172,7 +179,9 @@ def small() -> Lesson:
 def test_the_child_leaves_the_model_that_training_here_gives(tmp_path: Path) -> None:
     run_child(small(), tmp_path / "m", lambda: False, 0)
     made, here = artifact.read(tmp_path / "m", small().digest()), fit(small())
-    assert made is not None and here is not None and made.matrix == here.matrix
+    assert made is not None
+    assert here is not None
+    assert made.matrix == here.matrix
 
 
 def test_a_lesson_longer_than_a_pipe_takes_arrives_whole(tmp_path: Path) -> None:
@@ -235,22 +244,29 @@ def engine_with(kb: list[Article]) -> tuple[Engine, Asked, Bot]:
 def test_the_engine_takes_a_model_of_what_it_knows_and_no_other(kb: list[Article]) -> None:
     engine, learner, bot = engine_with(kb)
     wanted = learner.lessons[0]
-    assert wanted.outside == ("sing a song",) and len(wanted.documents) == len(kb)
+    assert wanted.outside == ("sing a song",)
+    assert len(wanted.documents) == len(kb)
     weights = fit(wanted)
     assert weights is not None
     knowledge = engine.knowledge(1)
-    assert knowledge is not None and knowledge.learned is None
-    assert not engine.teach(1, b"other", Model(weights)) and not engine.teach(2, wanted.digest(), None)
+    assert knowledge is not None
+    assert knowledge.learned is None
+    assert not engine.teach(1, b"other", Model(weights))
+    assert not engine.teach(2, wanted.digest(), None)
     assert knowledge.learned is None
     assert engine.teach(1, wanted.digest(), Model(weights))
     assert knowledge.learned is not None
     engine.load_bot(bot, kb, [])  # a rule was edited: the same articles, the same model
     again = engine.knowledge(1)
-    assert again is not None and again is not knowledge and again.learned is knowledge.learned
+    assert again is not None
+    assert again is not knowledge
+    assert again.learned is knowledge.learned
     assert len(learner.lessons) == 1
     engine.load_bot(bot, kb[1:], [])  # an article went: until the next model the fixed curve answers
     less = engine.knowledge(1)
-    assert less is not None and less.learned is None and len(learner.lessons) == 2
+    assert less is not None
+    assert less.learned is None
+    assert len(learner.lessons) == 2
     engine.drop_bot(1)
     assert learner.gone == [1]
 
