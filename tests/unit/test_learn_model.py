@@ -165,7 +165,7 @@ def test_one_wrong_byte_is_noticed(weights: Weights, tmp_path: Path, place: int)
     data = bytearray(path.read_bytes())
     data[place] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ValueError, match="version|else|damaged"):
+    with pytest.raises(ValueError, match=r"version|else|damaged"):
         artifact.read(path, LESSON.digest())
 
 
@@ -174,7 +174,7 @@ def test_a_cut_file_is_noticed(weights: Weights, tmp_path: Path, size: int) -> N
     path = tmp_path / "m"
     artifact.write(path, LESSON.digest(), weights)
     path.write_bytes(path.read_bytes()[:size])
-    with pytest.raises(ValueError, match="version|else|damaged"):
+    with pytest.raises(ValueError, match=r"version|else|damaged"):
         artifact.read(path, LESSON.digest())
 
 
