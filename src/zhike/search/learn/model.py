@@ -1,0 +1,153 @@
+"""The learned model as the server uses it: one linear score per article, one probability.
+
+numpy is imported when the first model is read, in the trainer's thread: never on the way to *ready*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import exp, sqrt
+from typing import Any, NamedTuple
+
+import msgspec
+
+from zhike.search.index import Found
+from zhike.search.learn.features import SHARES, families
+
+WIDE = 512
+"""Up to so many articles all are scored (0.03 ms); above, only those that the index brings."""
+CANDIDATES = 12
+"""Articles asked of the index when a model judges."""
+_MARGIN_CAP = 1.0
+EVIDENCE = ("bias", "best", "lead", "outside", "agreed", "likeness", "nearness", "spoken", "known")
+"""What the probability is a logistic curve over; see :func:`evidence`."""
+
+
+class Judged(NamedTuple):
+    """``documents``: best first, with the score that ordered them. ``probability``: that the first
+    one is right, calibrated, 0..1."""
+
+    documents: list[tuple[int, float]]
+    probability: float
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """A trained model in plain values, as the artifact stores it.
+
+    ``vocabulary``: per family its features; numbered through, in this order. ``rarity``: inverse
+    document frequency of each. ``matrix``: float16, features x labels, row by row, already times
+    rarity. The last label is "none of these" if ``outside``. ``blend``: what a point of the
+    index's score adds. ``curve``: weights of EVIDENCE. ``sure``: from this likeness on the index
+    is right by itself (above 1: never).
+    """
+
+    documents: int
+    outside: bool
+    vocabulary: tuple[list[str], ...]
+    rarity: bytes
+    matrix: bytes
+    bias: bytes
+    blend: float
+    curve: tuple[float, ...]
+    sure: float
+    report: dict[str, float] = {}
+
+
+class Model:
+    """Immutable; judged with from any thread."""
+
+    def __init__(self, weights: Weights) -> None:
+        """Raises: ValueError: the parts do not fit together."""
+        import numpy
+
+        self._np = numpy
+        self.weights = weights
+        self.documents = weights.documents
+        self.sure = weights.sure
+        size = sum(map(len, weights.vocabulary))
+        labels = weights.documents + weights.outside
+        self._matrix = numpy.frombuffer(weights.matrix, "<f2").reshape(size, labels)
+        self._bias = numpy.frombuffer(weights.bias, "<f4")
+        rarity = numpy.frombuffer(weights.rarity, "<f4")
+        if len(self._bias) != labels or len(rarity) != size or len(weights.curve) != len(EVIDENCE) \
+                or len(weights.vocabulary) != len(SHARES):
+            raise ValueError("the parts of the model do not fit together")
+        self._squares: list[float] = (rarity.astype("f8") ** 2).tolist()
+        self._ids: list[dict[str, int]] = []
+        start = 0
+        for names in weights.vocabulary:
+            self._ids.append(dict(zip(names, range(start, start + len(names)), strict=True)))
+            start += len(names)
+
+    def scores(self, norm: str, only: Sequence[int] | None = None) -> Any:
+        """One number per label (of ``only`` those), float32."""
+        numpy = self._np
+        rows: list[int] = []
+        shares: list[float] = []
+        counts: list[int] = []
+        total = 0.0
+        squares = self._squares
+        for share, ids, found in zip(SHARES, self._ids, families(norm), strict=True):
+            known = [ids[name] for name in found if name in ids]
+            if known:
+                length = sqrt(sum([squares[number] for number in known]))
+                rows += known
+                shares.append(share / length)
+                counts.append(len(known))
+                total += share * share
+        bias = self._bias if only is None else self._bias[list(only)]
+        if not rows:
+            return bias
+        part = self._matrix[rows] if only is None else self._matrix[numpy.ix_(rows, list(only))]
+        gains = numpy.repeat(numpy.array(shares, "f4") / sqrt(total), counts)
+        return gains @ part.astype("f4") + bias
+
+    def judge(self, norm: str, found: Found, limit: int = 3) -> Judged:
+        """Orders articles by model and index together.
+
+        Args:
+            found: what the index says to the same text, CANDIDATES matches.
+        """
+        documents = self.documents
+        if documents <= WIDE:
+            only = None
+            scores = self.scores(norm)
+        else:
+            only = [match.document for match in found.matches]
+            if not only:
+                return Judged([], 0.0)
+            labels = [*only, documents] if self.weights.outside else only
+            scores = self.scores(norm, labels)
+        outside = float(scores[-1]) if self.weights.outside else -1.0
+        ranked = rank(self._np, scores[:-1] if self.weights.outside else scores, only, found,
+                      self.weights.blend, max(limit, 2))
+        facts = evidence(ranked, outside, found)
+        z = sum([weight * fact for weight, fact in zip(self.weights.curve, facts, strict=True)])
+        return Judged(ranked[:limit], 1.0 / (1.0 + exp(-max(min(z, 30.0), -30.0))))
+
+
+def rank(numpy: Any, scores: Any, only: Sequence[int] | None, found: Found, blend: float,
+         limit: int) -> list[tuple[int, float]]:
+    """The ``limit`` best documents with their joint scores, best first."""
+    joint = scores.astype("f8")
+    if blend:
+        if only is None:
+            for match in found.matches:
+                joint[match.document] += blend * match.score
+        else:
+            joint += blend * numpy.array([match.score for match in found.matches])
+    count = min(limit, len(joint))
+    best: Iterable[int] = numpy.argsort(-joint, kind="stable")[:count].tolist()
+    return [(place if only is None else only[place], float(joint[place])) for place in best]
+
+
+def evidence(ranked: Sequence[tuple[int, float]], outside: float, found: Found) -> tuple[float, ...]:
+    """What speaks for and against the first of ``ranked``, in the order of EVIDENCE."""
+    best = ranked[0][1]
+    lead = min(best - ranked[1][1], _MARGIN_CAP) if len(ranked) > 1 else _MARGIN_CAP
+    if not found.matches:
+        return 1.0, best, lead, outside, 0.0, 0.0, 0.0, 0.0, found.known
+    first = found.matches[0]
+    second = found.matches[1].score if len(found.matches) > 1 else 0.0
+    return (1.0, best, lead, outside, float(first.document == ranked[0][0]), first.likeness,
+            first.likeness * min(first.score - second, _MARGIN_CAP), first.spoken ** 2, found.known)
