@@ -4,15 +4,19 @@ A logistic curve over three features of :class:`zhike.search.index.Found`. Its c
 (logistic regression, every set weighted alike) on questions whose phrasing, or whose whole
 article, had been left out of the index, so that wrong and unknown are in it: the sample shop, the
 generated shop of 2,000 articles, and public intent sets in both languages. Decision 0004 has the
-sets and what each threshold answers right, wrong and not at all. A fit on each shop's own
-phrasings is to replace the constants; the interface stays.
+sets and what each threshold answers right, wrong and not at all. Once a model has been learned from
+the shop's own phrasings, its order and its probability, fitted on what was left out of it, take the
+place of these constants (decision 0009), except for what was asked word for word.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import exp, log
+from typing import NamedTuple
 
-from zhike.search.index import Found
+from zhike.search.index import NOTHING, Found
+from zhike.search.learn.model import CANDIDATES, Model
 
 DEFAULT_THRESHOLD = 0.7
 """Above: answer. Asked in words nobody wrote down (held-out phrasings of the sample shop), nine in
@@ -45,3 +49,40 @@ def confidence(found: Found) -> float:
     z = (_BIAS + _NEARNESS * best.likeness * min(margin, _MARGIN_CAP) + _SPOKEN * best.spoken ** 2
          + _HEFT * log(max(found.heft, 0.05)))
     return slips / (1.0 + exp(-z))
+
+
+class Ranked(NamedTuple):
+    """One article for a question. ``phrasing``: the one most like it; ``confidence``: for the first,
+    the probability that it answers the question; for the others, what is left of that."""
+
+    document: int
+    phrasing: int
+    confidence: float
+
+
+def weigh(find: Callable[[str, int], Found], learned: Model | None, norm: str, limit: int) -> list[Ranked]:
+    """The best articles for a normalised question, best first, at most ``limit`` (>= 2).
+
+    Args:
+        find: of the index over the articles that ``learned`` was trained on.
+    """
+    found = find(norm, limit if learned is None else max(limit, CANDIDATES))
+    if learned is not None and not found.exact and not (
+            found.matches and found.matches[0].likeness >= learned.sure):
+        return _by_model(learned, norm, found, limit)
+    sure = confidence(found)
+    best = found.matches[0].score if found.matches else 1.0
+    return [Ranked(match.document, match.phrasing, sure if not place else sure * match.score / best)
+            for place, match in enumerate(found.matches[:limit])]
+
+
+def _by_model(learned: Model, norm: str, found: Found, limit: int) -> list[Ranked]:
+    if found == NOTHING and len(norm) < 2:
+        return []  # a sign or a lone character that nobody wrote asks for nothing
+    judged = learned.judge(norm, found, limit)
+    phrasings = {match.document: match.phrasing for match in found.matches}
+    slips = SLIP_FACTOR if found.slips else 1.0
+    sure = judged.probability * slips
+    best = judged.documents[0][1] if judged.documents else 0.0
+    return [Ranked(document, phrasings.get(document, 0), sure * exp(min(score - best, 0.0)))
+            for document, score in judged.documents]

@@ -12,7 +12,7 @@ import itertools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -24,6 +24,8 @@ from zhike.answer.rules import RuleSet
 from zhike.answer.words import DID_YOU_MEAN, FALLBACK, HANDOFF, HUMAN_BUTTON, setting
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.learn.artifact import Lesson
+from zhike.search.learn.model import Model
 from zhike.search.shelf import Shelf
 from zhike.search.snapshot import Snapshot
 from zhike.search.text import Lang, Question, normalise
@@ -43,7 +45,7 @@ class _Loaded:
         self.generation = generation
         self.rules = rules
         self.knowledge = Knowledge(() if articles is None else articles, answer_threshold(bot.settings),
-                                   generation)
+                                   generation, out_of_scope(bot.settings))
         self.unread = articles is None
         self.slow = isinstance(articles, Snapshot)
         self.handoff = {(lang, normalise(HUMAN_BUTTON[lang].text)): _handoff(bot, lang) for lang in _LANGS}
@@ -61,8 +63,23 @@ class _Loaded:
             return self.misses.pop((question.lang, question.fingerprint), None)
 
 
+class Learner(Protocol):
+    """Who trains models, as far as the engine tells it what is to be learned."""
+
+    def want(self, bot_id: int, lesson: Callable[[], Lesson]) -> None:
+        """Returns at once; the model comes back through :meth:`Engine.teach`."""
+
+    def forget(self, bot_id: int) -> None:
+        """The bot is gone."""
+
+
 class Engine:
-    """The answers of all bots. See the module for the ladder; a bot not loaded answers nothing."""
+    """The answers of all bots. See the module for the ladder; a bot not loaded answers nothing.
+
+    ``learner``: gets what each loaded bot knows; None: every bot keeps to the fixed curve.
+    """
+
+    learner: Learner | None = None
 
     def __init__(self, *, cache: AnswerCache | None = None) -> None:
         self._read: Callable[[int], Coroutine[Any, Any, None]] = _cannot_read
@@ -78,7 +95,7 @@ class Engine:
         bot had cached is not used again. Rules that cannot work are left out and logged
         (:func:`zhike.answer.rulecheck.check_rule` says why, before they are saved).
         """
-        self._bots[bot.id] = _Loaded(bot, articles, RuleSet(rules), next(self._generations))
+        self._place(_Loaded(bot, articles, RuleSet(rules), next(self._generations)))
 
     def put_knowledge(self, bot_id: int, shelf: Shelf | None, version: int) -> bool:
         """Brings the knowledge of a bot that is loaded without it, or takes it away (None) to make
@@ -90,8 +107,35 @@ class Engine:
         loaded = self._bots.get(bot_id)
         if loaded is None or loaded.bot.knowledge_version != version:
             return False
-        self._bots[bot_id] = _Loaded(loaded.bot, shelf, loaded.rules, loaded.generation)
+        self._place(_Loaded(loaded.bot, shelf, loaded.rules, loaded.generation))
         return True
+
+    def _place(self, loaded: _Loaded) -> None:
+        """Swaps it in, with the model of what it replaces if the articles are the same."""
+        bot_id, before = loaded.bot.id, self._bots.get(loaded.bot.id)
+        kept = before is not None and loaded.knowledge.take_over(before.knowledge)
+        self._bots[bot_id] = loaded
+        if self.learner is not None and not kept and not loaded.unread and loaded.knowledge.teachable:
+            self.learner.want(bot_id, loaded.knowledge.lesson)
+
+    def teach(self, bot_id: int, digest: bytes, model: Model | None) -> bool:
+        """Has the bot judge by ``model``; False if it knows something else by now. Any thread.
+
+        Args:
+            digest: of the lesson it was trained on.
+            model: None if there was too little to learn from.
+        """
+        loaded = self._bots.get(bot_id)
+        if loaded is None or loaded.knowledge.digest != digest:
+            return False
+        loaded.knowledge.learn(model)
+        loaded.generation = loaded.knowledge.generation = next(self._generations)  # empties its cache
+        return True
+
+    def knowledge(self, bot_id: int) -> Knowledge | None:
+        """What a loaded bot knows, for measuring."""
+        loaded = self._bots.get(bot_id)
+        return loaded.knowledge if loaded is not None else None
 
     def knowledge_of(self, bot_id: int) -> Shelf | None:
         """Where the bot's articles lie, None while they are not loaded."""
@@ -119,6 +163,8 @@ class Engine:
     def drop_bot(self, bot_id: int) -> None:
         """Forget a bot that was deleted."""
         self._bots.pop(bot_id, None)
+        if self.learner is not None:
+            self.learner.forget(bot_id)
 
     def quick(self, bot_id: int, question: Question) -> Reply | None:
         """Rules, then the cached answer. Microseconds, never blocks; for the event loop."""
@@ -224,6 +270,12 @@ def answer_threshold(settings: dict[str, Any]) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return DEFAULT_THRESHOLD
     return min(max(float(value), 0.0), 1.0)
+
+
+def out_of_scope(settings: dict[str, Any]) -> list[str]:
+    """``out_of_scope`` of a bot's settings: questions that none of its articles answers."""
+    value = settings.get("out_of_scope")
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
 
 
 def _handoff(bot: Bot, lang: Lang) -> Reply:

@@ -7,15 +7,18 @@ known the reply says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGEST_FLOOR, confidence
+from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGEST_FLOOR, Ranked, weigh
 from zhike.answer.ports import Said, Snippet
 from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
 from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.learn.artifact import Lesson
+from zhike.search.learn.model import Model
 from zhike.search.shelf import MemoryShelf, Shelf
 from zhike.search.split import Clause, clauses
 from zhike.search.text import Question
@@ -47,23 +50,64 @@ class _Hit(NamedTuple):
 
 
 class Knowledge:
-    """One bot's enabled articles, indexed; immutable, searched from any thread.
+    """One bot's enabled articles, indexed; immutable but for a model that comes later. Any thread.
 
     Args:
         articles: of both languages; an article and its translation share their ``key``. Or the shelf on
             which they lie already.
         threshold: answers are given from this confidence (0..1) on.
         generation: stamped on every reply.
+        outside: questions that none of the articles answers; only a learned model makes use of them.
     """
 
     def __init__(self, articles: Sequence[Article] | Shelf, threshold: float = DEFAULT_THRESHOLD,
-                 generation: int = 0) -> None:
+                 generation: int = 0, outside: Sequence[str] = ()) -> None:
         self.shelf: Shelf = MemoryShelf(articles) if isinstance(articles, Sequence) else articles
         self._threshold = threshold
-        self._generation = generation
+        self.generation = generation
+        self._outside = tuple(outside)
+        self.learned: Model | None = None
+        self.digest = b""
 
     def __len__(self) -> int:
         return len(self.shelf)
+
+    def rank(self, norm: str, limit: int) -> list[Ranked]:
+        """The best articles for a normalised question, as numbers on the shelf, best first."""
+        return weigh(self.shelf.find, self.learned, norm, limit)
+
+    @property
+    def teachable(self) -> bool:
+        """Whether a model of it can be learned at all: what lies on disk is too much for that."""
+        return isinstance(self.shelf, MemoryShelf) and len(self.shelf) > 1
+
+    def lesson(self) -> Lesson:
+        """What a model of this knowledge is trained on; its digest stays known as ``digest``. Some
+        milliseconds: not for the event loop."""
+        assert isinstance(self.shelf, MemoryShelf)
+        articles = self.shelf.articles
+        lesson = Lesson(self.shelf.documents, tuple([_words_of(a.key) for a in articles]), self._outside)
+        self.digest = lesson.digest()
+        return lesson
+
+    def learn(self, model: Model | None) -> None:
+        """From now on judges by ``model``, trained on this knowledge's :meth:`lesson`. Any thread.
+
+        Raises:
+            ValueError: it was trained on other articles.
+        """
+        if model is not None and model.documents != len(self.shelf):
+            raise ValueError("a model of other articles")
+        self.learned = model
+
+    def take_over(self, other: Knowledge) -> bool:
+        """Takes the model of knowledge that says the same; True if it did, and had one."""
+        mine, theirs = self.shelf, other.shelf
+        if other.learned is None or not isinstance(mine, MemoryShelf) or not isinstance(theirs, MemoryShelf) \
+                or mine.documents != theirs.documents or self._outside != other._outside:
+            return False
+        self.learned, self.digest = other.learned, other.digest
+        return True
 
     def answer(self, question: Question) -> Outcome:
         """Search for ``question``; tens of microseconds."""
@@ -77,18 +121,15 @@ class Knowledge:
     def _find(self, norm: str, lang: str) -> list[_Hit]:
         """The best articles in the visitor's language where there is one; the first with its
         confidence, the others with what is left of it."""
-        found = self.shelf.find(norm, MAX_NEAR_MISSES)
-        sure = confidence(found)
         hits: list[_Hit] = []
-        for match in found.matches:
-            article = self.shelf.article(match.document)
+        for document, row, sure in self.rank(norm, MAX_NEAR_MISSES):
+            article = self.shelf.article(document)
             if article is None:  # its file is damaged; the index is being made anew
                 break
-            phrasing = (article.question, *article.variants)[match.phrasing]
+            phrasing = (article.question, *article.variants)[row]
             if article.lang != lang:
                 article = self.shelf.twin(article.key, lang) or article
-            best = found.matches[0].score
-            hits.append(_Hit(article, sure if not hits else sure * match.score / best, phrasing))
+            hits.append(_Hit(article, sure, phrasing))
         return hits
 
     def follow(self, question: Question, history: Sequence[Said]) -> Outcome:
@@ -159,7 +200,16 @@ class Knowledge:
             text=text, buttons=buttons, trace=tuple(steps), sure=not unsure, cacheable=True,
             source=Source(kind="article", id=first.id, key="+".join([a.key for a in articles]),
                           title=" · ".join([a.question for a in articles]), score=score),
-            generation=self._generation)
+            generation=self.generation)
+
+
+_in_words = re.compile(r"[^\W\d_]{2,}").findall
+
+
+def _words_of(key: str) -> str:
+    """What a key says: card_arrival → card arrival. "" for codes and numbers ("kb-0193")."""
+    words = _in_words(key)
+    return " ".join(words) if sum(map(len, words)) * 2 > len(key) else ""
 
 
 def _top(hits: list[_Hit]) -> float:

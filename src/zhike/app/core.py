@@ -33,6 +33,7 @@ from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
 from zhike.search.library import Library
+from zhike.search.learn.trainer import Trainer
 from zhike.search.quiet import quiet_collector
 from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
@@ -88,6 +89,9 @@ class Core:
                                          readers=database.readers, connections=database.connections),
                               self.meters)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
+        self.trainer = Trainer(Path(settings.server.data) / "models", self.engine.teach)
+        if settings.answer.learn:
+            self.engine.learner = self.trainer
         search = settings.search
         library = Library(self.store, Path(settings.server.data) / "index", lambda _: self._look.set())
         self.registry = Registry(self.store, self.engine, KnowledgeKeeper(
@@ -150,7 +154,7 @@ class Core:
         return self.answers.flows
 
     async def start_background(self) -> None:
-        """Flows, tools and models, durable timers, the outbox: nobody waits for them at a start."""
+        """Flows, tools and models, durable timers, the outbox, learning: nobody waits for them at a start."""
         from zhike.channels.api.deliver import ApiChannel
         from zhike.jobs.housekeeping import register
         from zhike.jobs.outbox import Dispatcher
@@ -174,6 +178,8 @@ class Core:
                 lambda: list(self.registry.bot_rows.values()), **fields_of(wanted))
             self.embedder.start()
             self.answers.embedder = self.embedder
+        if self.settings.answer.learn:
+            self.trainer.start()
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""
@@ -226,6 +232,7 @@ class Core:
 
     async def stop(self) -> None:
         """Finishes what was taken and closes the store. Drain first."""
+        await asyncio.get_running_loop().run_in_executor(None, self.trainer.stop)
         if self.runner is not None:
             await self.runner.stop()
         if self.dispatcher is not None and self._channel is not None:

@@ -137,6 +137,10 @@ class Answer(Section, frozen=True):
                                       "int", 0)] = 50_000
     search_batch: Annotated[int, Doc("一次一起搜索几个问题。", "Questions searched together.",
                                      "int", 1, 1_000)] = 64
+    learn: Annotated[bool, Doc(
+        "在后台用每个机器人自己的问法训练一个小模型（子进程，优先级最低）；关掉就只用检索和固定的置信度曲线。",
+        "Train a small model on each bot's own phrasings in the background (a child process at the lowest "
+        "priority); without it, search and one fixed confidence curve answer.", "bool")] = True
     first_word_s: Annotated[float, Doc(
         "模型多久还没开口，就先给访客最接近的知识条目或一句“请稍等”，同时问下一个模型。从问题到达算起。",
         "How long a model may be silent; then the visitor gets the nearest article or a holding line, and "

@@ -45,7 +45,8 @@ class MemoryShelf:
 
     def __init__(self, articles: Sequence[Article]) -> None:
         self.articles = [a for a in articles if a.enabled]
-        self.index = Index([Document((a.question, *a.variants), a.answer) for a in self.articles])
+        self.documents = tuple([Document((a.question, *a.variants), a.answer) for a in self.articles])
+        self.index = Index(self.documents)
         self._by_id = {a.id: a for a in self.articles}
         self._by_key = {(a.key, a.lang): a for a in self.articles if a.key}
         self.bytes_estimate = estimate_bytes(self.articles)

@@ -36,6 +36,8 @@ MAX_INBOXES = 25
 MAX_SOURCE_CHARS = 500
 MAX_MODELS = 8
 """Models a bot asks in turn; within 15 s hardly more than two get to speak."""
+MAX_OUT_OF_SCOPE = 2_000
+"""Questions a bot is told not to know: a hundred teach it most of what there is to learn."""
 SECRET_SETTINGS = ("identity_secret", "callback_secret")
 """Settings of an inbox that are never shown, exported or logged."""
 
@@ -210,7 +212,7 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
                                               "models": _keys, "holding": _by_lang,
                                               "suggest_threshold": _number(0, 1), "template": _template,
                                               "tools": _keys, "forbidden": _forbidden,
-                                              "forbidden_reply": _by_lang})
+                                              "forbidden_reply": _by_lang, "out_of_scope": _questions})
 
 
 def check_inbox(inbox: Inbox) -> Iterator[Fault]:
@@ -259,6 +261,17 @@ def _lists(field: str, value: Any) -> Iterator[Fault]:
             yield Fault(f"{field}.{lang}", f"最多 {MAX_BUTTONS} 条", f"{MAX_BUTTONS} at most")
         for index, text in enumerate(texts):
             yield from check_text(f"{field}.{lang}[{index}]", text, MAX_QUESTION_CHARS)
+
+
+def _questions(field: str, value: Any) -> Iterator[Fault]:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        yield Fault(field, "需要文字列表：没有任何条目能回答的问题",
+                    "needs a list of texts: questions that no article answers")
+    elif len(value) > MAX_OUT_OF_SCOPE:
+        yield Fault(field, f"最多 {MAX_OUT_OF_SCOPE} 条", f"{MAX_OUT_OF_SCOPE} at most")
+    else:
+        for index, text in enumerate(value):
+            yield from check_text(f"{field}[{index}]", text, MAX_QUESTION_CHARS)
 
 
 def _keys(field: str, value: Any) -> Iterator[Fault]:

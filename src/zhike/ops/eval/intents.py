@@ -11,10 +11,13 @@ from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
 from zhike.ops.eval.probe import Probe
 from zhike.ops.eval.result import Note, Result
 from zhike.ops.eval.rows import Text
-from zhike.ops.eval.score import Guess, best_threshold
+from zhike.ops.eval.score import Guess, best_accuracy, best_threshold
+from zhike.search.learn.model import RIGHT, UNKNOWN, Model
 from zhike.search.text import detect_lang, normalise
 from zhike.testing.kb import asks
 
+OUTSIDE_SHARE = 0.1
+"""Questions that nothing in the knowledge answers, when a threshold is chosen: one in ten."""
 FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
 
@@ -76,6 +79,18 @@ def fit(bot: Bot, articles: Sequence[Article], train: Sequence[Text], tick: Tick
     return best_threshold(guesses), said
 
 
+def choose(model: Model) -> tuple[float, Note]:
+    """The threshold, from what the model's own training left out and asked."""
+    held = model.held_out()
+    guesses = [Guess(said, kind == RIGHT, kind != UNKNOWN) for said, kind in held]
+    unknown = sum(kind == UNKNOWN for _, kind in held)
+    return best_accuracy(guesses, OUTSIDE_SHARE), (
+        f"阈值只用训练数据选定：{len(held) - unknown} 条训练文字留出来问，{unknown} 条应拒绝"
+        f"（范围之外的，和整类留出的），按十问有一问在范围之外。",
+        f"Threshold from training data alone: {len(held) - unknown} training texts, left out and asked, and "
+        f"{unknown} to be rejected (out of scope, or of labels left out whole), one question in ten.")
+
+
 def fit_count(train: Sequence[Text]) -> int:
     """About how often :func:`fit` will tick."""
     outside = sum(row.label is None for row in train)
@@ -86,13 +101,16 @@ def fit_count(train: Sequence[Text]) -> int:
 def evaluate(train: Sequence[Text], test: Sequence[Text], threshold: float | None, tick: Tick,
              result: Result) -> None:
     """Fits the threshold unless it is given, then asks every test text."""
-    bot = Bot(id=1, key="eval", name="eval")
+    outside = [row.text for row in train if row.label is None]
+    bot = Bot(id=1, key="eval", name="eval", settings={"out_of_scope": outside})
     articles = make_articles(train)
+    model = Probe(bot, articles).learn()
     if threshold is None:
-        threshold, note = fit(bot, articles, train, tick)
+        threshold, note = fit(bot, articles, train, tick) if model is None else choose(model)
         result.notes.append(note)
     bot.settings["answer_threshold"] = threshold
     probe = Probe(bot, articles)
+    probe.judge_by(model)
     result.figures |= {"articles": len(articles), "train_rows": len(train)}
     ask_all(probe, test, result, tick)
-    result.close(probe.took, len(test))
+    result.close(probe.took, len(test), model is not None)

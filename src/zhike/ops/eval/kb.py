@@ -18,6 +18,7 @@ from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
 from zhike.ops.eval.probe import Probe, key_of
 from zhike.ops.eval.result import Mistake, Result
 from zhike.ops.eval.score import Guess, auroc
+from zhike.search.learn.model import Model
 from zhike.testing.kb import asks, perturb
 
 
@@ -27,10 +28,11 @@ def evaluate(bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], thres
     if threshold is not None:
         bot.settings["answer_threshold"] = threshold
     probe = Probe(bot, articles, rules)
+    model = probe.learn()
     result.figures |= {"bot": bot.key, "articles": len(probe.articles), "threshold": probe.threshold}
     rng = random.Random(seed)
-    held = _held_out(bot, probe.articles, rng, tick, result)
-    gone, silent = _left_out(bot, probe.articles, rng, tick)
+    held = _held_out(bot, probe.articles, model, rng, tick, result)
+    gone, silent = _left_out(bot, probe.articles, model, rng, tick)
     if gone:
         result.figures["oos_recall"] = silent / len(gone)
     if held and gone:
@@ -43,10 +45,10 @@ def evaluate(bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], thres
             tick()
     result.figures |= typed.figures()
     result.judge(held)
-    result.close(probe.took, typed.rows)
+    result.close(probe.took, typed.rows, model is not None)
 
 
-def _held_out(bot: Bot, articles: Sequence[Article], rng: random.Random, tick: Tick,
+def _held_out(bot: Bot, articles: Sequence[Article], model: Model | None, rng: random.Random, tick: Tick,
               result: Result) -> list[Guess]:
     """Asks every phrasing of a bot that was not told it."""
     held: list[Guess] = []
@@ -54,6 +56,8 @@ def _held_out(bot: Bot, articles: Sequence[Article], rng: random.Random, tick: T
     top5 = right = wrong = 0
     for fold in phrasing_folds(articles, rng):
         probe = Probe(bot, without_phrasings(articles, fold))
+        if model is not None:
+            probe.learn(like=model)
         for phrasing in fold:
             meant = articles[phrasing.article]
             said = key_of(probe.ask(phrasing.text, meant.lang))
@@ -80,13 +84,15 @@ def _held_out(bot: Bot, articles: Sequence[Article], rng: random.Random, tick: T
     return held
 
 
-def _left_out(bot: Bot, articles: Sequence[Article], rng: random.Random,
+def _left_out(bot: Bot, articles: Sequence[Article], model: Model | None, rng: random.Random,
               tick: Tick) -> tuple[list[Guess], int]:
     """Asks for articles of a bot that has none of them; how often it was silent, as it should."""
     gone: list[Guess] = []
     silent = 0
     for keys in key_folds(articles, rng):
         probe = Probe(bot, [article for article in articles if article.key not in keys])
+        if model is not None:
+            probe.learn(like=model)
         for article in articles:
             for text in asks(article) if article.key in keys else ():
                 silent += probe.ask(text, article.lang) is None

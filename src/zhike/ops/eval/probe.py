@@ -7,16 +7,21 @@ while a curve needs the confidence below the threshold, and five places instead 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from zhike.answer.confidence import confidence
+import msgspec
+
 from zhike.answer.engine import Engine, answer_threshold
 from zhike.answer.ports import Snippet
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Reply
 from zhike.ops.bench.hist import Histogram
-from zhike.search.shelf import MemoryShelf
+from zhike.search.learn.artifact import read
+from zhike.search.learn.model import Model
+from zhike.search.learn.trainer import run_child
 from zhike.search.text import normalise, understand
 
 PLACES = 5
@@ -45,9 +50,38 @@ class Probe:
         self._bot = bot
         self._engine = Engine()
         self._engine.load_bot(bot, self.articles, rules)
-        shelf = self._engine._bots[bot.id].knowledge.shelf
-        assert isinstance(shelf, MemoryShelf)
-        self._index = shelf.index
+        knowledge = self._engine.knowledge(bot.id)
+        assert knowledge is not None  # it was just loaded
+        self._knowledge = knowledge
+
+    def learn(self, like: Model | None = None) -> Model | None:
+        """Trains as the server does, in the same child process, and judges by the model from now on.
+
+        Args:
+            like: a model of more of the same knowledge, whose curve is used instead of fitting one:
+                leaving out twenty times over would take hours otherwise.
+
+        Returns:
+            None if there was too little to learn from.
+
+        Raises:
+            RuntimeError: the child failed.
+        """
+        lesson = self._knowledge.lesson()
+        if like is not None:
+            w = like.weights
+            lesson = msgspec.structs.replace(lesson, given=(w.blend, w.sure, w.curve))
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "model"
+            run_child(lesson, path, lambda: False)
+            weights = read(path, lesson.digest())
+        model = None if weights is None else Model(weights)
+        self.judge_by(model)
+        return model
+
+    def judge_by(self, model: Model | None) -> None:
+        """Judges by a model of this very knowledge from now on."""
+        self._knowledge.learn(model)
 
     def ask(self, text: str, lang: str = "") -> Reply | None:
         """What the knowledge says at the bot's threshold; the time of the search is recorded."""
@@ -75,8 +109,8 @@ class Probe:
 
     def rank(self, text: str) -> Ranked:
         """The best articles for ``text`` as one question."""
-        found = self._index.find(normalise(text), PLACES)
-        return Ranked(tuple([match.document for match in found.matches]), confidence(found))
+        ranked = self._knowledge.rank(normalise(text), PLACES)
+        return Ranked(tuple([one.document for one in ranked]), ranked[0].confidence if ranked else 0.0)
 
 
 def key_of(reply: Reply | None) -> str:

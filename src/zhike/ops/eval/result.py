@@ -16,8 +16,8 @@ from zhike.ops.eval.score import Bin, Guess, Point, calibration, calibration_err
 Figure = float | int | str | bool
 Note = tuple[str, str]
 """Chinese, English."""
-NO_MODEL: Note = ("这是第一版：数字来自检索和固定的置信度曲线，没有学习得来的意图模型。",
-                  "A first version: search and one fixed confidence curve, without a learned intent model.")
+NO_MODEL: Note = ("数字来自检索和固定的置信度曲线，没有学习得来的意图模型。",
+                  "Search and one fixed confidence curve, without a learned intent model.")
 MAX_CONFUSIONS = 10
 
 
@@ -78,8 +78,9 @@ class Result:
                          "rss_bytes": rss_bytes(os.getpid()), "rows": rows,
                          "seconds": monotonic() - self.began_s}
 
-    def close(self, took: Histogram, rows: int) -> None:
-        """As :meth:`end`, for the commands that ask the engine."""
+    def close(self, took: Histogram, rows: int, learned: bool = False) -> None:
+        """As :meth:`end`, for the commands that ask the engine; ``learned``: by a learned model."""
         self.end(took, rows)
-        self.figures["learned_model"] = False
-        self.notes.append(NO_MODEL)
+        self.figures["learned_model"] = learned
+        if not learned:
+            self.notes.append(NO_MODEL)

@@ -30,7 +30,7 @@ class BotQuery(Paged, forbid_unknown_fields=True):
 class NewBot(Struct, forbid_unknown_fields=True):
     """``settings``: fallback, handoff and holding {zh, en}, answer_threshold and suggest_threshold 0..1,
     fragment_wait_s seconds, models [keys in the order in which they are asked], forbidden [words no
-    model may hear or say]."""
+    model may hear or say], out_of_scope [questions no article answers]."""
 
     key: Key
     name: Name

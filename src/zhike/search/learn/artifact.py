@@ -25,11 +25,13 @@ _DIGEST, _CHECK = 32, 16
 
 class Lesson(msgspec.Struct, frozen=True):
     """What a model is trained on. ``names``: what each article's key says in words, "" if nothing.
-    ``outside``: texts that no article answers."""
+    ``outside``: texts that no article answers. ``given``: blend, sure and curve (see ``Weights``) that
+    are not to be fitted: only measuring by leaving out needs that."""
 
     documents: tuple[Document, ...]
     names: tuple[str, ...]
     outside: tuple[str, ...] = ()
+    given: tuple[float, float, tuple[float, ...]] | None = None
 
     def digest(self) -> bytes:
         """32 bytes; the same for the same lesson, whatever its age."""

@@ -18,15 +18,19 @@ buy: buy purchase order get acquire shop shopping checkout
 price: price cost charge fee rate amount expense expensive pay worth payment fare
 cheap: cheap affordable discount sale deal bargain coupon promo promotion offer voucher low
 bigamount: high expensive pricey excessive large big huge too
-money: money cash dollar dollars euro euros pound pounds yen yuan buck bucks cent currency funds fund $ £ € usd gbp eur aud cad
-currency: currency dollar dollars euro euros pound pounds yen yuan rupee peso franc usd gbp eur aud cad foreign exchange convert conversion rate
+money: money cash dollar dollars euro euros pound pounds yen yuan buck bucks cent currency funds fund $ £ €
+  usd gbp eur aud cad
+currency: currency dollar dollars euro euros pound pounds yen yuan rupee peso franc usd gbp eur aud cad
+  foreign exchange convert conversion rate
 refund: refund reimburse reimbursement money return repay back
 return: return send exchange back replace swap
 cancel: cancel stop abort undo revert drop call void delete remove
-remove: remove delete erase clear drop discard cancel unsubscribe rid wipe cut eliminate close terminate empty strike
+remove: remove delete erase clear drop discard cancel unsubscribe rid wipe cut eliminate close terminate
+  empty strike
 add: add create make insert put include new append save set enter record
 change: change modify edit update alter switch adjust amend correct fix reschedule move replace
-broken: broken fail failed failing fails error wrong issue problem trouble declined rejected denied unsuccessful malfunction crash stuck faulty damaged defective bug
+broken: broken fail failed failing fails error wrong issue problem trouble declined rejected denied
+  unsuccessful malfunction crash stuck faulty damaged defective bug
 refuse: decline declined reject rejected refuse refused deny denied block blocked disallow fail failed
 allow: allow allowed permit permitted accept accepted support supported possible able available
 wait: wait waiting pending long late delay delayed slow processing yet still
@@ -53,41 +57,54 @@ tax: tax taxes taxed taxation irs w2 deduction
 insurance: insurance insured coverage claim policy premium
 twice: twice double duplicate again two second repeat repeated multiple times
 once: one single once only
-time: time hour hours minute minutes clock oclock o'clock am pm a.m p.m morning afternoon evening night noon midnight tonight
+time: time hour hours minute minutes clock oclock o'clock am pm a.m p.m morning afternoon evening night noon
+  midnight tonight
 daypart: morning afternoon evening night noon midnight tonight dawn dusk
 date: date day today tomorrow yesterday tonight week weekend month year calendar
 relday: today tomorrow yesterday tonight now later soon next last this
-weekday: monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun weekend weekday mondays tuesdays wednesdays thursdays fridays saturdays sundays
-month: january february march april may june july august september october november december jan feb mar apr jun jul aug sep oct nov dec
+weekday: monday tuesday wednesday thursday friday saturday sunday mon tue wed thu fri sat sun weekend
+  weekday mondays tuesdays wednesdays thursdays fridays saturdays sundays
+month: january february march april may june july august september october november december jan feb mar apr
+  jun jul aug sep oct nov dec
 holiday: holiday christmas easter thanksgiving halloween new birthday anniversary vacation
-number: one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty hundred thousand million dozen half
+number: one two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty sixty
+  hundred thousand million dozen half
 numword: zero plus minus times divided multiplied square root sum percent percentage fraction equals number
 ordinal: first second third fourth fifth last next previous
-math: calculate math plus minus times multiply divide divided sum square root percent add subtract equation equals multiplied
-person: mother father mom dad mum brother sister wife husband son daughter friend uncle aunt cousin boss colleague coworker parents family grandmother grandfather grandma girlfriend boyfriend kid kids child baby
+math: calculate math plus minus times multiply divide divided sum square root percent add subtract equation
+  equals multiplied
+person: mother father mom dad mum brother sister wife husband son daughter friend uncle aunt cousin boss
+  colleague coworker parents family grandmother grandfather grandma girlfriend boyfriend kid kids child baby
 boss: boss manager supervisor colleague coworker team client employee
-firstname: john mary bob tom sarah mike david james alice jane joe sam peter paul mark susan anna chris steve jack kate lisa jim george michael robert emma jennifer
+firstname: john mary bob tom sarah mike david james alice jane joe sam peter paul mark susan anna chris
+  steve jack kate lisa jim george michael robert emma jennifer
 celebrity: president actor actress singer celebrity politician star obama trump
-country: usa us uk america england france germany spain italy china japan india canada australia mexico russia brazil europe korea ireland britain sweden poland turkey egypt africa asia country abroad
-city: london paris york tokyo chicago boston berlin rome dallas seattle denver atlanta miami houston vegas francisco angeles sydney beijing shanghai madrid moscow delhi city town village
-language: english spanish french german chinese italian japanese korean russian portuguese language translate translation speak
+country: usa us uk america england france germany spain italy china japan india canada australia mexico
+  russia brazil europe korea ireland britain sweden poland turkey egypt africa asia country abroad
+city: london paris york tokyo chicago boston berlin rome dallas seattle denver atlanta miami houston vegas
+  francisco angeles sydney beijing shanghai madrid moscow delhi city town village
+language: english spanish french german chinese italian japanese korean russian portuguese language
+  translate translation speak
 translate: translate translation say mean word speak
 place: place location near nearby nearest closest around area local locally vicinity here
 nearby: near nearby nearest closest around close local locally vicinity here
 restaurant: restaurant restaurants cafe diner bistro pizzeria eatery bar pub eat dining takeaway takeout
-food: food meal dish pizza burger sushi pasta chicken beef pork fish rice bread cheese salad soup sandwich cake steak noodles curry taco tacos egg eggs fries spaghetti lasagna cookies lunch dinner
+food: food meal dish pizza burger sushi pasta chicken beef pork fish rice bread cheese salad soup sandwich
+  cake steak noodles curry taco tacos egg eggs fries spaghetti lasagna cookies lunch dinner
 meal: breakfast lunch dinner supper brunch meal snack
 cuisine: chinese italian indian mexican thai japanese french korean vietnamese greek
 drink: coffee tea beer wine water juice milk soda drink beverage latte espresso cappuccino cup
 cook: cook cooking recipe bake boil fry grill ingredient ingredients oven prepare roast make
 ingredient: sugar salt butter flour milk oil egg pepper garlic onion
 diet: calories calorie diet healthy nutrition protein carb carbs fat vitamin gluten vegan vegetarian
-weather: weather rain raining rainy snow snowing snowy sunny cloudy storm wind windy forecast temperature humid humidity cold hot warm umbrella degrees jacket outside sunscreen celsius fahrenheit
+weather: weather rain raining rainy snow snowing snowy sunny cloudy storm wind windy forecast temperature
+  humid humidity cold hot warm umbrella degrees jacket outside sunscreen celsius fahrenheit
 temperature: temperature degrees hot cold warm cool heat thermostat celsius fahrenheit heating
 clothing: jacket coat shirt shoes dress pants hat umbrella clothes clothing jeans sweater boots
 music: music song songs track album playlist tune band artist singer melody radio lyrics
 genre: rock jazz pop rap classical country blues metal hip hop folk reggae techno disco soul
-artist: beatles adele eminem coldplay madonna beyonce queen metallica taylor swift bieber sheeran singer band
+artist: beatles adele eminem coldplay madonna beyonce queen metallica taylor swift bieber sheeran singer
+  band
 play: play start listen hear turn put resume begin
 video: movie movies film films show tv video theater theatre cinema netflix youtube trailer
 radio: radio station fm am channel frequency tune
@@ -95,14 +112,16 @@ podcast: podcast podcasts episode episodes
 audiobook: audiobook book books novel chapter author read reading
 game: game games play chess sudoku puzzle tic toe scrabble
 sport: football soccer basketball baseball cricket tennis hockey golf nba nfl team match score
-louder: volume loud louder quiet quieter mute silence silent sound lower raise increase decrease unmute noise
+louder: volume loud louder quiet quieter mute silence silent sound lower raise increase decrease unmute
+  noise
 up: up increase raise higher more turn brighten louder
 down: down decrease lower reduce less dim quieter
 on: on activate enable start open switch turn
 off: off deactivate disable stop close switch turn shut
 light: light lights lamp bulb bright brightness dim brighten lighting
 color: red blue green yellow white black pink purple orange color colour colors
-appliance: vacuum cleaner roomba robot coffee machine oven washing dishwasher fridge heater fan socket plug outlet thermostat
+appliance: vacuum cleaner roomba robot coffee machine oven washing dishwasher fridge heater fan socket plug
+  outlet thermostat
 clean: clean vacuum wash sweep dust tidy mop dirty
 room: room kitchen bedroom bathroom living hall garage house home office floor
 alarm: alarm alarms wake wakeup clock snooze
@@ -134,13 +153,15 @@ greet: hello hi hey greetings morning howdy
 goodbye: bye goodbye later farewell
 yes: yes yeah yep sure correct right ok okay affirmative true
 no: no nope not nah wrong incorrect false never
-neg: not no never none don't dont doesn't doesnt didn't didnt can't cant cannot won't wont isn't isnt haven't havent hasn't hasnt without unable couldn't couldnt wasn't wasnt aren't arent n't nothing
+neg: not no never none don't dont doesn't doesnt didn't didnt can't cant cannot won't wont isn't isnt
+  haven't havent hasn't hasnt without unable couldn't couldnt wasn't wasnt aren't arent n't nothing
 maybe: maybe perhaps unsure
 repeat: repeat again
 you: you your yourself
 bot: robot ai computer human person real bot machine
 human: human person agent representative someone support service customer assistant operator
-travel: travel trip flight flights fly plane airplane airline airport vacation tour visit traveling travelling abroad passport visa
+travel: travel trip flight flights fly plane airplane airline airport vacation tour visit traveling
+  travelling abroad passport visa
 flight: flight flights plane airplane airline airport fly boarding gate luggage baggage
 train: train trains railway station rail metro subway
 bus: bus buses
@@ -250,7 +271,7 @@ _CHINESE = """
 
 
 def _read(text: str) -> list[tuple[str, list[str]]]:
-    rows = [line.partition(":") for line in text.strip().splitlines()]
+    rows = [line.partition(":") for line in text.replace("\n ", "").strip().splitlines()]
     return [(name, words.split()) for name, _, words in rows]
 
 

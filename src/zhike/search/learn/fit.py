@@ -21,7 +21,18 @@ from sklearn.svm import LinearSVC
 from zhike.search.index import Document, Found, Index
 from zhike.search.learn.artifact import Lesson
 from zhike.search.learn.features import SHARES, families
-from zhike.search.learn.model import CANDIDATES, EVIDENCE, WIDE, Weights, evidence, rank
+from zhike.search.learn.model import (
+    CANDIDATES,
+    EVIDENCE,
+    RIGHT,
+    UNKNOWN,
+    WIDE,
+    WRONG,
+    Weights,
+    evidence,
+    probability,
+    rank,
+)
 from zhike.search.text import normalise
 
 MAX_CELLS = 16_000_000
@@ -40,7 +51,7 @@ BLENDS = (0.0, 0.1, 0.2, 0.4)
 SURE_RIGHT = 0.995
 """From the likeness at which the index alone is right so often, the model is not asked."""
 _LARGE = 3_000
-"""Texts from which on three folds do instead of five, and pairs must occur twice."""
+"""Texts from which on four folds do instead of five, and pairs must occur twice."""
 
 Matrix = Any  # scipy publishes no types
 
@@ -62,8 +73,8 @@ class Space:
         counts: list[Counter[str]] = [Counter() for _ in SHARES]
         seen = [families(norm) for norm in norms]
         for found in seen:
-            for counter, names in zip(counts, found, strict=True):
-                counter.update(names)
+            for counter, said in zip(counts, found, strict=True):
+                counter.update(said)
         least = (1, 2, 1, 1, 2) if len(norms) > _LARGE else (1, 1, 1, 1, 1)
         ordered = sorted(((-n, family, name) for family, counter in enumerate(counts)
                           for name, n in counter.items() if n >= least[family]))
@@ -109,7 +120,7 @@ def svms(points: Matrix, labels: Any, count: int, seed: int = 0) -> tuple[Any, A
                                 | (labels == count - 1) | (rng.permutation(len(labels)) < 20))
         if own[chosen].all():
             chosen = np.arange(len(labels))
-        made = LinearSVC(C=PENALTY, random_state=0).fit(points[chosen], own[chosen])
+        made = LinearSVC(C=PENALTY, random_state=0, tol=1e-2, max_iter=200).fit(points[chosen], own[chosen])
         weights[label], bias[label] = made.coef_[0], made.intercept_[0]
     return weights, bias
 
@@ -172,39 +183,47 @@ class Trainer:
         return asked
 
     def folds(self) -> list[tuple[Any, Any]]:
-        """(told, asked): phrasings left out, then whole labels left out."""
+        """(told, asked): some phrasings of each label left out, and some labels whole, at once."""
         rng = np.random.default_rng(0)
-        count = 3 if len(self.texts) > _LARGE else 5
+        count = 4 if len(self.texts) > _LARGE else 5
         part = np.full(len(self.texts), -1)
         for label in range(self.count + 1):
             own = np.flatnonzero((self.labels == label) & (self.rows >= 0))
             if len(own) > 1:
                 part[rng.permutation(own)] = (np.arange(len(own)) + rng.integers(count)) % count
-        every = np.arange(len(self.texts))
-        made = [(every[part != n], every[part == n]) for n in range(count)]
         group = rng.permutation(self.count + 1) % count
         group[self.count] = -1
-        for n in range(count if self.count > 1 else 0):
+        every = np.arange(len(self.texts))
+        made = []
+        for n in range(count):
             gone = group[self.labels] == n
-            made.append((every[~gone], every[gone & (self.rows >= 0)]))
-        return [(told, asked) for told, asked in made
-                if len(asked) and len(set(self.labels[told].tolist()) - {self.count}) > 1]
+            told = every[~gone & (part != n)]
+            asked = every[(gone | (part == n)) & (self.rows >= 0)]
+            if len(asked) and len(set(self.labels[told].tolist()) - {self.count}) > 1:
+                made.append((told, asked))
+        return made
 
     def run(self) -> Weights | None:
         """The model; None if there is too little to learn from, or too much."""
         many = Counter(self.labels[self.rows >= 0].tolist())
         can_ask = sum(n for label, n in many.items() if n > 1 and label < self.count)
-        if self.count < 2 or can_ask < MIN_ASKED or self.count > MAX_LABELS or len(self.texts) > MAX_TEXTS:
+        given = self.lesson.given
+        if self.count < 2 or (can_ask < MIN_ASKED and given is None) or self.count > MAX_LABELS \
+                or len(self.texts) > MAX_TEXTS:
             return None
-        asked = [one for told, texts in self.folds() for one in self.ask(told, texts)]
-        blend = best_blend(asked)
-        curve, figures = fit_curve(asked, blend)
+        held = kinds = b""
+        if given is not None:
+            blend, sure, curve = given
+        else:
+            asked = [one for told, texts in self.folds() for one in self.ask(told, texts)]
+            blend, sure = best_blend(asked), sure_likeness(asked)
+            curve, held, kinds = fit_curve(asked, blend)
         _, weights, bias, rarity = self.planes(np.arange(len(self.texts)))
         keep = slice(None) if self.lesson.outside else slice(0, self.count)
         matrix = (weights[keep].T * rarity[:, None]).astype("<f2")
         return Weights(self.count, bool(self.lesson.outside), self.space.vocabulary,
                        rarity.astype("<f4").tobytes(), matrix.tobytes(), bias[keep].astype("<f4").tobytes(),
-                       blend, curve, sure_likeness(asked), figures)
+                       blend, curve, sure, held, kinds)
 
 
 def _joint(one: Asked, blend: float) -> list[tuple[int, float]]:
@@ -214,13 +233,16 @@ def _joint(one: Asked, blend: float) -> list[tuple[int, float]]:
 def best_blend(asked: Sequence[Asked]) -> float:
     """The weight of the index beside the model that puts the right article first most often."""
     inside = [one for one in asked if one.meant >= 0 and len(one.scores)]
+
     def right(blend: float) -> int:
         return sum(_joint(one, blend)[0][0] == one.meant for one in inside)
+
     return max(BLENDS, key=right)
 
 
-def fit_curve(asked: Sequence[Asked], blend: float) -> tuple[tuple[float, ...], dict[str, float]]:
-    """Weights of EVIDENCE for the probability of being right, and what was seen meanwhile."""
+def fit_curve(asked: Sequence[Asked], blend: float) -> tuple[tuple[float, ...], bytes, bytes]:
+    """Weights of EVIDENCE for the probability of being right; what it says to each text asked, and
+    what it should have said (see :class:`zhike.search.learn.model.Weights`)."""
     facts, right, known = [], [], []
     for one in asked:
         ranked = _joint(one, blend)
@@ -228,17 +250,24 @@ def fit_curve(asked: Sequence[Asked], blend: float) -> tuple[tuple[float, ...], 
             facts.append(evidence(ranked, one.outside, one.found))
             right.append(ranked[0][0] == one.meant)
             known.append(one.meant >= 0)
-    x, y, inside = np.array(facts)[:, 1:], np.array(right), np.array(known)
+    curve = _logistic(np.array(facts), np.array(right), np.array(known))
+    held = np.array([probability(curve, fact) for fact in facts], "<f4")
+    kinds = np.where(known, np.where(right, RIGHT, WRONG), UNKNOWN).astype("u1")
+    return curve, held.tobytes(), kinds.tobytes()
+
+
+def _logistic(facts: Any, y: Any, inside: Any) -> tuple[float, ...]:
+    if not len(y) or y.all() or not y.any():
+        return (3.0 if len(y) and y.all() else -3.0, *[0.0] * (len(EVIDENCE) - 1))
+    x = facts[:, 1:]
     share = np.where(inside, 1 - OUTSIDE_SHARE, OUTSIDE_SHARE)
     weight = share / np.where(inside, max(inside.sum(), 1), max((~inside).sum(), 1)) * len(y)
-    if y.all() or not y.any():
-        return (3.0 if y.all() else -3.0, *[0.0] * (len(EVIDENCE) - 1)), {}
     middle, spread = x.mean(0), x.std(0) + 1e-9
     spread[spread < 1e-6] = 1e9  # says nothing here
     made = LogisticRegression(C=10.0, max_iter=500).fit((x - middle) / spread, y, sample_weight=weight)
     weights = made.coef_[0] / spread
     bias = float(made.intercept_[0] - weights @ middle)
-    return (bias, *map(float, weights)), {"asked": float(len(y)), "top1": float(y[inside].mean())}
+    return (bias, *map(float, weights))
 
 
 def sure_likeness(asked: Sequence[Asked]) -> float:

@@ -16,11 +16,14 @@ from zhike.search.learn.features import SHARES, families
 
 WIDE = 512
 """Up to so many articles all are scored (0.03 ms); above, only those that the index brings."""
-CANDIDATES = 12
+CANDIDATES = 8
 """Articles asked of the index when a model judges."""
 _MARGIN_CAP = 1.0
 EVIDENCE = ("bias", "best", "lead", "outside", "agreed", "likeness", "nearness", "spoken", "known")
 """What the probability is a logistic curve over; see :func:`evidence`."""
+
+
+WRONG, RIGHT, UNKNOWN = 0, 1, 2
 
 
 class Judged(NamedTuple):
@@ -38,7 +41,8 @@ class Weights(msgspec.Struct, frozen=True):
     document frequency of each. ``matrix``: float16, features x labels, row by row, already times
     rarity. The last label is "none of these" if ``outside``. ``blend``: what a point of the
     index's score adds. ``curve``: weights of EVIDENCE. ``sure``: from this likeness on the index
-    is right by itself (above 1: never).
+    is right by itself (above 1: never). ``held``: what was left out of training and asked, its
+    probabilities (float32), and per text in ``held_kinds`` RIGHT, WRONG or UNKNOWN (no article says it).
     """
 
     documents: int
@@ -50,7 +54,8 @@ class Weights(msgspec.Struct, frozen=True):
     blend: float
     curve: tuple[float, ...]
     sure: float
-    report: dict[str, float] = {}
+    held: bytes = b""
+    held_kinds: bytes = b""
 
 
 class Model:
@@ -72,12 +77,19 @@ class Model:
         if len(self._bias) != labels or len(rarity) != size or len(weights.curve) != len(EVIDENCE) \
                 or len(weights.vocabulary) != len(SHARES):
             raise ValueError("the parts of the model do not fit together")
+        if len(weights.held) != 4 * len(weights.held_kinds):
+            raise ValueError("the parts of the model do not fit together")
         self._squares: list[float] = (rarity.astype("f8") ** 2).tolist()
         self._ids: list[dict[str, int]] = []
         start = 0
         for names in weights.vocabulary:
             self._ids.append(dict(zip(names, range(start, start + len(names)), strict=True)))
             start += len(names)
+
+    def held_out(self) -> list[tuple[float, int]]:
+        """(probability, RIGHT, WRONG or UNKNOWN) of every text that was left out of training and asked."""
+        said = self._np.frombuffer(self.weights.held, "<f4").tolist()
+        return list(zip(said, self.weights.held_kinds, strict=True))
 
     def scores(self, norm: str, only: Sequence[int] | None = None) -> Any:
         """One number per label (of ``only`` those), float32."""
@@ -122,8 +134,13 @@ class Model:
         ranked = rank(self._np, scores[:-1] if self.weights.outside else scores, only, found,
                       self.weights.blend, max(limit, 2))
         facts = evidence(ranked, outside, found)
-        z = sum([weight * fact for weight, fact in zip(self.weights.curve, facts, strict=True)])
-        return Judged(ranked[:limit], 1.0 / (1.0 + exp(-max(min(z, 30.0), -30.0))))
+        return Judged(ranked[:limit], probability(self.weights.curve, facts))
+
+
+def probability(curve: Sequence[float], facts: Sequence[float]) -> float:
+    """Of EVIDENCE, 0..1."""
+    z = sum([weight * fact for weight, fact in zip(curve, facts, strict=True)])
+    return 1.0 / (1.0 + exp(-max(min(z, 30.0), -30.0)))
 
 
 def rank(numpy: Any, scores: Any, only: Sequence[int] | None, found: Found, blend: float,

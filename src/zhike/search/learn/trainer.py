@@ -13,17 +13,18 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 
+from zhike.search.learn import artifact
 from zhike.search.learn.artifact import Lesson
+from zhike.search.learn.model import Model
 
 log = logging.getLogger("zhike")
 
@@ -36,14 +37,8 @@ CHILD_S = 1800.0
 _STDERR_CHARS = 2_000
 
 
-class Mind(Protocol):
-    """What is handed over: :class:`zhike.search.learn.model.Model`, without importing it here."""
-
-    documents: int
-
-
-Taught = Callable[[int, bytes, "Mind | None"], None]
-"""Takes (bot_id, digest of the lesson, model); in the trainer's thread. None: nothing to learn."""
+Taught = Callable[[int, bytes, "Model | None"], object]
+"""Takes (bot_id, digest of the lesson, model) in the trainer's thread. None: nothing to learn from."""
 Teach = Callable[[Lesson, Path, Callable[[], bool]], None]
 """Makes the file of a lesson, or raises; asks now and then whether it was told to stop."""
 
@@ -51,7 +46,7 @@ Teach = Callable[[Lesson, Path, Callable[[], bool]], None]
 class _Pupil(NamedTuple):
     """A bot that waits for its model: from when on, after how many failures."""
 
-    lesson: Lesson
+    make: Callable[[], Lesson]
     due_s: float
     failures: int = 0
     looked: bool = False
@@ -76,8 +71,12 @@ class Trainer:
         self._thread: threading.Thread | None = None
         self._stopped = False
 
-    def want(self, bot_id: int, lesson: Lesson) -> None:
-        """The bot now knows this. Returns at once; a newer lesson replaces one that waits."""
+    def want(self, bot_id: int, lesson: Callable[[], Lesson]) -> None:
+        """The bot now knows this. Returns at once; a newer lesson replaces one that waits.
+
+        Args:
+            lesson: says what; asked in the trainer's thread.
+        """
         with self._changed:
             self._waiting[bot_id] = _Pupil(lesson, self._clock_s() + QUIET_S)
             self._changed.notify()
@@ -122,15 +121,16 @@ class Trainer:
             pupil = self._waiting[bot_id]
             if pupil.looked and pupil.due_s > now_s:
                 return pupil.due_s - now_s
-        if self._open(bot_id, pupil):
+        lesson = pupil.make()
+        if self._open(bot_id, pupil, lesson):
             return 0.0
         if not pupil.looked:  # nothing on disk: train, once it is quiet
             self._replace(bot_id, pupil, pupil._replace(looked=True))
             return 0.0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._teach(pupil.lesson, self.file(bot_id), lambda: self._stopped)
-            if self._open(bot_id, pupil):
+            self._teach(lesson, self.file(bot_id), lambda: self._stopped)
+            if self._open(bot_id, pupil, lesson):
                 return 0.0
             why = "the child left no usable model"
         except Exception as error:
@@ -153,18 +153,12 @@ class Trainer:
                 else:
                     self._waiting[bot_id] = new
 
-    def _open(self, bot_id: int, pupil: _Pupil) -> bool:
+    def _open(self, bot_id: int, pupil: _Pupil, lesson: Lesson) -> bool:
         """Hands the model on disk over, if it is this lesson's."""
-        from zhike.search.learn import artifact
-
-        digest = pupil.lesson.digest()
+        digest = lesson.digest()
         try:
             weights = artifact.read(self.file(bot_id), digest)
-            model = None
-            if weights is not None:
-                from zhike.search.learn.model import Model
-
-                model = Model(weights)
+            model = None if weights is None else Model(weights)
         except FileNotFoundError:
             return False
         except (OSError, ValueError, ImportError) as error:
@@ -181,7 +175,9 @@ def run_child(lesson: Lesson, path: Path, stopped: Callable[[], bool]) -> None:
     Raises:
         RuntimeError: it failed, was killed or hung; with the end of what it said.
     """
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    import subprocess  # here: nobody needs it before a first child
+
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     began_s = time.monotonic()
     with subprocess.Popen([sys.executable, "-m", "zhike.search.learn.child", str(path)],
                           stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
