@@ -175,6 +175,14 @@ def test_the_child_leaves_the_model_that_training_here_gives(tmp_path: Path) -> 
     assert made is not None and here is not None and made.matrix == here.matrix
 
 
+def test_a_lesson_longer_than_a_pipe_takes_arrives_whole(tmp_path: Path) -> None:
+    kb = make_kb(16, seed=3)
+    long = Lesson(tuple(Document(tuple(asks(article)), "word " * 20_000) for article in kb),
+                  tuple("" for _ in kb))
+    run_child(long, tmp_path / "m", lambda: False)
+    assert artifact.read(tmp_path / "m", long.digest()) is not None
+
+
 def test_a_child_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"exit code 1: (?s:.*)No such file"):
         run_child(small(), tmp_path / "nowhere" / "m", lambda: False)

@@ -34,6 +34,8 @@ RETRY_S = (30.0, 120.0, 600.0, 3600.0)
 """Pauses after failures; the last one again and again."""
 CHILD_S = 1800.0
 """Longer than the largest knowledge takes on a slow, busy core."""
+LOOK_S = 0.25
+"""How often a running child's trainer looks whether it should stop."""
 _STDERR_CHARS = 2_000
 
 
@@ -175,24 +177,26 @@ def run_child(lesson: Lesson, path: Path, stopped: Callable[[], bool]) -> None:
     Raises:
         RuntimeError: it failed, was killed or hung; with the end of what it said.
     """
-    import subprocess  # here: nobody needs it before a first child
+    import subprocess  # here: nobody needs them before a first child
+    import tempfile
 
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     began_s = time.monotonic()
-    with subprocess.Popen([sys.executable, "-m", "zhike.search.learn.child", str(path)],
-                          stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                          env={**os.environ, **threads}) as child:
-        data: bytes | None = msgspec.msgpack.encode(lesson)
-        while True:
-            try:
-                _, said = child.communicate(data, timeout=0.25)
-                break
-            except subprocess.TimeoutExpired:
-                data = None
-                if stopped() or time.monotonic() - began_s > CHILD_S:
-                    child.kill()
-                    child.communicate()
-                    raise RuntimeError("it was stopped" if stopped() else "it took too long") from None
+    with tempfile.TemporaryFile() as file:  # not a pipe: a long lesson would have to be fed to it
+        file.write(msgspec.msgpack.encode(lesson))
+        file.seek(0)
+        with subprocess.Popen([sys.executable, "-m", "zhike.search.learn.child", str(path)], stdin=file,
+                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                              env={**os.environ, **threads}) as child:
+            while True:
+                try:
+                    _, said = child.communicate(timeout=LOOK_S)
+                    break
+                except subprocess.TimeoutExpired:
+                    if stopped() or time.monotonic() - began_s > CHILD_S:
+                        child.kill()
+                        child.communicate()
+                        raise RuntimeError("it was stopped" if stopped() else "it took too long") from None
         if child.returncode:
             words = said.decode("utf-8", "replace")[-_STDERR_CHARS:].strip()
             raise RuntimeError(f"exit code {child.returncode}: {words}")
