@@ -170,7 +170,7 @@ def small() -> Lesson:
 
 
 def test_the_child_leaves_the_model_that_training_here_gives(tmp_path: Path) -> None:
-    run_child(small(), tmp_path / "m", lambda: False)
+    run_child(small(), tmp_path / "m", lambda: False, 0)
     made, here = artifact.read(tmp_path / "m", small().digest()), fit(small())
     assert made is not None and here is not None and made.matrix == here.matrix
 
@@ -179,13 +179,13 @@ def test_a_lesson_longer_than_a_pipe_takes_arrives_whole(tmp_path: Path) -> None
     kb = make_kb(16, seed=3)
     long = Lesson(tuple(Document(tuple(asks(article)), "word " * 20_000) for article in kb),
                   tuple("" for _ in kb))
-    run_child(long, tmp_path / "m", lambda: False)
+    run_child(long, tmp_path / "m", lambda: False, 0)
     assert artifact.read(tmp_path / "m", long.digest()) is not None
 
 
 def test_a_child_that_fails_says_why(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"exit code 1: (?s:.*)No such file"):
-        run_child(small(), tmp_path / "nowhere" / "m", lambda: False)
+        run_child(small(), tmp_path / "nowhere" / "m", lambda: False, 0)
 
 
 def test_a_child_that_is_killed_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,12 +194,12 @@ def test_a_child_that_is_killed_is_noticed(tmp_path: Path, monkeypatch: pytest.M
     shell.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(shell))
     with pytest.raises(RuntimeError, match="exit code -9"):
-        run_child(small(), tmp_path / "m", lambda: False)
+        run_child(small(), tmp_path / "m", lambda: False, 0)
 
 
 def test_a_child_is_ended_when_the_server_stops(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stopped"):
-        run_child(small(), tmp_path / "m", lambda: True)
+        run_child(small(), tmp_path / "m", lambda: True, 0)
     assert not (tmp_path / "m").exists()
 
 

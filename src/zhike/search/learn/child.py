@@ -1,7 +1,7 @@
-"""``python -m zhike.search.learn.child FILE``: reads a lesson from stdin, writes the model to FILE.
+"""``python -m zhike.search.learn.child FILE NICE``: reads a lesson from stdin, writes the model to FILE.
 
-The only process that imports scikit-learn. It runs at the lowest priority and on one core, so that
-visitors do not notice it. Exit code 0: FILE is there.
+The only process that imports scikit-learn. The server runs it at the lowest priority (NICE 19) and
+on one core, so that visitors do not notice it. Exit code 0: FILE is there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 def main() -> int:
     """Trains and writes; the traceback of a failure goes to stderr, for the server's log."""
-    os.nice(19)
+    os.nice(int(sys.argv[2]))
     import msgspec
 
     from zhike.search.learn import artifact

@@ -171,8 +171,11 @@ class Trainer:
         return True
 
 
-def run_child(lesson: Lesson, path: Path, stopped: Callable[[], bool]) -> None:
+def run_child(lesson: Lesson, path: Path, stopped: Callable[[], bool], nice: int = 19) -> None:
     """Trains in a child process; ends it when ``stopped`` says so, or after CHILD_S.
+
+    Args:
+        nice: how far it steps back behind everything else; whoever waits for it says 0.
 
     Raises:
         RuntimeError: it failed, was killed or hung; with the end of what it said.
@@ -185,8 +188,8 @@ def run_child(lesson: Lesson, path: Path, stopped: Callable[[], bool]) -> None:
     with tempfile.TemporaryFile() as file:  # not a pipe: a long lesson would have to be fed to it
         file.write(msgspec.msgpack.encode(lesson))
         file.seek(0)
-        with subprocess.Popen([sys.executable, "-m", "zhike.search.learn.child", str(path)], stdin=file,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        with subprocess.Popen([sys.executable, "-m", "zhike.search.learn.child", str(path), str(nice)],
+                              stdin=file, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                               env={**os.environ, **threads}) as child:
             while True:
                 try:
