@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -68,7 +69,7 @@ def test_a_page_of_text_costs_no_more_than_its_beginning() -> None:
 
 # ---- scores ------------------------------------------------------------------------------------------
 
-def plainly(weights: Weights, norm: str) -> np.ndarray:
+def plainly(weights: Weights, norm: str) -> Any:
     """The scores by the book: weigh, bring each family to length 1, then all; one product."""
     labels = weights.documents + weights.outside
     rarity = np.frombuffer(weights.rarity, "<f4").astype("f8")
