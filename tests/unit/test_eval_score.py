@@ -14,6 +14,7 @@ from zhike.ops.eval.score import (
     calibration_error,
     coverage_at,
     curve,
+    keeping_threshold,
     thinned,
 )
 
@@ -62,3 +63,11 @@ def test_a_thinned_curve_keeps_its_end() -> None:
     assert len(few) <= 102
     assert few[-1] == points[-1]
     assert thinned(points[:3]) == points[:3]
+
+
+def test_a_keeping_threshold_gives_up_no_more_than_it_may() -> None:
+    guesses = [Guess(n / 100, True) for n in range(1, 101)] + [Guess(.5, False, False), Guess(.02, False)]
+    assert keeping_threshold(guesses, 0.0) == .01
+    at = keeping_threshold(guesses, .05)
+    assert sum(guess.right and guess.confidence < at for guess in guesses) == 5
+    assert keeping_threshold([Guess(.9, False)], .05) == 0.0

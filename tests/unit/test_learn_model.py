@@ -73,7 +73,8 @@ def plainly(weights: Weights, norm: str) -> Any:
     """The scores by the book: weigh, bring each family to length 1, then all; one product."""
     labels = weights.documents + weights.outside
     rarity = np.frombuffer(weights.rarity, "<f4").astype("f8")
-    planes = np.frombuffer(weights.matrix, "<f2").reshape(-1, labels).astype("f8") / rarity[:, None]
+    scale = np.frombuffer(weights.scale, "<f4").astype("f8") / rarity
+    planes = np.frombuffer(weights.matrix, "i1").reshape(-1, labels) * scale[:, None]
     point, start = [], 0
     for share, names, found in zip(SHARES, weights.vocabulary, families(norm), strict=True):
         part = np.array([name in found for name in names]) * rarity[start:start + len(names)]

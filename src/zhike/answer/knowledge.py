@@ -29,6 +29,11 @@ _ALONE = 0.9
 from this confidence: the rest may change what is asked."""
 
 
+_PART = DEFAULT_THRESHOLD
+"""A part of a message is answered on its own from this confidence at least: where a bot's threshold is
+lower, two halves of one question would otherwise bring two answers."""
+
+
 class Answered(Reply, frozen=True, omit_defaults=True, dict=True):
     """A reply of one :class:`Knowledge`; only that knowledge's cache may keep it."""
 
@@ -164,9 +169,10 @@ class Knowledge:
             alone = self._find(parts[0].norm, question.lang)
             return self._whole(question, max(whole, alone, key=_top), started)
         found = [[] if part.leans else self._find(part.norm, question.lang) for part in parts]
-        known = [hits[0] for hits in found if _top(hits) >= self._threshold]
+        enough = max(self._threshold, _PART)
+        known = [hits[0] for hits in found if _top(hits) >= enough]
         unknown = [part for part, hits in zip(parts, found, strict=True)
-                   if _top(hits) < self._threshold and not part.leans]
+                   if _top(hits) < enough and not part.leans]
         asked = [part for part in unknown if part.asks]
         told = [part for part in unknown if not part.asks]
         ids = {hit.article.id for hit in known}

@@ -11,13 +11,14 @@ from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
 from zhike.ops.eval.probe import Probe
 from zhike.ops.eval.result import Note, Result
 from zhike.ops.eval.rows import Text
-from zhike.ops.eval.score import Guess, best_accuracy, best_threshold
+from zhike.ops.eval.score import Guess, best_threshold, keeping_threshold
 from zhike.search.learn.model import RIGHT, UNKNOWN, Model
 from zhike.search.text import detect_lang, normalise
 from zhike.testing.kb import asks
 
-OUTSIDE_SHARE = 0.1
-"""Questions that nothing in the knowledge answers, when a threshold is chosen: one in ten."""
+GIVEN_UP = 0.0125
+"""Of what would be answered right, so much may be silenced to reject what is out of scope: one right
+answer in eighty."""
 FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
 
@@ -84,11 +85,11 @@ def choose(model: Model) -> tuple[float, Note]:
     held = model.held_out()
     guesses = [Guess(said, kind == RIGHT, kind != UNKNOWN) for said, kind in held]
     unknown = sum(kind == UNKNOWN for _, kind in held)
-    return best_accuracy(guesses, OUTSIDE_SHARE), (
-        f"阈值只用训练数据选定：{len(held) - unknown} 条训练文字留出来问，{unknown} 条应拒绝"
-        f"（范围之外的，和整类留出的），按十问有一问在范围之外。",
-        f"Threshold from training data alone: {len(held) - unknown} training texts, left out and asked, and "
-        f"{unknown} to be rejected (out of scope, or of labels left out whole), one question in ten.")
+    return keeping_threshold(guesses, GIVEN_UP), (
+        f"阈值只用训练数据选定：{len(held) - unknown} 条训练文字留出来问，"
+        f"为了拒绝范围之外的，最多舍弃其中答对的 {GIVEN_UP:.2%}。",
+        f"Threshold from training data alone: {len(held) - unknown} training texts, left out and asked; at "
+        f"most {GIVEN_UP:.2%} of those answered right are given up to reject what is out of scope.")
 
 
 def fit_count(train: Sequence[Text]) -> int:

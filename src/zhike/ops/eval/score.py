@@ -95,21 +95,11 @@ def calibration_error(bins: Sequence[Bin]) -> float:
     return sum(found.texts * abs(found.said - found.right) for found in bins) / total if total else 0.0
 
 
-def best_accuracy(guesses: Sequence[Guess], outside: float) -> float:
-    """Where most is decided right (answered right, or rejected if not known) when a share ``outside``
-    (0..1) of all questions is not known; halfway to the next lower confidence."""
-    known = max(sum(guess.known for guess in guesses), 1)
-    unknown = max(sum(not guess.known for guess in guesses), 1)
-    ordered = sorted(guesses, key=lambda g: -g.confidence)
-    best, gain, at = 0.0, 0.0, 0
-    for count, guess in enumerate(ordered, 1):
-        gain += guess.right * (1 - outside) / known if guess.known else -outside / unknown
-        if gain > best and not (count < len(ordered) and ordered[count].confidence == guess.confidence):
-            best, at = gain, count
-    if at == 0:
-        return 1.0
-    below = ordered[at].confidence if at < len(ordered) else 0.0
-    return (ordered[at - 1].confidence + below) / 2
+def keeping_threshold(guesses: Sequence[Guess], given_up: float) -> float:
+    """The highest threshold that silences at most a share ``given_up`` (0..1) of what would be answered
+    right; 0 if nothing would be."""
+    right = sorted(guess.confidence for guess in guesses if guess.right)
+    return right[int(given_up * len(right))] if right else 0.0
 
 
 def best_threshold(guesses: Sequence[Guess]) -> float:

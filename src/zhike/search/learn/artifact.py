@@ -16,10 +16,10 @@ from zhike.search.index import Document
 from zhike.search.learn.model import Weights
 
 MAGIC = b"ZKIM"
-VERSION = 1
+VERSION = 2
 """To be raised with every change of features, model or fit: models of other versions are made anew."""
 MAX_BYTES = 192 << 20
-"""Larger files are not read. A model has at most 16 million cells of two bytes, and its words."""
+"""Larger files are not read. A model has at most 16 million cells of a byte, and its words."""
 _DIGEST, _CHECK = 32, 16
 
 

@@ -36,7 +36,7 @@ from zhike.search.learn.model import (
 from zhike.search.text import normalise
 
 MAX_CELLS = 16_000_000
-"""Features x labels kept at most, the commonest first: 32 MB of a server's memory for the largest."""
+"""Features x labels kept at most, the commonest first: 16 MB of a server's memory for the largest, and their names."""
 MAX_LABELS, MAX_TEXTS = 4_000, 60_000
 """Beyond, training takes more than minutes; the index and its curve do without."""
 MIN_ASKED = 40
@@ -220,9 +220,12 @@ class Trainer:
             curve, held, kinds = fit_curve(asked, blend)
         _, weights, bias, rarity = self.planes(np.arange(len(self.texts)))
         keep = slice(None) if self.lesson.outside else slice(0, self.count)
-        matrix = (weights[keep].T * rarity[:, None]).astype("<f2")
+        planes = weights[keep].T * rarity[:, None]
+        scale = np.maximum(np.abs(planes).max(1), 1e-9).astype("<f4") / 127
+        matrix = np.rint(planes / scale[:, None]).astype("i1")
         return Weights(self.count, bool(self.lesson.outside), self.space.vocabulary,
-                       rarity.astype("<f4").tobytes(), matrix.tobytes(), bias[keep].astype("<f4").tobytes(),
+                       rarity.astype("<f4").tobytes(), matrix.tobytes(), scale.tobytes(),
+                       bias[keep].astype("<f4").tobytes(),
                        blend, curve, sure, held, kinds)
 
 

@@ -38,8 +38,8 @@ class Weights(msgspec.Struct, frozen=True):
     """A trained model in plain values, as the artifact stores it.
 
     ``vocabulary``: per family its features; numbered through, in this order. ``rarity``: inverse
-    document frequency of each. ``matrix``: float16, features x labels, row by row, already times
-    rarity. The last label is "none of these" if ``outside``. ``blend``: what a point of the
+    document frequency of each. ``matrix``: int8, features x labels, row by row; times ``scale``
+    (float32, one per feature) it is the weights times rarity. The last label is "none of these" if ``outside``. ``blend``: what a point of the
     index's score adds. ``curve``: weights of EVIDENCE. ``sure``: from this likeness on the index
     is right by itself (above 1: never). ``held``: what was left out of training and asked, its
     probabilities (float32), and per text in ``held_kinds`` RIGHT, WRONG or UNKNOWN (no article says it).
@@ -50,6 +50,7 @@ class Weights(msgspec.Struct, frozen=True):
     vocabulary: tuple[list[str], ...]
     rarity: bytes
     matrix: bytes
+    scale: bytes
     bias: bytes
     blend: float
     curve: tuple[float, ...]
@@ -71,11 +72,12 @@ class Model:
         self.sure = weights.sure
         size = sum(map(len, weights.vocabulary))
         labels = weights.documents + weights.outside
-        self._matrix = numpy.frombuffer(weights.matrix, "<f2").reshape(size, labels)
+        self._matrix = numpy.frombuffer(weights.matrix, "i1").reshape(size, labels)
         self._bias = numpy.frombuffer(weights.bias, "<f4")
+        self._scale = numpy.frombuffer(weights.scale, "<f4")
         rarity = numpy.frombuffer(weights.rarity, "<f4")
-        if len(self._bias) != labels or len(rarity) != size or len(weights.curve) != len(EVIDENCE) \
-                or len(weights.vocabulary) != len(SHARES):
+        if len(self._bias) != labels or len(rarity) != size or len(self._scale) != size \
+                or len(weights.curve) != len(EVIDENCE) or len(weights.vocabulary) != len(SHARES):
             raise ValueError("the parts of the model do not fit together")
         if len(weights.held) != 4 * len(weights.held_kinds):
             raise ValueError("the parts of the model do not fit together")
@@ -110,8 +112,8 @@ class Model:
         bias = self._bias if only is None else self._bias[list(only)]
         if not rows:
             return bias
-        part = self._matrix[rows] if only is None else self._matrix[numpy.ix_(rows, list(only))]
-        gains = numpy.repeat(numpy.array(shares, "f4") / sqrt(total), counts)
+        part = self._matrix.take(rows, 0) if only is None else self._matrix[numpy.ix_(rows, list(only))]
+        gains = numpy.repeat(numpy.array(shares, "f4") / sqrt(total), counts) * self._scale.take(rows)
         return gains @ part.astype("f4") + bias
 
     def judge(self, norm: str, found: Found, limit: int = 3) -> Judged:
