@@ -16,9 +16,9 @@ from zhike.search.learn.model import RIGHT, UNKNOWN, Model
 from zhike.search.text import detect_lang, normalise
 from zhike.testing.kb import asks
 
-GIVEN_UP = 0.0125
+GIVEN_UP = 0.01
 """Of what would be answered right, so much may be silenced to reject what is out of scope: one right
-answer in eighty."""
+answer in a hundred."""
 FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
 
