@@ -108,6 +108,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--test": ("测试文字，每行 {text, label}", "test texts, rows {text, label}"),
     "--train-split": ("训练只用 split 是这些的行（逗号分开）",
                       "train on rows whose `split` is one of these (commas) only"),
+    "--shots": ("每个 label 只取 N 条训练文字（0 = 全部）", "N training texts of each label only (0 = all)"),
+    "--shots-seed": ("--shots 抽样的种子", "seed of the choice that --shots makes"),
     "--test-split": ("测试只用 split 是这些的行（逗号分开）",
                      "test on rows whose `split` is one of these (commas) only"),
     "--threshold": ("回答阈值 0..1（默认：机器人自己的；intents：从训练数据选定）",
@@ -290,6 +292,8 @@ def eval_flags(parser: Parser) -> None:
     intents.flag("--test", metavar="FILE", required=True)
     intents.flag("--train-split", metavar="NAMES", default="")
     intents.flag("--test-split", metavar="NAMES", default="")
+    intents.flag("--shots", metavar="N", default="0")
+    intents.flag("--seed", metavar="N", default="0", text="--shots-seed")
     for part in (kb, faq, intents):
         part.flag("--threshold", metavar="P")
     compress = parser.part(parts, "compress", "eval compress")

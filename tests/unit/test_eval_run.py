@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from zhike.answer.engine import Engine
 from zhike.domain.knowledge import Article, Bot
 from zhike.ops.eval import faq
 from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
+from zhike.ops.eval.intents import few
 from zhike.ops.eval.labels import LABELS
 from zhike.ops.eval.probe import Probe, key_of
 from zhike.ops.eval.result import Result
@@ -292,3 +294,11 @@ def test_rows_that_are_not_valid_are_named(capsys: pytest.CaptureFixture[str], c
     assert code == 3
     assert "bad.jsonl:1" in err
     assert said in err
+
+
+def test_few_texts_of_each_label_and_all_out_of_scope() -> None:
+    rows = [Text(n, f"t{n}", None if n % 4 == 0 else f"label{n % 4}", "") for n in range(40)]
+    chosen = few(rows, 3, 0)
+    counts = Counter(row.label for row in chosen)
+    assert counts == {None: 10, "label1": 3, "label2": 3, "label3": 3}
+    assert chosen == few(rows, 3, 0) != few(rows, 3, 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +29,10 @@ LESSON = artifact.Lesson(tuple(Document(tuple(asks(article)), article.answer) fo
 
 
 @pytest.fixture(scope="module")
-def weights() -> Iterator[Weights]:
+def weights() -> Weights:
     made = fit(LESSON)
     assert made is not None
-    yield made
+    return made
 
 
 # ---- features ----------------------------------------------------------------------------------------

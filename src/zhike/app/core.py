@@ -32,8 +32,8 @@ from zhike.desk.service import Desk
 from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
-from zhike.search.library import Library
 from zhike.search.learn.trainer import Trainer
+from zhike.search.library import Library
 from zhike.search.quiet import quiet_collector
 from zhike.search.text import understand, warm
 from zhike.store.engine import open_store

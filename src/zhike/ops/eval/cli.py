@@ -74,6 +74,8 @@ def intents(args: Namespace, lang: Lang) -> int:
             "--test", "训练和测试不能用同样的行；同一个文件请用 --train-split 和 --test-split 分开",
             "must not be the rows of --train; part one file with --train-split and --test-split")])
     train, test = read_texts(paths[0], splits[0]), read_texts(paths[1], splits[1])
+    if shots := int(_at_least(args.shots, "--shots", 0.0)):
+        train = intents_part.few(train, shots, int(_at_least(args.seed, "--seed", 0.0)))
     if all(row.label is None for row in train):
         raise ConfigError([Problem(args.train, "没有一行写了 label", "has no row with a label")])
     known = {normalise(row.text) for row in train}

@@ -23,6 +23,17 @@ FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
 
 
+def few(train: Sequence[Text], shots: int, seed: int) -> list[Text]:
+    """At most ``shots`` texts of each label, chosen by ``seed``; all that are out of scope."""
+    rng = random.Random(seed)
+    by_label: dict[str | None, list[Text]] = {}
+    for row in train:
+        by_label.setdefault(row.label, []).append(row)
+    chosen = [row for label, rows in by_label.items()
+              for row in (rows if label is None else rng.sample(rows, min(shots, len(rows))))]
+    return sorted(chosen, key=lambda row: row.line)
+
+
 def make_articles(train: Sequence[Text]) -> list[Article]:
     """One article per label, in the order of the file; the first text is its question."""
     texts: dict[str, dict[str, str]] = {}

@@ -36,7 +36,8 @@ from zhike.search.learn.model import (
 from zhike.search.text import normalise
 
 MAX_CELLS = 16_000_000
-"""Features x labels kept at most, the commonest first: 16 MB of a server's memory for the largest, and their names."""
+"""Features x labels kept at most, the commonest first: 16 MB of a server's
+memory for the largest, and their names."""
 MAX_LABELS, MAX_TEXTS = 4_000, 60_000
 """Beyond, training takes more than minutes; the index and its curve do without."""
 MIN_ASKED = 40

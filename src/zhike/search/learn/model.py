@@ -39,7 +39,8 @@ class Weights(msgspec.Struct, frozen=True):
 
     ``vocabulary``: per family its features; numbered through, in this order. ``rarity``: inverse
     document frequency of each. ``matrix``: int8, features x labels, row by row; times ``scale``
-    (float32, one per feature) it is the weights times rarity. The last label is "none of these" if ``outside``. ``blend``: what a point of the
+    (float32, one per feature) it is the weights times rarity. The last label
+    is "none of these" if ``outside``. ``blend``: what a point of the
     index's score adds. ``curve``: weights of EVIDENCE. ``sure``: from this likeness on the index
     is right by itself (above 1: never). ``held``: what was left out of training and asked, its
     probabilities (float32), and per text in ``held_kinds`` RIGHT, WRONG or UNKNOWN (no article says it).
