@@ -15,7 +15,7 @@ from zhike.search.index import Found
 from zhike.search.learn.features import SHARES, families
 
 WIDE = 512
-"""Up to so many articles all are scored (0.03 ms); above, only those that the index brings."""
+"""Up to so many articles all are scored (0.1 ms); above, only those that the index brings."""
 CANDIDATES = 8
 """Articles asked of the index when a model judges."""
 _MARGIN_CAP = 1.0
