@@ -87,7 +87,8 @@ class Core:
         self.store = measured(open_store(settings.database_url(), Path(settings.server.data),
                                          readers=database.readers, connections=database.connections),
                               self.meters)
-        self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
+        self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries), inbox_key=self._inbox_key,
+                             now=now)
         search = settings.search
         library = Library(self.store, Path(settings.server.data) / "index", lambda _: self._look.set())
         self.registry = Registry(self.store, self.engine, KnowledgeKeeper(
@@ -173,6 +174,10 @@ class Core:
                 self.store, EmbeddingClient(wanted.base_url, wanted.model, wanted.api_key),
                 lambda: list(self.registry.bot_rows.values()), **fields_of(wanted))
             self.embedder.start()
+
+    def _inbox_key(self, inbox_id: int) -> str:
+        inbox = self.registry.inboxes.get(inbox_id)
+        return inbox.key if inbox is not None else ""
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""

@@ -66,7 +66,8 @@ class Bot(msgspec.Struct, omit_defaults=True):
 
     settings keys: ``fallback`` {zh,en} · ``handoff`` {zh,en} · ``answer_threshold`` 0..1 ·
     ``fragment_wait_s`` seconds · ``template`` name of the prompt template (none: the built-in one) ·
-    ``forbidden`` [str] (words no model may hear or say).
+    ``forbidden`` [str] (words no model may hear or say) · ``synonyms`` [[word, word …] …], the first of a
+    group stands for all.
     """
 
     id: int

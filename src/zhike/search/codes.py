@@ -30,7 +30,8 @@ class Codes:
             self.asked.append(asked)
             for code in asked.union(_codes(answer)):
                 self.named.setdefault(code, set()).add(number)
-        self._letters = {code.rstrip("abcdefghijklmnopqrstuvwxyz").rstrip("0123456789") for code in self.named}
+        self._letters = {code.rstrip("abcdefghijklmnopqrstuvwxyz").rstrip("0123456789")
+                         for code in self.named}
 
     def join(self, norm: str) -> str:
         """"ch 326" → "ch326" where that is a code, or looks like one of those that are known."""

@@ -109,7 +109,10 @@ class Index:
         self._codes = Codes((document.phrasings, document.answer) for document in documents)
         bags, words = self._read(documents)
         self._weights = self._weigh_terms(bags)
-        self._mender = Mender(self._ids, self._weights, words, self._exact)
+        rare = max(self._weights, default=0.0)
+        known = dict.fromkeys(self._other, rare) | dict(zip(self._ids, self._weights, strict=True))
+        self._mender = Mender(known, words, self._exact)
+        del self._other
         self._rarest = log(1 + max(self.size, 1))
         self._unknown = self._rarest * UNKNOWN_WEIGHT
         self._file(bags, [document.answer for document in documents])
@@ -121,6 +124,7 @@ class Index:
         self._ids: dict[str, int] = {}
         self._exact: dict[str, tuple[int, int]] = {}
         self._long: set[tuple[int, int]] = set()
+        self._other: set[str] = set()  # as it was written, before synonyms were made one: to mend with
         texts: list[tuple[int, str]] = []
         ids, clashes, words = self._ids, set[str](), set[str]()
         most = 0 if 2 * sum(_is_long(d.phrasings[0]) for d in documents) > len(documents) else _LONG_TERMS
@@ -141,6 +145,9 @@ class Index:
                     found = []
                 else:
                     words.update(run for run in runs(bare) if run.isascii())
+                    if plain != bare:
+                        words.update(run for run in runs(plain) if run.isascii())
+                        self._other.update(terms(plain))
                 rows.append(tuple({ids.setdefault(term, len(ids)) for term in found}))
             bags.append(rows)
             if document.answer:
@@ -203,14 +210,13 @@ class Index:
         bare = self._bare(bare)
         if without is None and bare in self._exact:
             return self._whole(bare, 0)
-        asked, unknown = self._weigh(bare)
         slips = 0
-        if unknown and (corrected := self._mender.mend(bare)) != bare:
+        if (corrected := self._mender.mend(bare)) != bare:
             slips = 1
             bare = self._bare(corrected)
             if without is None and bare in self._exact:
                 return self._whole(bare, slips)
-            asked, unknown = self._weigh(bare)
+        asked, unknown = self._weigh(bare)
         if without is not None:
             unknown += self._forget(asked, *without)
         known = sum(asked.values())

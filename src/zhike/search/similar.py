@@ -13,10 +13,11 @@ import random
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from math import exp, log, sqrt
 
 from zhike.search.sound import sounds
-from zhike.search.synonyms import Synonyms
+from zhike.search.synonyms import GENERAL
 from zhike.search.terms import runs, stem, strip_politeness
 from zhike.search.text import normalise
 
@@ -24,24 +25,30 @@ Rarity = Callable[[str], float]
 """How rare a term is, 0 or more."""
 
 ASKING = (
-    "谁|哪个人|何人|who", "哪里|哪儿|何处|在哪|什么地方|where", "什么时候|何时|几点|几号|多久|多长时间|几天|when|how long",
-    "为什么|为何|怎么会|怎么回事|原因|why", "多少|几个|多大|多高|多重|how many|how much", "怎么(?!会|回)|方法|办法|how to|how do",
-    "哪个|哪些|哪种|哪款|哪家|which", "什么(?!时候|地方)|what", "吗|是不是|能不能|有没有|会不会|么$|行不行|好不好",
+    "谁|哪个人|何人|who", "哪里|哪儿|何处|在哪|什么地方|where",
+    "什么时候|何时|几点|几号|多久|多长时间|几天|when|how long",
+    "为什么|为何|怎么会|怎么回事|原因|why",
+    "多少|几个|多大|多高|多重|how many|how much", "怎么(?!会|回)|方法|办法|how to|how do",
+    "哪个|哪些|哪种|哪款|哪家|which",
+    "什么(?!时候|地方)|what", "吗|是不是|能不能|有没有|会不会|么$|行不行|好不好",
 )
 """Kinds of questions: who, where, when, why, how many, how, which, what, whether."""
 _asking = [re.compile(kind).search for kind in ASKING]
 _both = re.compile("(.)不\\1|有没有|不好意思|不错")
-_denies = re.compile("不|没|无法|别|未|\\b(?:not|no|never|without|cannot|dont|doesnt|cant|wont|isnt)\\b").findall
+_denies = re.compile("不|没|无法|别|未|"
+                     "\\b(?:not|no|never|without|cannot|dont|doesnt|cant|wont|isnt)\\b").findall
 _numbers = re.compile(r"\d+|[一二三四五六七八九十百千万两]+(?=[个天月年元块岁次号点分米斤])").findall
 _names = re.compile("[a-z]{2,}").findall
-_synonyms = Synonyms()
 
-MARKS = ("characters", "pairs", "terms", "least_shared", "most_shared", "one_side", "both_sides", "strange_word",
-         "length", "asking_same", "asking_other", "denied", "numbers", "other_numbers", "names", "other_names",
-         "begins_alike", "ends_alike", "sound")
+MARKS = (
+    "characters", "pairs", "terms", "least_shared", "most_shared", "one_side", "both_sides",
+    "strange_word", "length", "asking_same", "asking_other", "denied", "numbers", "other_numbers",
+    "names", "other_names", "begins_alike", "ends_alike", "sound",
+)
 SIGNS = (1, 1, 1, 1, 1, -1, -1, -1, 1, 1, -1, -1, -1, -1, -1, -1, 1, 1, 1)
 """Which way each mark may count."""
-_BY_HAND = {"characters": 1.2, "terms": 2.4, "least_shared": 1.4, "strange_word": 1.0, "denied": 0.5, "numbers": 0.6,
+_BY_HAND = {"characters": 1.2, "terms": 2.4, "least_shared": 1.4, "strange_word": 1.0, "denied": 0.5,
+            "numbers": 0.6,
             "other_names": 0.6, "asking_other": 0.3}
 _BY_HAND_BIAS = -2.6
 _MAX_CROSSED = 6
@@ -54,13 +61,13 @@ class Text:
     __slots__ = ("asking", "denied", "names", "norm", "numbers", "pairs", "sounds", "tokens", "words")
 
     def __init__(self, text: str) -> None:
-        self.norm = norm = _synonyms.canonical(strip_politeness(normalise(text)))
+        self.norm = norm = GENERAL.canonical(strip_politeness(normalise(text)))
         tokens: list[str] = []
         for run in runs(norm):
             tokens += (stem(run),) if run.isascii() else run
         self.tokens = tokens
         self.words = frozenset(tokens)
-        self.pairs = frozenset(map("".join, zip(tokens, tokens[1:], strict=False)))
+        self.pairs = frozenset(map("".join, pairwise(tokens)))
         self.asking = tuple([kind(norm) is not None for kind in _asking])
         self.denied = len(_denies(_both.sub("", norm)))
         self.numbers = frozenset(_numbers(norm))

@@ -52,8 +52,6 @@ BUILT_IN: tuple[tuple[str, ...], ...] = (
     ("change", "modify", "alter"),
     ("contact", "get in touch with", "reach out to"),
 )
-MAX_WORD_CHARS = 60
-
 _latin = re.compile("[a-z0-9]+(?: [a-z0-9]+)*")
 
 
@@ -115,3 +113,7 @@ class Synonyms:
                 out.append(words[place])
                 place += 1
         return " ".join(out)
+
+
+GENERAL = Synonyms()
+"""What is the same in any shop."""
