@@ -69,6 +69,9 @@ TEXTS: dict[str, tuple[str, str]] = {
                      "file.yaml#support",
                      "TEMPLATE: support (its active version) · support@3 · default (built in) · file.yaml · "
                      "file.yaml#support"),
+    "eval followups": ("用两轮的对话测：“那运费呢？”接着上文问",
+                       "on two-turn cases: \"and how much is it?\" after an answer"),
+    "eval pairs": ("用成对的问题测：两句问的是不是一回事", "on pairs of texts: do the two ask the same?"),
     "bench": ("在本机测量速度、内存和可靠性", "measure speed, memory and losses on this machine"),
     "migrate": ("把数据库升级到当前版本", "bring the database to the present version"),
     "doctor": ("检查这台机器和数据库", "check this machine and the database"),
@@ -117,6 +120,14 @@ TEXTS: dict[str, tuple[str, str]] = {
     "--ratio": ("压缩到几分之一（默认 3）", "to one part in so many (default 3)"),
     "--min-turns": ("只用至少这么多轮的对话（默认 10）", "only dialogues of so many turns (default 10)"),
     "--split": ("只用 split 是这些的行（逗号分开）", "only rows whose `split` is one of these (commas)"),
+    "--perturb": ("再看五种写法丢多少：错字、同音字、拼音、同义词、繁体",
+                  "also how much five ways of writing lose: typo, homophone, pinyin, synonym, traditional"),
+    "--cases": ("两轮的例子（默认：示例商店的 101 个）", "two-turn cases (default: 101 on the sample shop)"),
+    "--pairs": ("成对的文字，每行 {a, b, y}；y 为 1 表示问的是一回事",
+                "pairs of texts, rows {a, b, y}; y is 1 if both ask the same"),
+    "--calibrate": ("用来校准的成对文字，同样的格式", "pairs to learn from, in the same format"),
+    "--calibrate-split": ("校准只用 split 是这些的行（逗号分开）",
+                          "learn from rows whose `split` is one of these (commas) only"),
     "--json": ("输出一个 JSON 对象；比例都是 0..1", "print one flat JSON object; shares are 0..1"),
     "--html": ("另存带曲线的报告", "also write a report with the curve"),
     "--skipped": ("把跳过的行和原因写到文件", "write the skipped rows with their reasons to a file"),
@@ -280,13 +291,15 @@ def kb_flags(parser: Parser) -> None:
 
 
 def eval_flags(parser: Parser) -> None:
-    """``eval kb | faq | intents | compress | mask``."""
+    """``eval kb | faq | intents | followups | pairs | compress | mask``."""
     parts = parser.parts("part")
     kb = parser.part(parts, "kb", "eval kb")
     kb.flag("--bot", metavar="KEY", default="", text="--eval-bot")
     faq = parser.part(parts, "faq", "eval faq")
     faq.flag("--kb", metavar="FILE", required=True)
-    faq.flag("--queries", metavar="FILE", required=True)
+    faq.flag("--queries", metavar="FILE", default="")
+    for part in (kb, faq):
+        part.flag("--perturb", action="store_true")
     intents = parser.part(parts, "intents", "eval intents")
     intents.flag("--train", metavar="FILE", required=True)
     intents.flag("--test", metavar="FILE", required=True)
@@ -294,7 +307,15 @@ def eval_flags(parser: Parser) -> None:
     intents.flag("--test-split", metavar="NAMES", default="")
     intents.flag("--shots", metavar="N", default="0")
     intents.flag("--seed", metavar="N", default="0", text="--shots-seed")
-    for part in (kb, faq, intents):
+    followups = parser.part(parts, "followups", "eval followups")
+    followups.flag("--bot", metavar="KEY", default="", text="--eval-bot")
+    followups.flag("--cases", metavar="FILE", default="")
+    pairs = parser.part(parts, "pairs", "eval pairs")
+    pairs.flag("pairs", metavar="FILE", text="--pairs")
+    pairs.flag("--calibrate", metavar="FILE", default="")
+    pairs.flag("--split", metavar="NAMES", default="")
+    pairs.flag("--calibrate-split", metavar="NAMES", default="")
+    for part in (kb, faq, intents, followups, pairs):
         part.flag("--threshold", metavar="P")
     compress = parser.part(parts, "compress", "eval compress")
     compress.add_argument("file", metavar="FILE",
@@ -304,7 +325,7 @@ def eval_flags(parser: Parser) -> None:
     compress.flag("--split", metavar="NAMES", default="")
     mask = parser.part(parts, "mask", "eval mask")
     mask.add_argument("file", metavar="FILE", help="{text, spans: [[start, end, kind], …]}")
-    for part in (kb, faq, intents, compress, mask):
+    for part in (kb, faq, intents, followups, pairs, compress, mask):
         part.flag("--json", action="store_true")
         part.flag("--html", metavar="FILE", default="")
         settings_flags(part)

@@ -57,7 +57,7 @@ def test_every_command_has_a_body() -> None:
     for name in set(COMMANDS) - {"serve", "bench", "version"}:
         parser = build_parser(name, "en")
         parts = {"admin": ["link"], "config": ["export", "diff", "apply", "check"], "kb": ["import"],
-                 "eval": ["kb", "faq", "intents", "gate"],
+                 "eval": ["kb", "faq", "intents", "followups", "pairs", "compress", "mask", "gate"],
                  "prompt": ["list", "show", "diff", "activate", "test"]}
         for part in parts.get(name, [""]):
             assert callable(getattr(commands, f"{name}_{part}".rstrip("_")))

@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from zhike import cli
+from zhike import cli, testing
 from zhike.answer.engine import Engine
+from zhike.config import ConfigError
 from zhike.domain.knowledge import Article, Bot
-from zhike.ops.eval import faq
+from zhike.ops.eval import faq, followups, perturbed
 from zhike.ops.eval.folds import key_folds, phrasing_folds, without_phrasings
 from zhike.ops.eval.intents import few
 from zhike.ops.eval.labels import LABELS
 from zhike.ops.eval.probe import Probe, key_of
 from zhike.ops.eval.result import Result
 from zhike.ops.eval.rows import Pair, Text
+from zhike.sample import CONFIG_FILES
 from zhike.search.text import understand
 from zhike.testing.kb import asks, make_kb
+from zhike.testing.perturb import WAYS
 
 TOPICS = {"ship": ("when will my parcel ship", "how soon do you dispatch parcels",
                    "when do you dispatch my parcel", "how soon will the parcel ship"),
@@ -302,3 +306,78 @@ def test_few_texts_of_each_label_and_all_out_of_scope() -> None:
     counts = Counter(row.label for row in chosen)
     assert counts == {None: 10, "label1": 3, "label2": 3, "label3": 3}
     assert chosen == few(rows, 3, 0) != few(rows, 3, 1)
+
+
+def test_pairs_by_hand_and_calibrated(capsys: pytest.CaptureFixture[str]) -> None:
+    things = ("scarf", "coat", "hat", "kettle", "lamp", "mug", "bag", "dress")
+    rows = [{"a": f"how do I wash the {a}", "b": f"how can I clean the {b}", "y": int(a == b),
+             "split": "dev" if k % 2 else "test"} for a in things for k, b in enumerate((*things, a, a, a, a,
+                                                                                         a, a, a))]
+    write("pairs.jsonl", rows)
+    found = figures(capsys, "pairs", "pairs.jsonl", "--split", "test", "--calibrate-split", "dev")
+    assert list(found)[:5] == ["train_rows", "auroc", "f1", "accuracy", "threshold"]
+    assert (found["rows"], found["threshold"]) == (sum(row["split"] == "test" for row in rows), 0.5)
+    assert found["auroc"] > 0.95
+    assert figures(capsys, "pairs", "pairs.jsonl")["auroc"] > 0.9
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (("pairs.jsonl", "--calibrate", "pairs.jsonl"), "part one file with --split"),
+    (("one.jsonl",), "one.jsonl:1"), (("none.jsonl",), "none.jsonl"),
+    (("pairs.jsonl", "--split", "x", "--calibrate-split", "y"), "holds no rows"),
+])
+def test_pairs_that_cannot_be_measured(words: tuple[str, ...], said: str,
+                                       capsys: pytest.CaptureFixture[str]) -> None:
+    write("pairs.jsonl", [{"a": "x", "b": "y", "y": 1}])
+    write("one.jsonl", [{"a": "x", "b": "y", "y": "yes"}])
+    code, _, err = run(capsys, "pairs", *words)
+    assert code == 3
+    assert said in err
+
+
+def test_faq_perturbed_without_queries(capsys: pytest.CaptureFixture[str]) -> None:
+    found = figures(capsys, "faq", "--kb", "kb.jsonl", "--perturb")
+    assert (found["recall1_clean"], found["recall1_lost"]) == (1.0, found["recall1_lost"])
+    assert 0 <= found["recall1_typo"] <= 1
+    code, _, err = run(capsys, "faq", "--kb", "kb.jsonl")
+    assert (code, "--perturb" in err) == (3, True)
+
+
+def test_followups_of_the_sample_shop(tmp_path: Path) -> None:
+    cases = followups.read_cases(Path(testing.__file__).parent / "followups.txt")
+    articles = sample_articles()
+    result = Result("followups")
+    followups.evaluate(Probe(Bot(1, "shop", "x", sample_settings()), articles), cases, lambda: None, result)
+    assert len(cases) >= 100
+    assert result.figures["accuracy"] >= 0.88  # type: ignore[operator]
+    assert result.figures["wrong"] <= 0.06  # type: ignore[operator]
+    assert result.figures["standalone_kept"] == 1
+    broken = tmp_path / "broken.txt"
+    broken.write_text("zh | a | b\n", "utf-8")
+    with pytest.raises(ConfigError, match=r"broken\.txt:1"):
+        followups.read_cases(broken)
+    with pytest.raises(ConfigError, match="no article"):
+        followups.evaluate(Probe(Bot(1, "shop", "x"), articles[:3]), cases, lambda: None, result)
+
+
+def test_the_sample_shop_perturbed_loses_little() -> None:
+    settings = sample_settings()
+    result = Result("kb")
+    perturbed.evaluate(Probe(Bot(1, "shop", "x", settings), sample_articles()[:60]), settings["synonyms"],
+                       lambda: None, result)
+    assert result.figures["recall1_clean"] == 1
+    assert result.figures["recall1_lost"] <= 0.03  # type: ignore[operator]
+    assert all(f"recall1_{way}" in result.figures for way in WAYS)
+
+
+def sample_settings() -> dict[str, Any]:
+    settings: dict[str, Any] = yaml.safe_load(CONFIG_FILES[0].read_text("utf-8"))["bots"][0]["settings"]
+    return settings
+
+
+def sample_articles() -> list[Article]:
+    rows = [row for path in CONFIG_FILES for row in yaml.safe_load(path.read_text("utf-8")).get("articles",
+                                                                                                ())]
+    return [Article(id=k, bot_id=1, key=row["key"], lang=row["lang"], question=row["question"],
+                    variants=tuple(row["variants"]), answer=row["answer"], category=row["category"])
+            for k, row in enumerate(rows, 1)]

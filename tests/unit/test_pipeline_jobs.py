@@ -226,3 +226,20 @@ def test_too_many_jobs_are_told_at_once() -> None:
 
     rows = played(lambda asked, outlet: after(5, "slow"), play)
     assert sorted(row[2] for row in rows if row[1] == "bot") == ["fallback", "slow"]
+
+
+def test_a_leaning_question_gets_a_job_even_where_no_model_is_asked() -> None:
+    """A leaning question alone finds nothing: a job looks at what was said before."""
+    asked_for: list[str] = []
+
+    async def script(asked: Asked, outlet: Outlet) -> Reply:
+        asked_for.append(asked.question.text)
+        return Reply("满 99 元包邮。")
+
+    async def play(world: World, worker: ScriptedWorker) -> None:
+        worker.consults = lambda bot_id: False  # type: ignore[method-assign]
+        say(world, "那 xyz 呢？")
+        await asyncio.sleep(5)
+
+    assert played(script, play)[-1][2] == "满 99 元包邮。"
+    assert asked_for == ["那 xyz 呢？"]

@@ -42,13 +42,14 @@ def memory() -> Index:
 
 
 def alike(disk: Found, memory: Found) -> bool:
-    """The best article by the same numbers; the candidates behind it may differ."""
+    """The best article by the same numbers; the candidates behind it may differ. (The order in memory also
+    knows the long texts, and how characters sound.)"""
     if not memory.matches or not disk.matches:
         return not memory.matches and not disk.matches
     a, b = disk.matches[0], memory.matches[0]
     return (KB[b.document].id, b.phrasing) == (a.document, a.phrasing) and (
-        [round(x, 9) for x in (a.score, a.likeness, a.coverage, a.spoken, disk.known, disk.heft)]
-        == [round(x, 9) for x in (b.score, b.likeness, b.coverage, b.spoken, memory.known, memory.heft)]
+        [round(x, 9) for x in (a.likeness, a.coverage, a.spoken, disk.known, disk.heft)]
+        == [round(x, 9) for x in (b.likeness, b.coverage, b.spoken, memory.known, memory.heft)]
     ) and (disk.exact, disk.slips) == (memory.exact, memory.slips)
 
 

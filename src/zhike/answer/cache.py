@@ -10,7 +10,7 @@ MAX_ENTRIES = 8_192
 """With their JSON about 1.5 KB each: 12 MB at most, for all bots together."""
 
 Key = tuple[int, int, str, bytes]
-"""(bot id, generation of its knowledge, language, fingerprint)."""
+"""(bot id, generation of its knowledge, language and audience, fingerprint)."""
 
 
 class AnswerCache:

@@ -16,17 +16,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from zhike.answer.cache import AnswerCache
+from zhike.answer.cache import AnswerCache, Key
 from zhike.answer.confidence import DEFAULT_THRESHOLD
 from zhike.answer.knowledge import Answered, Knowledge, Outcome
 from zhike.answer.ports import Said, Snippet
 from zhike.answer.rules import RuleSet
 from zhike.answer.words import DID_YOU_MEAN, FALLBACK, HANDOFF, HUMAN_BUTTON, setting
+from zhike.clock import NowMs, now_ms
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Button, Reply, Source, TraceStep
 from zhike.search.learn.artifact import Lesson
 from zhike.search.learn.model import Model
-from zhike.search.shelf import Shelf
+from zhike.search.shelf import Shelf, synonyms_of
 from zhike.search.snapshot import Snapshot
 from zhike.search.text import Lang, Question, normalise
 
@@ -40,27 +41,34 @@ class _Loaded:
     """One bot, ready to answer. Everything but ``misses`` is immutable; a new load replaces it."""
 
     def __init__(self, bot: Bot, articles: Sequence[Article] | Shelf | None, rules: RuleSet,
-                 generation: int) -> None:
+                 generation: int, inbox_key: Callable[[int], str], now: NowMs) -> None:
         self.bot = bot
         self.generation = generation
         self.rules = rules
         self.knowledge = Knowledge(() if articles is None else articles, answer_threshold(bot.settings),
-                                   generation, out_of_scope(bot.settings))
+                                   generation, out_of_scope(bot.settings), synonyms=synonyms_of(bot.settings),
+                                   inbox_key=inbox_key, now=now)
         self.unread = articles is None
         self.slow = isinstance(articles, Snapshot)
         self.handoff = {(lang, normalise(HUMAN_BUTTON[lang].text)): _handoff(bot, lang) for lang in _LANGS}
-        self.misses: OrderedDict[tuple[str, bytes], Outcome] = OrderedDict()
+        self.misses: OrderedDict[tuple[str, bytes, int], Outcome] = OrderedDict()
         self.lock = threading.Lock()  # search thread fills misses, the loop takes them out
 
     def note_miss(self, question: Question, outcome: Outcome) -> None:
         with self.lock:
-            self.misses[question.lang, question.fingerprint] = outcome
+            self.misses[question.lang, question.fingerprint, question.inbox_id] = outcome
             if len(self.misses) > _MAX_MISSES:
                 self.misses.popitem(last=False)
 
     def take_miss(self, question: Question) -> Outcome | None:
         with self.lock:
-            return self.misses.pop((question.lang, question.fingerprint), None)
+            return self.misses.pop((question.lang, question.fingerprint, question.inbox_id), None)
+
+    def cache_key(self, question: Question) -> Key:
+        """An answer is for those who may see the same articles: by inbox, and by what is valid now."""
+        audience = self.knowledge.audience(question.inbox_id)
+        return self.bot.id, self.generation, f"{question.lang}:{audience}" if audience else question.lang, \
+            question.fingerprint
 
 
 class Learner(Protocol):
@@ -77,13 +85,20 @@ class Engine:
     """The answers of all bots. See the module for the ladder; a bot not loaded answers nothing.
 
     ``learner``: gets what each loaded bot knows; None: every bot keeps to the fixed curve.
+
+    Args:
+        inbox_key: inbox id → key, for articles that only some inboxes show.
+        now: ms since 1970 UTC, for articles that begin or end to be valid.
     """
 
     learner: Learner | None = None
 
-    def __init__(self, *, cache: AnswerCache | None = None) -> None:
+    def __init__(self, *, cache: AnswerCache | None = None, inbox_key: Callable[[int], str] = lambda _: "",
+                 now: NowMs = now_ms) -> None:
         self._read: Callable[[int], Coroutine[Any, Any, None]] = _cannot_read
         self._used: Callable[[int], None] = _cannot_note
+        self._inbox_key = inbox_key
+        self._now = now
         self._bots: dict[int, _Loaded] = {}
         self._cache = AnswerCache() if cache is None else cache
         self._generations = itertools.count(1)
@@ -95,7 +110,8 @@ class Engine:
         bot had cached is not used again. Rules that cannot work are left out and logged
         (:func:`zhike.answer.rulecheck.check_rule` says why, before they are saved).
         """
-        self._place(_Loaded(bot, articles, RuleSet(rules), next(self._generations)))
+        self._place(_Loaded(bot, articles, RuleSet(rules), next(self._generations), self._inbox_key,
+                            self._now))
 
     def put_knowledge(self, bot_id: int, shelf: Shelf | None, version: int) -> bool:
         """Brings the knowledge of a bot that is loaded without it, or takes it away (None) to make
@@ -107,7 +123,7 @@ class Engine:
         loaded = self._bots.get(bot_id)
         if loaded is None or loaded.bot.knowledge_version != version:
             return False
-        self._place(_Loaded(loaded.bot, shelf, loaded.rules, loaded.generation))
+        self._place(_Loaded(loaded.bot, shelf, loaded.rules, loaded.generation, self._inbox_key, self._now))
         return True
 
     def _place(self, loaded: _Loaded) -> None:
@@ -173,7 +189,7 @@ class Engine:
             return None
         reply = loaded.rules.match(question)
         if reply is None:
-            reply = self._cache.get((bot_id, loaded.generation, question.lang, question.fingerprint))
+            reply = self._cache.get(loaded.cache_key(question))
             if reply is None:
                 return loaded.handoff.get((question.lang, question.norm))
         return reply
@@ -205,7 +221,7 @@ class Engine:
         step = TraceStep(step="cache", outcome="hit", detail=reply.source.key if reply.source else "",
                          score=score)
         kept = msgspec.structs.replace(reply, trace=(_TRIED[0], step))
-        self._cache.put((bot_id, loaded.generation, question.lang, question.fingerprint), kept)
+        self._cache.put(loaded.cache_key(question), kept)
 
     def settings_of(self, bot_id: int) -> dict[str, Any]:
         """The bot's settings; {} if it is not loaded."""

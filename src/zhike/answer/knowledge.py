@@ -8,15 +8,29 @@ known the reply says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 from typing import NamedTuple
 
-from zhike.answer.confidence import DEFAULT_THRESHOLD, EXACT, SLIP_FACTOR, SUGGEST_FLOOR, Ranked, weigh
+from msgspec.structs import replace
+
+from zhike.answer.carried import Spoken, fuse
+from zhike.answer.confidence import (
+    DEFAULT_THRESHOLD,
+    EXACT,
+    SLIP_FACTOR,
+    SUGGEST_FLOOR,
+    Ranked,
+    weigh,
+)
 from zhike.answer.ports import Said, Snippet
 from zhike.answer.words import HUMAN_BUTTON, UNSURE_PART
+from zhike.clock import NowMs, now_ms
 from zhike.domain.knowledge import Article
 from zhike.domain.message import Button, Reply, Source, TraceStep
+from zhike.search.followup import carry, leans
+from zhike.search.index import NOTHING, Found
 from zhike.search.learn.artifact import Lesson
 from zhike.search.learn.model import Model
 from zhike.search.shelf import MemoryShelf, Shelf
@@ -24,6 +38,14 @@ from zhike.search.split import Clause, clauses
 from zhike.search.text import Question
 
 MAX_NEAR_MISSES = 3
+_WORD_FOR_WORD = 0.969
+"""The confidence of what was asked word for word, slips put right (rounded as in a source)."""
+_SIFTED = 16
+"""Articles looked at where some may not be seen by whoever asks."""
+_UNKNOWN_TURN_MS = 60_000
+"""How long an answer may be kept where nobody knows when the next article begins or ends to be valid."""
+_CARRIED = 12
+"""Articles looked at per text that carries a topic."""
 _ALONE = 0.9
 """A question beside a sentence nobody understood ("我在澳洲。几天到？") is answered on its own only
 from this confidence: the rest may change what is asked."""
@@ -63,14 +85,21 @@ class Knowledge:
         threshold: answers are given from this confidence (0..1) on.
         generation: stamped on every reply.
         outside: questions that none of the articles answers; only a learned model makes use of them.
+        synonyms: the shop's own groups of words.
+        inbox_key: inbox id → key; asked only if some articles are for some inboxes.
+        now: ms since 1970 UTC; asked only if some articles begin or end to be valid.
     """
 
     def __init__(self, articles: Sequence[Article] | Shelf, threshold: float = DEFAULT_THRESHOLD,
-                 generation: int = 0, outside: Sequence[str] = ()) -> None:
-        self.shelf: Shelf = MemoryShelf(articles) if isinstance(articles, Sequence) else articles
+                 generation: int = 0, outside: Sequence[str] = (), *,
+                 synonyms: Sequence[Sequence[str]] = (),
+                 inbox_key: Callable[[int], str] = lambda _: "", now: NowMs = now_ms) -> None:
+        self.shelf: Shelf = MemoryShelf(articles, synonyms) if isinstance(articles, Sequence) else articles
         self._threshold = threshold
         self.generation = generation
         self._outside = tuple(outside)
+        self._inbox_key = inbox_key
+        self._now = now
         self.learned: Model | None = None
         self.digest = b""
 
@@ -78,8 +107,16 @@ class Knowledge:
         return len(self.shelf)
 
     def rank(self, norm: str, limit: int) -> list[Ranked]:
-        """The best articles for a normalised question, as numbers on the shelf, best first."""
+        """The best articles for a normalised question, as numbers on the shelf, best first, whoever asks."""
         return weigh(self.shelf.find, self.learned, norm, limit)
+
+    def _rank(self, norm: str, question: Question, limit: int) -> list[Ranked]:
+        """As :meth:`rank`, without what this visitor may not see."""
+        if not self.shelf.limits.some:
+            return weigh(self.shelf.find, self.learned, norm, limit)
+        ranked = weigh(lambda text, most: self._sift(text, question, most), self.learned, norm,
+                       max(limit, _SIFTED))
+        return [one for one in ranked if not self._unseen(one.document, question)][:limit]
 
     @property
     def teachable(self) -> bool:
@@ -114,37 +151,136 @@ class Knowledge:
         self.learned, self.digest = other.learned, other.digest
         return True
 
+    def audience(self, inbox_id: int) -> str:
+        """Who sees the same articles now: "" if everybody does. Part of the key of cached answers."""
+        limits = self.shelf.limits
+        if not limits.some:
+            return ""
+        now = self._now()
+        passed = now // _UNKNOWN_TURN_MS if limits.turns_ms is None else bisect_right(limits.turns_ms, now)
+        return f"{passed}:{self._inbox_key(inbox_id)}"
+
     def answer(self, question: Question) -> Outcome:
-        """Search for ``question``; tens of microseconds."""
+        """Search for ``question``; tens of microseconds.
+
+        An answer to a question that leans on what was said before ("那运费呢？") is marked ``leans`` and not
+        sure, unless a phrasing says just that: :meth:`follow` may know better.
+        """
         started = perf_counter_ns()
         parts = clauses(question.text)
         if not parts:
-            hits = self._find(question.norm, question.lang)
-            return self._whole(question, hits, started)
-        return self._parts(question, parts, started)
+            hits = self._find(question.norm, question)
+            outcome = self._whole(question, hits, started)
+        else:
+            outcome = self._parts(question, parts, started)
+        reply = outcome.reply
+        if reply is not None and reply.source is not None and reply.source.score < _WORD_FOR_WORD \
+                and leans(question.norm):
+            return outcome._replace(reply=replace(reply, leans=True, sure=False, cacheable=False))
+        return outcome
 
-    def _find(self, norm: str, lang: str) -> list[_Hit]:
+    def follow(self, question: Question, history: Sequence[Said]) -> Outcome:
+        """Search for a leaning ``question`` with the topic carried over.
+
+        The topic is the article of the bot's last answer from the knowledge; without one, or if the
+        question alone is surer, this is :meth:`answer`. The trace says what was carried.
+        """
+        started = perf_counter_ns()
+        topic = next((article for said in reversed(history) if said.topic
+                      if (article := self._topic(said.topic, question)) is not None), None)
+        alone = self.answer(question)
+        if topic is None or (alone.reply is not None and (
+                not alone.reply.leans
+                or (alone.reply.source is not None and alone.reply.source.score >= _ALONE))):
+            return alone
+        asked = [said.text for said in history if said.role == "visitor"]
+        texts = [text for text in carry(question.norm, topic.question, asked) if text]
+        seen: dict[str, Article] = {}
+        spoken = [self._spoken(text, question, seen) for text in texts]
+        ranked = fuse(spoken, topic.key, {key: article.category for key, article in seen.items()})
+        step = TraceStep(step="followup", outcome="hit", detail=f"{topic.key} + {texts[0]}",
+                         took_us=_since(started))
+        hits = [_Hit(seen[key], score, seen[key].question) for key, score in ranked[:MAX_NEAR_MISSES]]
+        if not hits or hits[0].score < self._threshold:
+            if alone.reply is not None:
+                return alone
+            missed = self._miss(question, hits, started)
+            return missed._replace(steps=(replace(step, outcome="low"), *missed.steps))
+        reply = self._reply(hits[:1], [], question, started)
+        return Outcome(replace(reply, trace=(step, *reply.trace), leans=True, cacheable=False), (), ())
+
+    def _spoken(self, text: str, question: Question, seen: dict[str, Article]) -> Spoken:
+        """What the articles say to one text, by their keys; ``seen`` gets the articles."""
+        found = self._sift(text, question, _CARRIED)
+        scores: dict[str, float] = {}
+        for match in found.matches:
+            article = self.shelf.article(match.document)
+            if article is not None:
+                seen.setdefault(article.key, self._in_language(article, question))
+                scores[article.key] = max(scores.get(article.key, 0.0), match.score)
+        return Spoken(found.heft, scores)
+
+    def snippets(self, question: Question, limit: int = 4) -> tuple[Snippet, ...]:
+        """What a model may rest on, best first, also below the threshold; nothing that the one who
+        asks may not see."""
+        snippets: dict[int, Snippet] = {}
+        for document, _, score in self._rank(question.norm, question, max(2, limit))[:limit]:
+            article = self.shelf.article(document)
+            if article is None:
+                break
+            article = self._in_language(article, question)
+            snippets.setdefault(article.id, Snippet(article.key, article.question, article.answer.strip(),
+                                                    round(score, 3), article.id))
+        return tuple(snippets.values())
+
+    def _topic(self, key: str, question: Question) -> Article | None:
+        """The article of an earlier answer, in the language of the question if it is there."""
+        key = key.split("+", 1)[0]
+        return next((article for lang in (question.lang, "zh", "en")
+                     if (article := self.shelf.twin(key, lang)) is not None), None)
+
+    def _in_language(self, article: Article, question: Question) -> Article:
+        """The article, or its translation if that is what the visitor reads and may see."""
+        if article.lang == question.lang:
+            return article
+        other = self.shelf.twin(article.key, question.lang)
+        return article if other is None or self._hidden(other, question) else other
+
+    def _hidden(self, article: Article, question: Question) -> bool:
+        """True if whoever asks may not see ``article`` here and now."""
+        if article.inboxes and self._inbox_key(question.inbox_id) not in article.inboxes:
+            return True
+        if article.valid_from is None and article.valid_until is None:
+            return False
+        now = self._now()
+        return (article.valid_from is not None and now < article.valid_from) \
+            or (article.valid_until is not None and now >= article.valid_until)
+
+    def _sift(self, norm: str, question: Question, limit: int) -> Found:
+        """What the index finds, without the articles that may not be seen."""
+        if not self.shelf.limits.some:
+            return self.shelf.find(norm, limit)
+        found = self.shelf.find(norm, max(limit, _SIFTED))
+        if found.exact and self._unseen(found.matches[0].document, question):
+            found = self.shelf.find_without(norm, max(limit, _SIFTED), found.matches[0].document)
+        seen = [match for match in found.matches if not self._unseen(match.document, question)]
+        return found._replace(matches=seen[:limit]) if seen else NOTHING
+
+    def _unseen(self, document: int, question: Question) -> bool:
+        article = self.shelf.article(document)
+        return article is None or self._hidden(article, question)
+
+    def _find(self, norm: str, question: Question) -> list[_Hit]:
         """The best articles in the visitor's language where there is one; the first with its
         confidence, the others with what is left of it."""
         hits: list[_Hit] = []
-        for document, row, sure in self.rank(norm, MAX_NEAR_MISSES):
+        for document, row, sure in self._rank(norm, question, MAX_NEAR_MISSES):
             article = self.shelf.article(document)
             if article is None:  # its file is damaged; the index is being made anew
                 break
             phrasing = (article.question, *article.variants)[row]
-            if article.lang != lang:
-                article = self.shelf.twin(article.key, lang) or article
-            hits.append(_Hit(article, sure, phrasing))
+            hits.append(_Hit(self._in_language(article, question), sure, phrasing))
         return hits
-
-    def follow(self, question: Question, history: Sequence[Said]) -> Outcome:
-        """PLACEHOLDER until the follow-up search lands."""
-        return self.answer(question)
-
-    def snippets(self, question: Question, limit: int = 4) -> tuple[Snippet, ...]:
-        """PLACEHOLDER until it lands."""
-        near = self.answer(question).near[:limit]
-        return tuple(Snippet(a.key, a.question, a.answer, 0.5, a.id) for a in near)
 
     def _whole(self, question: Question, hits: list[_Hit], started: int) -> Outcome:
         if hits and hits[0].score >= self._threshold:
@@ -164,11 +300,11 @@ class Knowledge:
 
     def _parts(self, question: Question, parts: list[Clause], started: int) -> Outcome:
         """Each clause by itself, and the message as a whole; the surer reading wins."""
-        whole = self._find(question.norm, question.lang)
+        whole = self._find(question.norm, question)
         if len(parts) == 1:  # the rest was politeness
-            alone = self._find(parts[0].norm, question.lang)
+            alone = self._find(parts[0].norm, question)
             return self._whole(question, max(whole, alone, key=_top), started)
-        found = [[] if part.leans else self._find(part.norm, question.lang) for part in parts]
+        found = [[] if part.leans else self._find(part.norm, question) for part in parts]
         enough = max(self._threshold, _PART)
         known = [hits[0] for hits in found if _top(hits) >= enough]
         unknown = [part for part, hits in zip(parts, found, strict=True)

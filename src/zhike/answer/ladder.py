@@ -18,6 +18,7 @@ from zhike.answer.knowledge import Outcome
 from zhike.answer.ports import Asked, Outlet, Said
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.tool import Caller
+from zhike.search.followup import leans
 from zhike.search.text import Question
 
 FLOW_ACTION = "flow:"
@@ -110,7 +111,7 @@ class Ladder:
         if known is not None and known.sure and not known.leans:
             return known  # a flow let it go, and the knowledge is sure
         history = await self._history(asked.conversation_id, min(asked.seqs), HISTORY_MESSAGES)
-        if known is not None and known.leans:
+        if known.leans if known is not None else leans(asked.question.norm):
             outcome = await self._follow(asked.bot_id, asked.question, history)
             if outcome is not None:
                 tried += outcome.steps

@@ -88,7 +88,8 @@ class Core:
         self.store = measured(open_store(settings.database_url(), Path(settings.server.data),
                                          readers=database.readers, connections=database.connections),
                               self.meters)
-        self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries))
+        self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries), inbox_key=self._inbox_key,
+                             now=now)
         self.trainer = Trainer(Path(settings.server.data) / "models", self.engine.teach)
         if settings.answer.learn:
             self.engine.learner = self.trainer
@@ -180,6 +181,10 @@ class Core:
             self.answers.embedder = self.embedder
         if self.settings.answer.learn:
             self.trainer.start()
+
+    def _inbox_key(self, inbox_id: int) -> str:
+        inbox = self.registry.inboxes.get(inbox_id)
+        return inbox.key if inbox is not None else ""
 
     def _heard(self, events: Sequence[Event]) -> None:
         """Every event of the bus: to the connections, and a nudge to the outbox."""

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from zhike.domain.flow import start_rules
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.search.library import Library
-from zhike.search.shelf import MemoryShelf, Shelf
+from zhike.search.shelf import MemoryShelf, Shelf, synonyms_of
 from zhike.search.snapshot import Snapshot
 from zhike.store import articles as article_rows
 from zhike.store import flows as flow_rows
@@ -161,7 +161,7 @@ class KnowledgeKeeper:
             if bot.id not in self.memory:
                 self._eager_left -= count
             articles, rules = await self._store.read(_knowledge, bot.id)
-            shelf = await _thread(self._make, articles)
+            shelf = await _thread(self._make, articles, synonyms_of(bot.settings))
             self._unread.discard(bot.id)
             await self._put(bot, shelf, rules)
             self._keep(bot.id, shelf)
@@ -186,9 +186,9 @@ class KnowledgeKeeper:
         else:
             self.behind.add(bot.id)
 
-    def _make(self, articles: Sequence[Article]) -> MemoryShelf:
+    def _make(self, articles: Sequence[Article], synonyms: Sequence[Sequence[str]]) -> MemoryShelf:
         with self._around():
-            return MemoryShelf(articles)
+            return MemoryShelf(articles, synonyms)
 
     async def _put(self, bot: Bot, shelf: Shelf | None, rules: Sequence[Rule]) -> None:
         await _thread(self._engine.load_bot, bot, shelf, rules)
@@ -211,7 +211,7 @@ class KnowledgeKeeper:
         if bot is None or bot_id not in self._unread:
             return
         articles = await self._store.read(article_rows.all_for_bot, bot_id)
-        shelf = await _thread(self._make, articles)
+        shelf = await _thread(self._make, articles, synonyms_of(bot.settings))
         if bot_id in self._unread and self._engine.put_knowledge(bot_id, shelf, bot.knowledge_version):
             self._unread.discard(bot_id)
             self._keep(bot_id, shelf)

@@ -67,7 +67,8 @@ class Bot(msgspec.Struct, omit_defaults=True):
     settings keys: ``fallback`` {zh,en} · ``handoff`` {zh,en} · ``answer_threshold`` 0..1 ·
     ``fragment_wait_s`` seconds · ``template`` name of the prompt template (none: the built-in one) ·
     ``forbidden`` [str] (words no model may hear or say) · ``out_of_scope`` [text]: questions that no
-    article answers, which the learned model is told to reject.
+    article answers, which the learned model is told to reject · ``synonyms`` [[word, word …] …], the
+    first of a group stands for all · ``tools`` [key]: what a model may call.
     """
 
     id: int

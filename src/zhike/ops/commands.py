@@ -328,6 +328,25 @@ def prompt_test(settings: Settings, args: Namespace, say: Say) -> int:
     return _prompt("test", settings, args, say)
 
 
+def eval_followups(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval followups``."""
+    from zhike.ops.eval.cli import followups
+    from zhike.store import articles
+
+    async def take(store: Store) -> tuple[Bot, list[Article]]:
+        bot = await _bot(store, args.bot)
+        return bot, await store.read(articles.all_for_bot, bot.id)
+
+    return followups(*with_store(settings, take), args, say.lang)
+
+
+def eval_pairs(settings: Settings, args: Namespace, say: Say) -> int:
+    """``zhike eval pairs``."""
+    from zhike.ops.eval.cli import pairs
+
+    return pairs(args, say.lang)
+
+
 def demo(settings: Settings, args: Namespace, say: Say) -> int:
     """``zhike demo --remove``. (Without ``--remove`` it is a server: see ``cli``.)"""
     from zhike.ops.demo import remove

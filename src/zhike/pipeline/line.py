@@ -112,7 +112,7 @@ class Line:
 
     def owe(self, conversation: Conversation, message: Message, bot_id: int) -> None:
         """Begins a turn for a stored question that nobody answered (recovery)."""
-        question = read(message.text, conversation.lang)
+        question = read(message.text, conversation.lang, conversation.inbox_id)
         known = self._answerer.quick(bot_id, question) if question.text else None
         self.queue.owed(conversation, message.seq, question, bot_id, known, self._loop.time())
 

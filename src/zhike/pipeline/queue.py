@@ -29,6 +29,7 @@ from zhike.pipeline.batch import Batch, Item
 from zhike.pipeline.jobs import Job, Jobs
 from zhike.pipeline.ports import Answerer, Worker
 from zhike.pipeline.turns import FLOW_ACTION, MAX_PIECES, Decision, Piece, Turn
+from zhike.search.followup import leans
 from zhike.search.text import Question
 
 log = logging.getLogger("zhike.pipeline")
@@ -241,7 +242,8 @@ class Queue:
 
     def _without_job(self, turn: Turn, decision: Decision) -> Reply | None:
         """What is said where no job is wanted; None if one is."""
-        if self._worker is not None and (decision.needed or self._worker.consults(turn.bot_id)):
+        if self._worker is not None and (decision.needed or self._worker.consults(turn.bot_id)
+                                         or leans(Turn.text_of(decision.pieces).norm)):
             return None
         if decision.weak is not None and not decision.weak.action.startswith(FLOW_ACTION):
             return decision.weak

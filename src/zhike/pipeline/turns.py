@@ -121,7 +121,7 @@ class Turn:
             return pieces[0].question
         lang = pieces[-1].question.lang
         text = ("" if lang == "zh" else " ").join(p.question.text for p in pieces if not p.opens)
-        return understand(text, lang) if text else pieces[-1].question
+        return understand(text, lang, pieces[-1].question.inbox_id) if text else pieces[-1].question
 
     def to_search(self) -> list[Question]:
         """What has to be looked up now: pieces not searched yet, and all of them as one text."""

@@ -23,7 +23,7 @@ class Understand:
     """The stage, with the texts it has read lately."""
 
     def __init__(self) -> None:
-        self._read: dict[tuple[str, str], Question] = {}
+        self._read: dict[tuple[str, str, int], Question] = {}
 
     def __call__(self, batch: Batch) -> None:
         """Runs the stage."""
@@ -33,10 +33,10 @@ class Understand:
             assert entry is not None
             if entry.agent_id or not entry.text:
                 continue
-            key = (entry.text, entry.lang)
+            key = (entry.text, entry.lang, entry.inbox_id)
             question = known.get(key)
             if question is None:
-                question = read(entry.text, entry.lang)
+                question = read(entry.text, entry.lang, entry.inbox_id)
                 if len(entry.text) <= REMEMBERED_CHARS:
                     if len(known) >= REMEMBERED:
                         known.clear()  # what is asked all the time is back within a second

@@ -15,6 +15,7 @@ import msgspec
 
 from zhike.domain.knowledge import Article
 from zhike.search.index import ANSWER_WEIGHT, Match
+from zhike.search.synonyms import GENERAL
 from zhike.search.terms import runs, strip_politeness, terms
 from zhike.search.text import normalise
 
@@ -49,7 +50,7 @@ def phrasings(article: Article) -> tuple[str, ...]:
 
 def bare(phrasing: str) -> str:
     """A phrasing as it is compared: normalised, without politeness."""
-    return strip_politeness(normalise(phrasing))
+    return GENERAL.canonical(strip_politeness(normalise(phrasing)))
 
 
 def token(*parts: str) -> str:
@@ -68,7 +69,7 @@ def bag_of(article: Article) -> tuple[Bag, list[str], set[str]]:
         exact.append(token(text))
         rows.append(frozenset(terms(text)))
         words.update(run for run in runs(text) if run.isascii())
-    return Bag(rows, frozenset(terms(normalise(article.answer)))), exact, words
+    return Bag(rows, frozenset(terms(GENERAL.canonical(normalise(article.answer))))), exact, words
 
 
 class Weights(dict[str, float]):

@@ -27,7 +27,7 @@ from zhike.search.snapshot import Snapshot
 
 log = logging.getLogger("zhike")
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the fields below, or what is put into them, change."""
 HEAP_BYTES = 64 << 20
 """What the writer may gather before it begins a new segment; taken as it is needed and given back

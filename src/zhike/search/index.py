@@ -2,12 +2,13 @@
 
 In memory, plain Python (decision 0004 has the measurements against tantivy and numpy). A document
 is an article, reached by its *phrasings* (question and variants) and by the words of its answer;
-both languages lie in one index. Four steps, the later ones only where the earlier left doubt:
+both languages lie in one index. Five steps, the later ones only where the earlier left doubt:
 
-1. word for word: the question, without politeness, is a stored phrasing → found;
-2. Latin words the knowledge does not know are corrected for one slip, then step 1 again;
+1. word for word: the question, without politeness, with synonyms made one, is a stored phrasing → found;
+2. what the knowledge does not know is put right (``mend``: slips, pinyin), then step 1 again;
 3. posting lists of the question's rarest terms bring candidates;
-4. the best candidates are compared with the question, article and nearest phrasing.
+4. the best candidates are compared with the question, article and nearest phrasing;
+5. if none is like the question, the long texts are asked too (``prose``).
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from math import log, sqrt
-from operator import ne
 from typing import NamedTuple
 
 import msgspec
 
-from zhike.search.spell import PairSpeller, Speller
-from zhike.search.terms import POLITE_WORDS, prior, runs, stem, strip_politeness, terms
+from zhike.search.codes import Codes
+from zhike.search.mend import Mender
+from zhike.search.prose import Prose, prose_terms
+from zhike.search.synonyms import Synonyms
+from zhike.search.terms import prior, runs, strip_politeness, terms
 from zhike.search.text import normalise
 
 UNKNOWN_WEIGHT = 0.7
@@ -31,9 +34,6 @@ ANSWER_WEIGHT = 0.4
 UNKNOWN_NAME = 2.6
 """A Latin word or number nobody knows in a Chinese question, beside an unknown pair at 1: as much as
 an unknown word of two characters with its pair, for it mostly is the subject ("1+1等于几")."""
-_CHANGES = 2
-"""Characters that may be put right in a question of up to 16 (a swap changes two, a word counts
-two), and one more for each further 16."""
 _LONG = 48
 """A posting list is long above this …"""
 _ENOUGH = 0.5
@@ -47,6 +47,18 @@ _CHECKED = 20
 """… and at most so many are compared (measured: lower floors and more candidates cost twice the
 time and change top-1 by less than half a point)."""
 
+_LONG_TERMS = 90
+"""A phrasing of more terms (45 Chinese characters, 90 words) is no question but a text: step 5 finds it.
+If most articles have such a title, all of them are texts (a table of passages without questions)."""
+_DOUBT = 0.62
+"""Step 5 is taken if no phrasing is as like as this (a cosine)."""
+PROSE_WEIGHT = 1.0
+"""A long text that says all of the question at its beginning, beside likeness and coverage at 1."""
+_TEXTS = 12
+"""Candidates that step 5 brings."""
+CODE_NAMED, CODE_OTHER = 1.0, -1.0
+"""Score of an article that names the code asked for (CH326), and of one that is about another code."""
+
 
 class Document(msgspec.Struct, frozen=True):
     """What is indexed of one article: its phrasings (title first) and its answer."""
@@ -58,8 +70,8 @@ class Document(msgspec.Struct, frozen=True):
 class Match(NamedTuple):
     """One article found. ``coverage``: the share of the question that the whole article speaks
     of, more for what more of its phrasings say (up to 1 + ANSWER_WEIGHT); ``spoken``: the share
-    it mentions at all, 0..1; ``likeness``: cosine with its nearest phrasing, 0..1; ``score``:
-    their sum, which orders matches."""
+    it mentions at all, 0..1; ``likeness``: cosine with its nearest phrasing, 0..1; ``text``: how
+    well its long text answers (0..1, 0 if not looked at); ``score``: their sum, which orders matches."""
 
     document: int
     phrasing: int
@@ -67,6 +79,7 @@ class Match(NamedTuple):
     likeness: float
     coverage: float
     spoken: float
+    text: float = 0.0
 
 
 class Found(NamedTuple):
@@ -90,14 +103,16 @@ _Rows = tuple[float, tuple[int, ...]]
 class Index:
     """Immutable once built, so any thread may search it."""
 
-    def __init__(self, documents: Sequence[Document]) -> None:
+    def __init__(self, documents: Sequence[Document], synonyms: Sequence[Sequence[str]] = ()) -> None:
         self.size = len(documents)
+        self._synonyms = Synonyms(synonyms)
+        self._codes = Codes((document.phrasings, document.answer) for document in documents)
         bags, words = self._read(documents)
-        self._words = Speller(words | POLITE_WORDS)
         self._weights = self._weigh_terms(bags)
-        pairs = [(w, t) for w, t in zip(self._weights, self._ids, strict=True)
-                 if len(t) == 2 and not t.isascii()]
-        self._pairs = PairSpeller(pair for _, pair in sorted(pairs))
+        rare = max(self._weights, default=0.0)
+        known = dict.fromkeys(self._other, rare) | dict(zip(self._ids, self._weights, strict=True))
+        self._mender = Mender(known, words, self._exact)
+        del self._other
         self._rarest = log(1 + max(self.size, 1))
         self._unknown = self._rarest * UNKNOWN_WEIGHT
         self._file(bags, [document.answer for document in documents])
@@ -108,17 +123,38 @@ class Index:
         """Number the terms, note exact phrasings; the bag of term numbers of every phrasing."""
         self._ids: dict[str, int] = {}
         self._exact: dict[str, tuple[int, int]] = {}
+        self._long: set[tuple[int, int]] = set()
+        self._other: set[str] = set()  # as it was written, before synonyms were made one: to mend with
+        texts: list[tuple[int, str]] = []
         ids, clashes, words = self._ids, set[str](), set[str]()
+        most = 0 if 2 * sum(_is_long(d.phrasings[0]) for d in documents) > len(documents) else _LONG_TERMS
         bags = []
         for number, document in enumerate(documents):
-            rows = []
+            rows: list[_Bag] = []
+            said: list[str] = []
             for row, phrasing in enumerate(document.phrasings):
-                bare = strip_politeness(normalise(phrasing))
-                if self._exact.setdefault(bare, (number, row))[0] != number:
-                    clashes.add(bare)
-                words.update(run for run in runs(bare) if run.isascii())
-                rows.append(tuple({ids.setdefault(term, len(ids)) for term in terms(bare)}))
+                plain = strip_politeness(normalise(phrasing))
+                bare = self._bare(plain)
+                for wording in {plain, bare}:
+                    if self._exact.setdefault(wording, (number, row))[0] != number:
+                        clashes.add(wording)
+                found = terms(bare)
+                if len(found) > most:
+                    self._long.add((number, row))
+                    said.append(bare)
+                    found = []
+                else:
+                    words.update(run for run in runs(bare) if run.isascii())
+                    if plain != bare:
+                        words.update(run for run in runs(plain) if run.isascii())
+                        self._other.update(terms(plain))
+                rows.append(tuple({ids.setdefault(term, len(ids)) for term in found}))
             bags.append(rows)
+            if document.answer:
+                said.append(self._bare(strip_politeness(normalise(document.answer))))
+            if said:
+                texts.append((number, " ".join(said)))
+        self._prose = Prose(texts)
         for bare in clashes:  # two articles claim it: the comparison must decide
             del self._exact[bare]
         return bags, words
@@ -147,7 +183,7 @@ class Index:
                     where[term].append(row)
             top = log(1 + len(rows))
             levels = {term: log(1 + len(found)) / top for term, found in where.items()}
-            for said in map(self._ids.get, set(terms(normalise(answer)))):
+            for said in map(self._ids.get, set(terms(self._bare(normalise(answer))))):
                 if said is not None:
                     levels[said] = levels.get(said, 0.0) + ANSWER_WEIGHT
             held = {}
@@ -171,22 +207,77 @@ class Index:
         bare = strip_politeness(norm)
         if without is None and bare in self._exact:
             return self._whole(bare, 0)
-        asked, unknown = self._weigh(bare)
+        bare = self._bare(bare)
+        if without is None and bare in self._exact:
+            return self._whole(bare, 0)
         slips = 0
-        if unknown and (corrected := self._correct(bare)) != bare:
+        if (corrected := self._mender.mend(bare)) != bare:
             slips = 1
-            if without is None and corrected in self._exact:
-                return self._whole(corrected, slips)
-            asked, unknown = self._weigh(corrected)
+            bare = self._bare(corrected)
+            if without is None and bare in self._exact:
+                return self._whole(bare, slips)
+        asked, unknown = self._weigh(bare)
         if without is not None:
-            self._forget(asked, *without)
-        if not asked:
-            return NOTHING
+            unknown += self._forget(asked, *without)
         known = sum(asked.values())
-        weight = known + unknown * self._unknown
-        candidates = self._candidates(asked, known, without)
-        return Found(self._compare(asked, weight, candidates, limit, without), known / weight,
-                     weight / self._rarest, False, slips)
+        weight = known + unknown * self._unknown or 1.0
+        codes = self._codes.find(bare)
+        candidates = self._candidates(asked, known, without) if asked else []
+        if codes:
+            candidates = self._with_named(candidates, codes, weight, without)
+        matches = self._compare(asked, weight, candidates, limit, without) if candidates else []
+        if codes:
+            matches = self._by_code(matches, codes)
+        if self._prose.size and (not matches or matches[0].likeness < _DOUBT):
+            matches = self._by_text(matches, bare, asked, weight, codes, limit, without)
+        if not matches:
+            return NOTHING
+        return Found(matches, known / weight, weight / self._rarest, False, slips)
+
+    def _bare(self, norm: str) -> str:
+        """``norm`` with synonyms made one and codes joined."""
+        return self._codes.join(self._synonyms.canonical(norm))
+
+    def _with_named(self, candidates: list[tuple[float, int]], codes: list[str], weight: float,
+                    without: tuple[int, int] | None) -> list[tuple[float, int]]:
+        """The articles that name a code are looked at, whatever else they share."""
+        held = {document for _, document in candidates}
+        named = {document for code in codes for document in self._codes.named.get(code, ())} - held
+        if without is not None:
+            named.discard(without[0])
+        return [*((weight, document) for document in sorted(named)[:_CHECKED]), *candidates]
+
+    def _by_code(self, matches: list[Match], codes: list[str]) -> list[Match]:
+        """Articles that name the code first; those about another code last, and no longer alike."""
+        asked = frozenset(codes)
+        naming = {document for code in codes for document in self._codes.named.get(code, ())}
+        ordered = []
+        for match in matches:
+            about = self._codes.asked[match.document]
+            if match.document in naming:
+                match = match._replace(score=match.score + CODE_NAMED)
+            elif about and not about & asked:
+                match = match._replace(score=match.score + CODE_OTHER, likeness=match.likeness * 0.3)
+            ordered.append(match)
+        ordered.sort(key=_by_score, reverse=True)
+        return ordered
+
+    def _by_text(self, matches: list[Match], bare: str, asked: dict[int, float], weight: float,
+                 codes: list[str], limit: int, without: tuple[int, int] | None) -> list[Match]:
+        """The matches together with what the long texts say."""
+        texts = {document: share for share, document in self._prose.best(prose_terms(bare), _TEXTS)}
+        if without is not None and without[0] in texts and (without[1] < 0 or without in self._long):
+            del texts[without[0]]
+        held = {match.document for match in matches}
+        new = [(weight, document) for document in texts if document not in held]
+        others = self._compare(asked, weight, new, len(new) + 1, without) if new else []
+        if codes:
+            others = self._by_code(others, codes)
+        found = [match._replace(text=texts[match.document],
+                                score=match.score + PROSE_WEIGHT * texts[match.document])
+                 if match.document in texts else match for match in (*matches, *others)]
+        found.sort(key=_by_score, reverse=True)
+        return found[:limit]
 
     def _whole(self, bare: str, slips: int) -> Found:
         """Found word for word."""
@@ -208,27 +299,6 @@ class Index:
             else:
                 unknown += UNKNOWN_NAME
         return asked, unknown
-
-    def _correct(self, bare: str) -> str:
-        """The question with its slips of typing put right; as it is if there were too many: then
-        it speaks of other things, and sounding alike is chance."""
-        ids = self._ids
-        corrected = bare
-        changes = 0
-        for run in runs(bare):
-            if not run.isascii():
-                meant = self._pairs.correct(run, ids)
-                changes += sum(map(ne, run, meant)) if len(run) == len(meant) else 1
-            elif stem(run) in ids or run in POLITE_WORDS or not (words := self._words.correct(run)):
-                continue
-            else:
-                changes += 2
-                meant = words[0]
-                for word in words[1:]:  # the one that makes a whole phrasing, if there is one
-                    if strip_politeness(corrected.replace(run, word)) in self._exact:
-                        meant = word
-            corrected = corrected.replace(run, meant)
-        return strip_politeness(corrected) if changes <= _CHANGES + len(bare) // 16 else bare
 
     def _candidates(self, asked: dict[int, float], known: float,
                     without: tuple[int, int] | None) -> list[tuple[float, int]]:
@@ -290,12 +360,15 @@ class Index:
         matches.sort(key=_by_score, reverse=True)
         return matches[:limit]
 
-    def _forget(self, asked: dict[int, float], document: int, row: int) -> None:
-        """Drop the terms that only this phrasing (-1: only this document) brought in."""
+    def _forget(self, asked: dict[int, float], document: int, row: int) -> int:
+        """Drop the terms that only this phrasing (-1: only this document) brought in; how many: they
+        are not known then."""
         held = self._terms[document]
-        for term in list(asked):
-            if self._postings[term] == (document,) and (row < 0 or held[term][1] in ((row,), ())):
-                del asked[term]
+        gone = [term for term in asked
+                if self._postings[term] == (document,) and (row < 0 or held[term][1] in ((row,), ()))]
+        for term in gone:
+            del asked[term]
+        return len(gone)
 
     def _unreach(self, reached: dict[int, float], asked: dict[int, float], document: int,
                  row: int) -> None:
@@ -317,6 +390,11 @@ class Index:
             answer = level - log(1 + len(found)) / top
             held[term] = (answer + log(1 + len(rest)) / less, rest)
         return held
+
+
+def _is_long(phrasing: str) -> bool:
+    """True if a title is a text rather than a question."""
+    return len(phrasing) > _LONG_TERMS // 2 and len(terms(normalise(phrasing))) > _LONG_TERMS
 
 
 def _by_score(match: Match) -> float:

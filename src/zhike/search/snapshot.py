@@ -28,7 +28,9 @@ from zhike.search.bag import (
     token,
 )
 from zhike.search.index import NOTHING, UNKNOWN_NAME, UNKNOWN_WEIGHT, Found, Match
+from zhike.search.shelf import Limits
 from zhike.search.slips import DiskPairs, DiskWords
+from zhike.search.synonyms import GENERAL
 from zhike.search.terms import POLITE_WORDS, prior, runs, stem, strip_politeness, terms
 
 T = TypeVar("T")
@@ -70,6 +72,15 @@ class Snapshot:
         self._pairs = DiskPairs(self._count)
         self._articles: OrderedDict[int, Article] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def limits(self) -> Limits:
+        """Not known without reading every article: each one found is looked at."""
+        return Limits(True, None)
+
+    def find_without(self, norm: str, limit: int, number: int) -> Found:
+        """Who may not see the article that says it word for word gets none."""
+        return NOTHING
 
     # ---- what an answer needs of the articles --------------------------------------------------
 
@@ -119,7 +130,7 @@ class Snapshot:
             return otherwise
 
     def _find(self, norm: str, limit: int) -> Found:
-        text = strip_politeness(norm)
+        text = GENERAL.canonical(strip_politeness(norm))
         whole = self._whole(text, 0)
         if whole is not None:
             return whole

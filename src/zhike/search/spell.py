@@ -20,7 +20,7 @@ MIN_WORD_CHARS = 5
 _MAX_WORD_CHARS = 24
 _EMPTY = frozenset("的一了是在个这那啊吧么就也都呢嘛嗯")
 """Characters that may slip in without changing what is asked. No 不 没 别: they turn it around."""
-_MOST_STRANGE = 6
+MOST_STRANGE = 6
 """Two slips leave six strange pairs at most; more means that something else is spoken of."""
 
 
@@ -96,9 +96,9 @@ class PairSpeller:
             known: every term the knowledge has seen.
         """
         strange = [i for i in range(len(run) - 1) if run[i:i + 2] not in known]
-        if not strange or len(strange) > _MOST_STRANGE:
+        if not strange or len(strange) > MOST_STRANGE:
             return run
-        for first, last in reversed(_neighbours(strange)):
+        for first, last in reversed(neighbours(strange)):
             if last - first < 3:
                 low, high = max(first - 1, 0), min(last + 3, len(run))
                 for meant in self._ways(run[low:high], run[first:last + 2], first - low):
@@ -128,7 +128,7 @@ def _sound(pair: str) -> str:
     return f"{get(pair[0], pair[0])} {get(pair[1], pair[1])}"
 
 
-def _neighbours(places: list[int]) -> list[tuple[int, int]]:
+def neighbours(places: list[int]) -> list[tuple[int, int]]:
     """[2, 3, 7] → [(2, 3), (7, 7)]."""
     groups: list[tuple[int, int]] = []
     for place in places:

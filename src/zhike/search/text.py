@@ -44,13 +44,15 @@ _EDGE = " \t\r\n.,;:!?~'\"()[]{}<>-_*/\\|^=·…、。《》「」『』【】�
 class Question(msgspec.Struct, frozen=True, gc=False):
     """A text as the engine sees it.
 
-    ``norm`` is what rules and fingerprints compare; ``fingerprint`` is BLAKE2b-128 of it.
+    ``norm`` is what rules and fingerprints compare; ``fingerprint`` is BLAKE2b-128 of it. ``inbox_id``: where
+    it was asked (0 = nowhere): some articles are for some inboxes only.
     """
 
     text: str
     norm: str
     fingerprint: bytes
     lang: Lang
+    inbox_id: int = 0
 
 
 def _simplified() -> dict[str, str]:
@@ -164,9 +166,9 @@ def detect_lang(norm: str, hint: str = "") -> Lang:
     return "zh" if len(_all_han(norm)) > norm.count(" ") else "en"
 
 
-def understand(text: str, lang_hint: str = "") -> Question:
+def understand(text: str, lang_hint: str = "", inbox_id: int = 0) -> Question:
     """Normalise, fingerprint and recognise the language: a few microseconds, no I/O."""
     norm = _apply(text, _strict) or _only_signs(text)
     raw = norm.encode("utf-8", "surrogatepass")
     return Question(text, norm, blake2b(raw, digest_size=FINGERPRINT_BYTES).digest(),
-                    detect_lang(norm, lang_hint))
+                    detect_lang(norm, lang_hint), inbox_id)

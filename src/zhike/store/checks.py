@@ -28,6 +28,9 @@ MAX_BUTTONS = 12
 MAX_FORBIDDEN = 1000
 MAX_POSITION = 1_000_000
 MAX_NAME_CHARS = 200
+MAX_SYNONYM_GROUPS = 500
+MAX_SYNONYMS = 30
+MAX_SYNONYM_CHARS = 60
 MAX_KEY_CHARS = 64
 MAX_ENTRY_KEY_CHARS = 128
 MAX_URL_CHARS = 2000
@@ -209,7 +212,7 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
     yield from _check_settings(bot.settings, {"fallback": _by_lang, "handoff": _by_lang,
                                               "answer_threshold": _number(0, 1),
                                               "fragment_wait_s": _number(0, 10),
-                                              "models": _keys, "holding": _by_lang,
+                                              "synonyms": _synonyms, "models": _keys, "holding": _by_lang,
                                               "suggest_threshold": _number(0, 1), "template": _template,
                                               "tools": _keys, "forbidden": _forbidden,
                                               "forbidden_reply": _by_lang, "out_of_scope": _questions})
@@ -239,6 +242,23 @@ def _check_settings(settings: dict[str, Any], known: dict[str, Any]) -> Iterator
             near = get_close_matches(name, known, n=1) or [", ".join(known)]
             yield Fault(field, f"没有这个设置项；是不是想写 {near[0]}？",
                         f"there is no such setting; did you mean {near[0]}?")
+
+
+def _synonyms(field: str, value: Any) -> Iterator[Fault]:
+    """Groups of words of one meaning: [["退货", "退掉"], ["tee", "t-shirt"]]."""
+    if not isinstance(value, list) or not all(
+            isinstance(group, list) and all(isinstance(word, str) for word in group) for group in value):
+        yield Fault(field, "需要词组的列表，例如 [[退货, 退掉], [T恤, 短袖]]",
+                    "needs a list of groups of words such as [[tee, t-shirt], [parcel, package]]")
+        return
+    if len(value) > MAX_SYNONYM_GROUPS:
+        yield Fault(field, f"最多 {MAX_SYNONYM_GROUPS} 组", f"{MAX_SYNONYM_GROUPS} groups at most")
+    for index, group in enumerate(value):
+        if not 2 <= len(group) <= MAX_SYNONYMS:
+            yield Fault(f"{field}[{index}]", f"每组 2 到 {MAX_SYNONYMS} 个词",
+                        f"needs 2 to {MAX_SYNONYMS} words")
+        for place, word in enumerate(group):
+            yield from check_text(f"{field}[{index}][{place}]", word, MAX_SYNONYM_CHARS)
 
 
 def _by_lang(field: str, value: Any) -> Iterator[Fault]:

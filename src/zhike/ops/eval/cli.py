@@ -6,18 +6,23 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
+from zhike import testing
 from zhike.answer.mask import KINDS
 from zhike.config import ConfigError, Problem
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.errors import Lang
 from zhike.ops.eval import compress as compress_part
 from zhike.ops.eval import faq as faq_part
+from zhike.ops.eval import followups as followups_part
 from zhike.ops.eval import intents as intents_part
 from zhike.ops.eval import kb as kb_part
 from zhike.ops.eval import mask as mask_part
+from zhike.ops.eval import pairs as pairs_part
+from zhike.ops.eval import perturbed
+from zhike.ops.eval.probe import Probe
 from zhike.ops.eval.report import as_json, html, table
 from zhike.ops.eval.result import Result
-from zhike.ops.eval.rows import read_dialogues, read_marked, read_pairs, read_texts
+from zhike.ops.eval.rows import Two, read_dialogues, read_marked, read_pairs, read_texts, read_twos
 from zhike.ops.progress import Progress
 from zhike.search.text import normalise
 
@@ -34,8 +39,10 @@ def kb(bot: Bot, articles: Sequence[Article], rules: Sequence[Rule], args: Names
         raise ConfigError([Problem("--bot", f"机器人 {bot.key!r} 还没有启用的知识条目",
                                    f"bot {bot.key!r} has no enabled article yet")])
     result = Result("kb")
-    with _progress(lang, 3 * total) as bar:
+    with _progress(lang, (4 if args.perturb else 3) * total) as bar:
         kb_part.evaluate(bot, articles, rules, threshold, bar.add, result)
+        if args.perturb:
+            perturbed.evaluate(Probe(bot, articles, rules), bot.settings.get("synonyms", ()), bar.add, result)
     return _show(result, args, lang)
 
 
@@ -48,6 +55,11 @@ def faq(args: Namespace, lang: Lang) -> int:
     threshold = _threshold(args)
     result = Result("faq")
     pairs, repeated = read_pairs(Path(args.kb))
+    if not args.queries:
+        if not args.perturb:
+            raise ConfigError([Problem("--queries", "要写一个文件，或用 --perturb",
+                                       "needs a file, or give --perturb")])
+        return _perturbed(faq_part.make_probe(pairs, threshold), result, args, lang)
     texts = read_texts(Path(args.queries))
     faq_part.check_labels(Path(args.queries), texts, {pair.question for pair in pairs})
     if repeated:
@@ -55,6 +67,62 @@ def faq(args: Namespace, lang: Lang) -> int:
                              f"{repeated} rows of the knowledge repeat a question; only the first counts."))
     with _progress(lang, len(texts)) as bar:
         faq_part.evaluate(pairs, texts, threshold, bar.add, result)
+    return _show(result, args, lang)
+
+
+def _perturbed(probe: Probe, result: Result, args: Namespace, lang: Lang) -> int:
+    """The knowledge's own questions, perturbed, without any queries."""
+    result.figures["articles"] = len(probe.articles)
+    total = min(perturbed.MAX_TEXTS, sum(1 + len(article.variants) for article in probe.articles))
+    with _progress(lang, total) as bar:
+        perturbed.evaluate(probe, (), bar.add, result)
+    result.close(probe.took, total)
+    return _show(result, args, lang)
+
+
+def followups(bot: Bot, articles: Sequence[Article], args: Namespace, lang: Lang) -> int:
+    """``zhike eval followups``, once the desk's knowledge is read.
+
+    Raises:
+        ConfigError: the cases cannot be read, or name articles that the bot does not have.
+    """
+    path = Path(args.cases) if args.cases else Path(testing.__file__).parent / "followups.txt"
+    cases = followups_part.read_cases(path)
+    result = Result("followups")
+    threshold = _threshold(args)
+    if threshold is not None:
+        bot.settings["answer_threshold"] = threshold
+    with _progress(lang, len(cases)) as bar:
+        followups_part.evaluate(Probe(bot, articles), cases, bar.add, result)
+    return _show(result, args, lang)
+
+
+def pairs(args: Namespace, lang: Lang) -> int:
+    """``zhike eval pairs``.
+
+    Raises:
+        ConfigError: a file or a row is not valid; the same rows are to calibrate and to test.
+    """
+    threshold = _threshold(args)
+    result = Result("pairs")
+    splits = [[word.strip() for word in names.split(",") if word.strip()]
+              for names in (args.split, args.calibrate_split)]
+    path = Path(args.pairs)
+    calibrate_path = Path(args.calibrate) if args.calibrate else path if splits[1] else None
+    calibrate: list[Two] = []
+    if calibrate_path is not None:
+        mixed = not all(splits) or bool(set(splits[0]) & set(splits[1]))
+        if calibrate_path.resolve() == path.resolve() and mixed:
+            raise ConfigError([Problem(
+                "--calibrate", "校准和测试不能用同样的行；同一个文件请用 --split 和 --calibrate-split 分开",
+                "must not be the rows that are tested; part one file with --split and --calibrate-split")])
+        calibrate = read_twos(calibrate_path, splits[1])
+        if len({row.same for row in calibrate}) < 2:
+            raise ConfigError([Problem(str(calibrate_path), "要有相同的，也要有不同的",
+                                       "needs pairs that are the same and pairs that are not")])
+    test = read_twos(path, splits[0])
+    with _progress(lang, len(test)) as bar:
+        pairs_part.evaluate(test, calibrate, threshold, bar.add, result)
     return _show(result, args, lang)
 
 

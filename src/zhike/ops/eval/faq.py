@@ -31,11 +31,16 @@ def check_labels(path: Path, texts: Sequence[Text], known: set[str]) -> None:
 def evaluate(pairs: Sequence[Pair], texts: Sequence[Text], threshold: float | None, tick: Tick,
              result: Result) -> None:
     """One article per pair; without a ``threshold`` the product's own default."""
+    probe = make_probe(pairs, threshold)
+    result.figures["articles"] = len(probe.articles)
+    ask_all(probe, texts, result, tick)
+    result.close(probe.took, len(texts))
+
+
+def make_probe(pairs: Sequence[Pair], threshold: float | None) -> Probe:
+    """A bot of one article per pair."""
     articles = [Article(id=number, bot_id=1, key=pair.question, question=pair.question, answer=pair.answer,
                         lang=pair.lang or detect_lang(normalise(pair.question)))
                 for number, pair in enumerate(pairs, 1)]
     settings = {"answer_threshold": DEFAULT_THRESHOLD if threshold is None else threshold}
-    probe = Probe(Bot(id=1, key="eval", name="eval", settings=settings), articles)
-    result.figures["articles"] = len(articles)
-    ask_all(probe, texts, result, tick)
-    result.close(probe.took, len(texts))
+    return Probe(Bot(id=1, key="eval", name="eval", settings=settings), articles)

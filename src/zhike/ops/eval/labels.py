@@ -21,6 +21,18 @@ LABELS: dict[str, tuple[str, str]] = {
     "perturbed_wrong": ("打错字、换说法：答错", "typed in a hurry: wrong"),
     "perturbed_silent": ("打错字、换说法：沉默", "typed in a hurry: silent"),
     "perturbed_by_rule": ("打错字、换说法：规则先回答了", "typed in a hurry: a rule answered first"),
+    "seen_leaning": ("看出是追问", "seen to lean on what was said"),
+    "standalone_kept": ("完整的问题不受影响", "whole questions answered just the same"),
+    "recall1_clean": ("原样问，第一位就对", "asked as written, right article first"),
+    "recall1_typo": ("打错字", "with a slip of typing"),
+    "recall1_homophone": ("同音字", "with characters that sound alike"),
+    "recall1_pinyin": ("打拼音", "typed in pinyin"),
+    "recall1_synonym": ("换同义词", "with a synonym"),
+    "recall1_traditional": ("繁体字", "in traditional characters"),
+    "recall1_lost": ("五种里最多丢了", "lost at most, of the five"),
+    "perturbed_rows": ("改写后问了多少条", "perturbed texts asked"),
+    "auroc": ("相同与不同的区分 AUROC", "same from not the same, AUROC"),
+    "f1": ("F1", "F1"),
     "coverage_at_2pct_wrong": ("答错不超过 2 % 时能回答", "can answer with ≤ 2 % of answers wrong"),
     "calibration_error": ("置信度平均偏差", "confidence is off by, on average"),
     "p50_ms": ("检索中位耗时", "search p50"),
@@ -42,6 +54,6 @@ LABELS |= {f"{name}{kind}": (zh + of_zh, en + of_en)
            for name, zh, en in (("precision", "准确率", "precision"), ("recall", "召回率", "recall"),
                                 ("f1", "F1", "F1"))
            for kind, (of_zh, of_en) in _KINDS.items()}
-COUNTED = ("values", "articles", "train_rows", "rows")
-PLAIN = ("ratio", "threshold", "oos_auroc", "calibration_error")
+COUNTED = ("values", "articles", "train_rows", "rows", "perturbed_rows")
+PLAIN = ("ratio", "threshold", "oos_auroc", "calibration_error", "auroc")
 """Numbers from 0 to 1 that are no share of texts."""

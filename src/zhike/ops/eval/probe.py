@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from zhike.answer.engine import Engine, answer_threshold
-from zhike.answer.ports import Snippet
+from zhike.answer.ports import Said, Snippet
 from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import Reply
 from zhike.ops.bench.hist import Histogram
@@ -95,6 +95,10 @@ class Probe:
         reply = self._engine.search(self._bot.id, (question,))[0]
         self.took.record((perf_counter_ns() - started) // 1000)
         return reply
+
+    def follow(self, text: str, lang: str, history: Sequence[Said]) -> Reply | None:
+        """What the knowledge says to ``text`` after ``history``, as the job of a leaning question does."""
+        return self._engine._bots[self._bot.id].knowledge.follow(understand(text, lang), history).reply
 
     def rule(self, text: str, lang: str = "") -> Reply | None:
         """What a rule says, which comes before any knowledge."""

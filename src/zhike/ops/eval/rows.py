@@ -35,6 +35,44 @@ class Pair(NamedTuple):
     lang: str
 
 
+class Two(NamedTuple):
+    """Two texts, and whether they ask the same."""
+
+    line: int
+    a: str
+    b: str
+    same: bool
+
+
+def read_twos(path: Path, splits: Sequence[str] = ()) -> list[Two]:
+    """Rows ``{"a": str, "b": str, "y": 0 or 1}``; other fields are not looked at.
+
+    Args:
+        path, splits: as :func:`read_texts`.
+
+    Raises:
+        ConfigError: as :func:`read_texts`.
+    """
+    found: list[Two] = []
+    problems: list[Problem] = []
+    for line, row in _rows(path, problems):
+        if splits and row.get("split") not in splits:
+            continue
+        same = row.get("y", row.get("label"))
+        if same not in (0, 1, "0", "1"):
+            problems.append(_problem(path, line, "y 应是 0 或 1", "y must be 0 or 1"))
+            continue
+        a, b = _text(path, line, row, "a", problems), _text(path, line, row, "b", problems)
+        if a and b and not problems:
+            found.append(Two(line, a, b, int(same) == 1))
+    if not found and not problems:
+        of = f" (split: {', '.join(splits)})" if splits else ""
+        problems.append(Problem(str(path), f"没有可用的行{of}", f"holds no rows to use{of}"))
+    if problems:
+        raise ConfigError(problems[:MAX_PROBLEMS])
+    return found
+
+
 def read_texts(path: Path, splits: Sequence[str] = ()) -> list[Text]:
     """Rows ``{"text": str, "label": str or null}``; other fields but ``lang`` are not looked at.
 

@@ -102,6 +102,21 @@ def keeping_threshold(guesses: Sequence[Guess], given_up: float) -> float:
     return right[int(given_up * len(right))] if right else 0.0
 
 
+def best_f1(scores: Sequence[tuple[float, bool]]) -> float:
+    """The threshold at which F1 is greatest, over (score, is it so?); 0.5 if nothing is so."""
+    total = sum(so for _, so in scores)
+    best, at = 0.0, 0.5
+    hits = 0
+    ordered = sorted(scores, reverse=True)
+    for count, (score, so) in enumerate(ordered, 1):
+        hits += so
+        if count < len(ordered) and ordered[count][0] == score:
+            continue
+        if total and (found := 2 * hits / (total + count)) > best:
+            best, at = found, score
+    return at
+
+
 def best_threshold(guesses: Sequence[Guess]) -> float:
     """Where the share answered right of what is known plus the share rejected of what is not is
     greatest, halfway to the next lower confidence; both weigh alike, however many there are.

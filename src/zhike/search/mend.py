@@ -1,0 +1,101 @@
+"""A question with its slips put right, from what one knowledge base knows (steps: words, pinyin, pairs)."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from functools import cached_property
+from operator import ne
+
+from zhike.search.pinyin import Keyboard
+from zhike.search.spell import MOST_STRANGE, PairSpeller, Speller, neighbours
+from zhike.search.terms import COMMON, POLITE_WORDS, runs, stem, strip_politeness
+
+_CHANGES = 2
+"""Characters that may be put right in a question of up to 16 (a swap changes two, a word counts
+two), and one more for each further 16; more only if a whole phrasing comes of it."""
+_ENGLISH = frozenset(word for word in COMMON if word.isascii())
+
+
+class Mender:
+    """Immutable; what only slips need is made at the first one.
+
+    Args:
+        known: every known term with its rarity.
+        words: the Latin words of the phrasings.
+        exact: the whole phrasings.
+    """
+
+    def __init__(self, known: Mapping[str, float], words: set[str], exact: Container[str]) -> None:
+        self._known = known
+        self._exact = exact
+        self._words = Speller(words | POLITE_WORDS)
+        pairs = [(w, t) for t, w in known.items() if len(t) == 2 and not t.isascii()]
+        self._pairs = PairSpeller(pair for _, pair in sorted(pairs))
+        self._chinese = bool(pairs)
+
+    @cached_property
+    def _keyboard(self) -> Keyboard:
+        return Keyboard({term: weight for term, weight in self._known.items()
+                         if len(term) < 3 and not term.isascii()})
+
+    def mend(self, bare: str) -> str:
+        """``bare`` put right; as it is if there was too much to do: then it speaks of other things, and
+        sounding alike is chance."""
+        known = self._known
+        corrected = bare
+        changes = 0
+        parts = runs(bare)
+        for run in parts:
+            if not run.isascii():
+                meant = self._characters(run)
+                if meant == run:
+                    continue
+                changes += sum(map(ne, run, meant)) if len(run) == len(meant) else 1
+            elif stem(run) in known or run in POLITE_WORDS:
+                continue
+            elif self._chinese and self._keyboard.spelt(run) \
+                    and (typed := self._from_pinyin(bare, parts)) is not None:
+                return strip_politeness(typed)
+            elif not (words := self._words.correct(run)):
+                continue
+            else:
+                changes += 2
+                meant = words[0]
+                for word in words[1:]:  # the one that makes a whole phrasing, if there is one
+                    if strip_politeness(corrected.replace(run, word)) in self._exact:
+                        meant = word
+            corrected = corrected.replace(run, meant)
+        if changes == 0:
+            return bare
+        corrected = strip_politeness(corrected)
+        if changes <= _CHANGES + len(bare) // 16 or corrected in self._exact:
+            return corrected
+        return bare
+
+    def _characters(self, run: str) -> str:
+        """A Chinese run: one slip first, then any characters of the same sound."""
+        known = self._known
+        meant = self._pairs.correct(run, known)
+        strange = [i for i in range(len(meant) - 1) if meant[i:i + 2] not in known]
+        if not strange or len(strange) > MOST_STRANGE:
+            return meant
+        for first, last in reversed(neighbours(strange)):
+            meant = self._keyboard.mend(meant, first, min(last + 1, len(meant) - 1))
+        return meant
+
+    def _from_pinyin(self, bare: str, parts: list[str]) -> str | None:
+        """What was typed as pinyin; None if nothing was. A word the knowledge knows is that word, unless
+        every Latin word of the question is pinyin ("me" in "zen me ban")."""
+        latin = [run for run in parts if run.isascii() and run.isalpha()]
+        unknown = [run for run in latin if stem(run) not in self._known and stem(run) not in _ENGLISH]
+        if not unknown or not any(map(self._keyboard.spelt, unknown)):
+            return None
+        spelt = [run for run in latin if self._keyboard.spelt(run)]
+        if len(spelt) == len(latin):
+            found = self._keyboard.write([(run, run in spelt) for run in parts])
+            if found is not None or len(unknown) == len(latin):
+                return found
+        wanted = set(unknown) & set(spelt)
+        if bare.isascii() and len(wanted) * 2 < len(latin):
+            return None  # an English sentence with one strange word
+        return self._keyboard.write([(run, run in wanted) for run in parts])
