@@ -137,7 +137,7 @@ def test_what_is_imported_is_declared() -> None:
     declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
     extras = PROJECT["project"]["optional-dependencies"]
     modules = {"yaml": "pyyaml", "re2": "google-re2", "argon2": "argon2-cffi", "docx": "python-docx",
-               "markdown_it": "markdown-it-py"}
+               "markdown_it": "markdown-it-py", "sklearn": "scikit-learn"}
     found = {}
     for name, text in texts(".py"):
         if name.startswith("src/") and not name.startswith("src/zhike/testing/"):  # testing: dev group

@@ -14,7 +14,6 @@ import logging
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 from zhike.domain.knowledge import Article, Bot
@@ -95,10 +94,6 @@ class Embedder:
 
     def start(self) -> None:
         """Begins to follow; returns at once."""
-        if find_spec("numpy") is None:
-            self.failing = "numpy is not installed: pip install 'zhike[embeddings]'"
-            log.error("embeddings are set but cannot be used: %s", self.failing)
-            return
         self._task = asyncio.get_running_loop().create_task(self._run(), name="embeddings")
 
     def poke(self) -> None:
