@@ -16,7 +16,7 @@ from zhike.search.learn import artifact
 from zhike.search.learn.artifact import Lesson
 from zhike.search.learn.fit import fit
 from zhike.search.learn.model import Model
-from zhike.search.learn.trainer import QUIET_S, RETRY_S, Trainer, run_child
+from zhike.search.learn.trainer import CALM_S, QUIET_S, RETRY_S, Busy, Trainer, run_child
 from zhike.search.text import understand
 from zhike.testing.kb import asks, make_kb
 
@@ -33,11 +33,13 @@ class Rig:
         self.taught: list[tuple[int, bytes]] = []
         self.made: list[str] = []
         self.fail: Exception | None = None
+        self.busy = self.becomes_busy = False
         self.trainer = Trainer(folder / "models", lambda bot, digest, _: self.taught.append((bot, digest)),
-                               teach=self.teach, clock_s=lambda: self.now_s)
+                               teach=self.teach, busy=lambda: self.busy, clock_s=lambda: self.now_s)
 
     def teach(self, what: Lesson, path: Path, stopped: Callable[[], bool]) -> None:
         self.made.append(what.documents[0].phrasings[0])
+        self.busy = self.becomes_busy
         if self.fail is not None:
             raise self.fail
         artifact.write(path, what.digest(), None)
@@ -282,3 +284,38 @@ def test_a_new_model_empties_the_cache(kb: list[Article]) -> None:
     assert engine.quick(1, question) is None
     engine.remember(1, question, reply)  # found before the model came
     assert engine.quick(1, question) is None
+
+
+def test_a_busy_desk_trains_later(rig: Rig) -> None:
+    rig.trainer.want(1, lambda: lesson("a"))
+    rig.run()
+    rig.now_s += QUIET_S
+    rig.busy = True
+    assert rig.run() == CALM_S
+    assert rig.made == []
+    rig.busy = False
+    rig.now_s += CALM_S
+    assert rig.run() is None
+    assert rig.made == ["a"]
+
+
+def test_a_child_that_is_ended_for_a_busy_desk_is_no_failure(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+    rig.trainer.want(1, lambda: lesson("a"))
+    rig.run()
+    rig.now_s += QUIET_S
+    rig.fail = RuntimeError("it was stopped")
+    rig.becomes_busy = True
+    assert rig.run() == CALM_S
+    assert "could not be trained" not in caplog.text
+    rig.fail, rig.busy, rig.becomes_busy = None, False, False
+    rig.now_s += CALM_S
+    assert rig.run() is None
+
+
+def test_busy_is_a_share_of_a_core_over_a_while() -> None:
+    now = {"clock": 0.0, "cpu": 0.0}
+    busy = Busy(0.25, 2.0, clock_s=lambda: now["clock"], cpu_s=lambda: now["cpu"])
+    assert busy()  # a start
+    for clock_s, cpu_s, said in ((1.9, 0.1, True), (2.0, 0.4, False), (3.9, 2.0, False), (4.0, 1.0, True)):
+        now["clock"], now["cpu"] = clock_s, cpu_s
+        assert busy() is said

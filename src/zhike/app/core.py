@@ -32,7 +32,7 @@ from zhike.desk.service import Desk
 from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
-from zhike.search.learn.trainer import Trainer
+from zhike.search.learn.trainer import Busy, Trainer
 from zhike.search.library import Library
 from zhike.search.quiet import quiet_collector
 from zhike.search.text import understand, warm
@@ -90,7 +90,7 @@ class Core:
                               self.meters)
         self.engine = Engine(cache=AnswerCache(settings.answer.cache_entries), inbox_key=self._inbox_key,
                              now=now)
-        self.trainer = Trainer(Path(settings.server.data) / "models", self.engine.teach)
+        self.trainer = Trainer(Path(settings.server.data) / "models", self.engine.teach, busy=Busy())
         if settings.answer.learn:
             self.engine.learner = self.trainer
         search = settings.search

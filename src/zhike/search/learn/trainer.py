@@ -5,6 +5,9 @@ trained on exactly this knowledge; else, once the knowledge has been quiet for a
 the child and opens what that wrote. Until a model is handed over, and whenever there is none, the
 bot answers by the index and its fixed curve.
 
+Nobody is kept waiting by it: while the desk is busy no child is started, and one that runs is ended
+and begun again when it is calm (it takes a core and some hundred MB for as long as it learns).
+
 A child that fails or is killed is logged and tried again, later each time; one that hangs is
 killed. A file that is damaged, or of another version, is as good as none.
 """
@@ -30,6 +33,10 @@ log = logging.getLogger("zhike")
 
 QUIET_S = 3.0
 """An editor who saves every few seconds does not train a model per save."""
+CALM_S = 20.0
+"""After a busy time it is looked again so much later."""
+BUSY_SHARE = 0.25
+"""Of a core that this process uses: above it the desk has better things to do than to share the machine."""
 RETRY_S = (30.0, 120.0, 600.0, 3600.0)
 """Pauses after failures; the last one again and again."""
 CHILD_S = 1800.0
@@ -43,6 +50,29 @@ Taught = Callable[[int, bytes, "Model | None"], object]
 """Takes (bot_id, digest of the lesson, model) in the trainer's thread. None: nothing to learn from."""
 Teach = Callable[[Lesson, Path, Callable[[], bool]], None]
 """Makes the file of a lesson, or raises; asks now and then whether it was told to stop."""
+
+
+class Busy:
+    """Whether this process has used more than ``share`` of a core lately. At a start it has: nothing is
+    known yet, and there is enough to do."""
+
+    def __init__(self, share: float = BUSY_SHARE, window_s: float = 2.0,
+                 clock_s: Callable[[], float] = time.monotonic,
+                 cpu_s: Callable[[], float] = time.process_time) -> None:
+        self._share = share
+        self._window_s = window_s
+        self._clock_s = clock_s
+        self._cpu_s = cpu_s
+        self._at_s, self._used_s = clock_s(), cpu_s()
+        self._busy = True
+
+    def __call__(self) -> bool:
+        now_s = self._clock_s()
+        if now_s - self._at_s >= self._window_s:
+            used_s = self._cpu_s()
+            self._busy = (used_s - self._used_s) / (now_s - self._at_s) > self._share
+            self._at_s, self._used_s = now_s, used_s
+        return self._busy
 
 
 class _Pupil(NamedTuple):
@@ -59,14 +89,17 @@ class Trainer:
         folder: where models are kept, one file per bot.
         taught: gets each model that is ready.
         teach: the child, unless a test has another.
+        busy: True while the desk needs the machine for itself (:class:`Busy`).
         clock_s: monotonic seconds.
     """
 
     def __init__(self, folder: Path, taught: Taught, *, teach: Teach | None = None,
+                 busy: Callable[[], bool] = lambda: False,
                  clock_s: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
         self._taught = taught
         self._teach = run_child if teach is None else teach
+        self._busy = busy
         self._clock_s = clock_s
         self._waiting: dict[int, _Pupil] = {}
         self._changed = threading.Condition()
@@ -123,6 +156,9 @@ class Trainer:
             pupil = self._waiting[bot_id]
             if pupil.looked and pupil.due_s > now_s:
                 return pupil.due_s - now_s
+        if pupil.looked and self._busy():
+            self._replace(bot_id, pupil, pupil._replace(due_s=now_s + CALM_S))
+            return 0.0
         lesson = pupil.make()
         if self._open(bot_id, pupil, lesson):
             return 0.0
@@ -131,7 +167,7 @@ class Trainer:
             return 0.0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._teach(lesson, self.file(bot_id), lambda: self._stopped)
+            self._teach(lesson, self.file(bot_id), lambda: self._stopped or self._busy())
             if self._open(bot_id, pupil, lesson):
                 return 0.0
             why = "the child left no usable model"
@@ -139,6 +175,9 @@ class Trainer:
             why = str(error)
         if self._stopped:
             return None
+        if self._busy():  # it was ended for that: no failure
+            self._replace(bot_id, pupil, pupil._replace(due_s=self._clock_s() + CALM_S))
+            return 0.0
         pause_s = RETRY_S[min(pupil.failures, len(RETRY_S) - 1)]
         log.warning("the intent model of bot %d could not be trained (%s); again in %d s; until then the "
                     "fixed curve answers", bot_id, why, pause_s)
