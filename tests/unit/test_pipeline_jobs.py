@@ -213,6 +213,22 @@ def test_a_flow_survives_the_process() -> None:
     assert [row[2] for row in played(script, play) if row[1] == "bot"] == ["start", "2"]
 
 
+def test_no_job_begins_in_a_line_that_was_stopped() -> None:
+    """A wait for the rest of a thought ends after the stop; the next start answers, once."""
+    async def play(world: World, worker: ScriptedWorker) -> None:
+        say(world, "xyz")
+        await asyncio.sleep(0.5)
+        assert world.line is not None
+        await world.line.stop()
+        await asyncio.sleep(5)
+        assert worker.asked == []
+        await world.start()
+        await asyncio.sleep(5)
+
+    rows = played(lambda asked, outlet: after(0, "once"), play)
+    assert rows == [(1, "contact", "xyz", ""), (2, "bot", "once", "1")]
+
+
 def test_too_many_jobs_are_told_at_once() -> None:
     async def play(world: World, worker: ScriptedWorker) -> None:
         assert world.line is not None
