@@ -299,7 +299,8 @@ def test_a_busy_desk_trains_later(rig: Rig) -> None:
     assert rig.made == ["a"]
 
 
-def test_a_child_that_is_ended_for_a_busy_desk_is_no_failure(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_child_that_is_ended_for_a_busy_desk_is_no_failure(
+        rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
     rig.trainer.want(1, lambda: lesson("a"))
     rig.run()
     rig.now_s += QUIET_S
