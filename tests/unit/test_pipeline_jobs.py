@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from zhike.answer.ports import Asked, Outlet
+from zhike.bus.base import Event
 from zhike.domain.message import Reply
 from zhike.domain.unit import Change
 from zhike.store import tables
@@ -131,6 +132,33 @@ def test_who_takes_over_ends_the_job_and_its_draft() -> None:
 
     rows = played(script, play)
     assert [row[1] for row in rows] == ["contact", "system"]
+    assert cancelled == [True]
+
+
+def test_a_take_over_on_another_instance_ends_the_job_here() -> None:
+    cancelled: list[bool] = []
+
+    async def script(asked: Asked, outlet: Outlet) -> Reply:
+        try:
+            outlet.delta("I think")
+            return await after(8, "late")
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def play(world: World, worker: ScriptedWorker) -> None:
+        say(world, "xyz")
+        await asyncio.sleep(3)
+        assert world.line is not None
+        asked = worker.asked[0]
+        world.line.heard([Event(asked.conversation_id, asked.inbox_id, asked.sender, epoch=asked.epoch)])
+        await asyncio.sleep(0)
+        assert not cancelled
+        world.line.heard([Event(asked.conversation_id, asked.inbox_id, asked.sender, epoch=asked.epoch + 1)])
+        assert not world.drafts
+        await asyncio.sleep(0)
+
+    assert [row[1] for row in played(script, play)] == ["contact"]
     assert cancelled == [True]
 
 

@@ -103,6 +103,7 @@ class Core:
         self.answers = Answers(settings, self.store, self.engine, self.registry, self.search_thread, now)
         self.access: Access
         self.line: Line
+        self._line_heard: Callable[[Sequence[Event]], None] = lambda _: None
         self.desk: Desk
         self.reads = Reads(self.store, self.bus)
         self.recovery: Recovery
@@ -131,6 +132,7 @@ class Core:
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
                     self.public_url)
         self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply)
+        self._line_heard = self.line.heard
         self.line.start()
         self.recovery = Recovery(self.store, registry.bots, self.line.owe, self.now)
         await self.recovery.sweep()
@@ -187,8 +189,9 @@ class Core:
         return inbox.key if inbox is not None else ""
 
     def _heard(self, events: Sequence[Event]) -> None:
-        """Every event of the bus: to the connections, and a nudge to the outbox."""
+        """Every event of the bus: to the connections, to the line, and a nudge to the outbox."""
         self._handle(events)
+        self._line_heard(events)
         channels = self.registry.channels
         if channels and self.dispatcher is not None:
             for inbox_id in {event.inbox_id for event in events if event.inbox_id in channels}:

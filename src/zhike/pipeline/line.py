@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 
 from sqlalchemy.exc import IntegrityError
 
-from zhike.bus.base import BusNode
+from zhike.bus.base import BusNode, Event
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Message
@@ -115,6 +115,14 @@ class Line:
         question = read(message.text, conversation.lang, conversation.inbox_id)
         known = self._answerer.quick(bot_id, question) if question.text else None
         self.queue.owed(conversation, message.seq, question, bot_id, known, self._loop.time())
+
+    def heard(self, events: Sequence[Event]) -> None:
+        """What any instance published: a change of holder ends what is being made here under the old one."""
+        turns = self.queue.turns
+        if turns:
+            for event in events:
+                if event.epoch and event.conversation_id in turns:
+                    self.queue.overtaken(event.conversation_id, event.epoch)
 
     def start(self) -> None:
         """Begins to work."""

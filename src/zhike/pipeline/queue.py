@@ -155,6 +155,14 @@ class Queue:
             self.turns.pop(conversation.id, None)
             self._give_up_job(turn, "taken_over")
 
+    def overtaken(self, conversation_id: int, epoch: int) -> None:
+        """Another instance changed the holder: what this one was about to say is not wanted any more.
+        (Storing would refuse it anyway; this stops the model that writes it.)"""
+        turn = self.turns.get(conversation_id)
+        if turn is not None and turn.epoch < epoch:
+            self.turns.pop(conversation_id, None)
+            self._give_up_job(turn, "taken_over")
+
     # ---- searching ---------------------------------------------------------------------------
 
     def _search(self, turn: Turn) -> None:
