@@ -354,7 +354,8 @@ def _lines(value: Any) -> list[str]:
         if any(isinstance(part, Mapping | list) for item in value if isinstance(item, Mapping)
                for part in item.values()):
             return list(write(value))
-        return [item if isinstance(item, str) else " · ".join(map(str, item.values())) for item in value]
+        return [item if isinstance(item, str) else
+            " · ".join(map(str, item.values() if isinstance(item, dict) else item)) for item in value]
     if isinstance(value, Mapping):
         return list(write(value))
     return str(value).split("\n")
