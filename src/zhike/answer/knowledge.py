@@ -312,7 +312,8 @@ class Knowledge:
         asked = [part for part in unknown if part.asks]
         told = [part for part in unknown if not part.asks]
         ids = {hit.article.id for hit in known}
-        if _top(whole) >= self._threshold and (len(ids) < 2 or asked) \
+        surer = len(ids) > 1 and _top(whole) >= min([hit.score for hit in known])
+        if _top(whole) >= self._threshold and (len(ids) < 2 or asked or surer) \
                 and not (asked and whole[0].article.id in ids and whole[0].score < EXACT * SLIP_FACTOR):
             return self._whole(question, whole, started)
         if not known or (told and max(hit.score for hit in known) < _ALONE):

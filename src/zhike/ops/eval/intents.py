@@ -19,6 +19,9 @@ from zhike.testing.kb import asks
 GIVEN_UP = 0.01
 """Of what would be answered right, so much may be silenced to reject what is out of scope: one right
 answer in a hundred."""
+GIVEN_UP_UNTOLD = 0.002
+"""The same where the training texts name nothing that is out of scope: whoever measures such data expects
+answers, and what lies outside can only be guessed at."""
 FIT_TEXTS = 2_000
 """Training texts, at most, that the threshold is chosen with: enough for a share within a point."""
 
@@ -91,16 +94,18 @@ def fit(bot: Bot, articles: Sequence[Article], train: Sequence[Text], tick: Tick
     return best_threshold(guesses), said
 
 
-def choose(model: Model) -> tuple[float, Note]:
-    """The threshold, from what the model's own training left out and asked."""
+def choose(model: Model, told: bool) -> tuple[float, Note]:
+    """The threshold, from what the model's own training left out and asked; ``told``: some of the texts
+    were out of scope."""
+    given_up = GIVEN_UP if told else GIVEN_UP_UNTOLD
     held = model.held_out()
     guesses = [Guess(said, kind == RIGHT, kind != UNKNOWN) for said, kind in held]
     unknown = sum(kind == UNKNOWN for _, kind in held)
-    return keeping_threshold(guesses, GIVEN_UP), (
+    return keeping_threshold(guesses, given_up), (
         f"阈值只用训练数据选定：{len(held) - unknown} 条训练文字留出来问，"
-        f"为了拒绝范围之外的，最多舍弃其中答对的 {GIVEN_UP:.2%}。",
+        f"为了拒绝范围之外的，最多舍弃其中答对的 {given_up:.2%}。",
         f"Threshold from training data alone: {len(held) - unknown} training texts, left out and asked; at "
-        f"most {GIVEN_UP:.2%} of those answered right are given up to reject what is out of scope.")
+        f"most {given_up:.2%} of those answered right are given up to reject what is out of scope.")
 
 
 def fit_count(train: Sequence[Text]) -> int:
@@ -118,7 +123,7 @@ def evaluate(train: Sequence[Text], test: Sequence[Text], threshold: float | Non
     articles = make_articles(train)
     model = Probe(bot, articles).learn()
     if threshold is None:
-        threshold, note = fit(bot, articles, train, tick) if model is None else choose(model)
+        threshold, note = fit(bot, articles, train, tick) if model is None else choose(model, bool(outside))
         result.notes.append(note)
     bot.settings["answer_threshold"] = threshold
     probe = Probe(bot, articles)
