@@ -1,13 +1,6 @@
-"""The tables. No ORM: each noun's functions stand in the file of that noun.
-
-Conventions: ids are small integers handed out in blocks (:mod:`zhike.ids`); times are BIGINT
-milliseconds since 1970 UTC; JSON is TEXT written by msgspec; keys compare byte for byte on every
-database (``ascii_key``/``text_key`` pick a binary collation where the default folds case).
-"""
+"""The tables of messages, knowledge and people. Those of the human desk: :mod:`zhike.store.desktables`."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -17,65 +10,55 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
-    Table,
-    Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.schema import CreateTable, SchemaItem
 
-metadata = MetaData(naming_convention={
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s",
-})
+from zhike.store.desktables import (
+    canned,
+    conversation_tags,
+    mentions,
+    tags,
+    team_members,
+    teams,
+)
+from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
-Ms = BigInteger
-"""Milliseconds since 1970 UTC."""
-Id = BigInteger().with_variant(Integer, "sqlite")
-
-
-class LongText(Text):
-    """Text of any length; MySQL's own TEXT ends at 64 KB."""
-
-
-class Digest(LargeBinary):
-    """A 128-bit key digest."""
-
-    def __init__(self) -> None:
-        super().__init__(16)
-
-
-# Said here instead of with the dialects' own types: importing those costs 150 ms at every start,
-# and only one database is used.
-@compiles(LongText, "mysql", "mariadb")
-def _long_text(_type: LongText, _compiler: Any, **_: Any) -> str:
-    return "MEDIUMTEXT"
-
-
-@compiles(Digest, "mysql", "mariadb")
-def _digest(_type: Digest, _compiler: Any, **_: Any) -> str:
-    return "BINARY(16)"
-
-
-def key(length: int) -> String:
-    """A key. It compares byte for byte everywhere: our tables have binary collation."""
-    return String(length)
-
-
-def table(name: str, *parts: SchemaItem, **options: Any) -> Table:
-    """A table of ours: InnoDB and binary collation where the database is MariaDB or MySQL."""
-    return Table(name, metadata, *parts, **options)
-
-
-@compiles(CreateTable, "mysql", "mariadb")
-def _create_table(create: CreateTable, compiler: Any, **options: Any) -> str:
-    # (options like mysql_engine= would make SQLAlchemy import those dialects at every start, too)
-    made: str = compiler.visit_create_table(create, **options)
-    return made.rstrip() + " ENGINE=InnoDB CHARSET=utf8mb4 COLLATE utf8mb4_bin\n"
-
+__all__ = [
+    "agents",
+    "api_keys",
+    "articles",
+    "audit",
+    "bots",
+    "canned",
+    "cases",
+    "contacts",
+    "conversation_tags",
+    "conversations",
+    "embeddings",
+    "flows",
+    "id_blocks",
+    "imports",
+    "inboxes",
+    "jobs",
+    "mentions",
+    "messages",
+    "meta",
+    "metadata",
+    "model_usage",
+    "outbox",
+    "prompts",
+    "proofs",
+    "ratings",
+    "removals",
+    "rules",
+    "sessions",
+    "tags",
+    "team_members",
+    "teams",
+    "tools",
+]
 
 meta = table("meta", Column("name", key(64), primary_key=True),
              Column("value", LongText, nullable=False))
@@ -184,13 +167,19 @@ contacts = table("contacts", Column("id", Id, primary_key=True, autoincrement=Fa
     Column("sender", key(160), nullable=False), Column("name", String(200), nullable=False),
     Column("email", String(320), nullable=False), Column("phone", String(64), nullable=False),
     Column("attributes", LongText, nullable=False), Column("created_at", Ms, nullable=False),
-    Column("last_seen_at", Ms, nullable=False), UniqueConstraint("sender", "inbox_id"))
+    Column("last_seen_at", Ms, nullable=False), Column("blocked_at", Ms), Column("merged_into", Id),
+    UniqueConstraint("sender", "inbox_id"))
 
 agents = table("agents", Column("id", Id, primary_key=True, autoincrement=False),
     Column("email", key(320), nullable=False, unique=True), Column("name", String(200), nullable=False),
     Column("role", key(16), nullable=False), Column("password_hash", String(255), nullable=False),
     Column("enabled", Boolean, nullable=False), Column("lang", key(16), nullable=False),
-    Column("created_at", Ms, nullable=False), Column("last_seen_at", Ms, nullable=False))
+    Column("created_at", Ms, nullable=False), Column("last_seen_at", Ms, nullable=False),
+    Column("availability", key(16), nullable=False, server_default=text("'online'"),
+           comment="what they say: online | busy | away"),
+    Column("settings", LongText, comment="JSON: capacity, skills, languages"),
+    Column("last_served_at", Ms, nullable=False, server_default=text("0"),
+           comment="who was served moves to the end of the line"))
 
 conversations = table("conversations", Column("id", Id, primary_key=True, autoincrement=False),
     Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
@@ -210,6 +199,13 @@ conversations = table("conversations", Column("id", Id, primary_key=True, autoin
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
     Column("flow", String(2000), nullable=False, server_default=text("''"),
            comment="JSON: the active flow with its step and slots; empty = none"),
+    Column("team_id", Id), Column("priority", Integer, nullable=False, server_default=text("0"),
+           comment="0 none … 4 urgent"),
+    Column("snoozed_until", Ms), Column("first_reply_at", Ms), Column("assigned_at", Ms),
+    Column("resolved_at", Ms),
+    Column("wrap_up", String(100), nullable=False, server_default=text("''"),
+           comment="what it was about, said on resolve"),
+    Column("attributes", LongText, comment="JSON: what a shop adds of its own"),
     Index("ix_conversations_contact_id", "contact_id"),
     Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 

@@ -1,0 +1,42 @@
+"""The tables of the human desk: teams, tags, canned responses, mentions."""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, String, UniqueConstraint
+
+from zhike.store.tabletypes import Id, LongText, Ms, key, table
+
+teams = table("teams", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
+    Column("settings", LongText, nullable=False, comment="JSON: how conversations are handed out"),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
+
+team_members = table("team_members",
+    Column("team_id", Id, ForeignKey("teams.id"), primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Index("ix_team_members_agent_id", "agent_id"))
+
+tags = table("tags", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", key(64), nullable=False, unique=True), Column("colour", key(16), nullable=False),
+    Column("created_at", Ms, nullable=False))
+
+conversation_tags = table("conversation_tags",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("tag_id", Id, ForeignKey("tags.id"), primary_key=True, autoincrement=False),
+    Index("ix_conversation_tags_tag_id", "tag_id"))
+
+canned = table("canned", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("shortcut", key(64), nullable=False), Column("folder", String(100), nullable=False),
+    Column("lang", key(16), nullable=False), Column("text", LongText, nullable=False),
+    Column("owner_id", Id, nullable=False, comment="the agent whose own it is; 0 = everybody's"),
+    Column("team_id", Id, nullable=False, comment="only for this team; 0 = all"),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    UniqueConstraint("owner_id", "shortcut", "lang"))
+
+mentions = table("mentions",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
+    Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))

@@ -1,0 +1,78 @@
+"""What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, text
+
+from zhike.store.migrations.columns import NAMING, Id, LongText, Ms, key, table
+from zhike.store.migrations.steps import add_column, create_table
+
+metadata = MetaData(naming_convention=NAMING)
+
+# there already, named for the references
+table(metadata, "agents", Column("id", Id, primary_key=True, autoincrement=False))
+table(metadata, "conversations", Column("id", Id, primary_key=True, autoincrement=False))
+KNOWN = ("agents", "conversations")
+
+table(metadata, "teams", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
+    Column("settings", LongText, nullable=False, comment="JSON: how conversations are handed out"),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
+table(metadata, "team_members",
+    Column("team_id", Id, ForeignKey("teams.id"), primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Index("ix_team_members_agent_id", "agent_id"))
+table(metadata, "tags", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", key(64), nullable=False, unique=True), Column("colour", key(16), nullable=False),
+    Column("created_at", Ms, nullable=False))
+table(metadata, "conversation_tags",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("tag_id", Id, ForeignKey("tags.id"), primary_key=True, autoincrement=False),
+    Index("ix_conversation_tags_tag_id", "tag_id"))
+table(metadata, "canned", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("shortcut", key(64), nullable=False), Column("folder", String(100), nullable=False),
+    Column("lang", key(16), nullable=False), Column("text", LongText, nullable=False),
+    Column("owner_id", Id, nullable=False, comment="the agent whose own it is; 0 = everybody's"),
+    Column("team_id", Id, nullable=False, comment="only for this team; 0 = all"),
+    Column("enabled", Boolean, nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
+    UniqueConstraint("owner_id", "shortcut", "lang"))
+table(metadata, "mentions",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
+    Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))
+
+ADDED: dict[str, tuple[Column[Any], ...]] = {
+    "contacts": (Column("blocked_at", Ms), Column("merged_into", Id)),
+    "agents": (
+        Column("availability", key(16), nullable=False, server_default=text("'online'"),
+               comment="what they say: online | busy | away"),
+        Column("settings", LongText, comment="JSON: capacity, skills, languages"),
+        Column("last_served_at", Ms, nullable=False, server_default=text("0"),
+               comment="who was served moves to the end of the line")),
+    "conversations": (
+        Column("team_id", Id),
+        Column("priority", Integer, nullable=False, server_default=text("0"), comment="0 none … 4 urgent"),
+        Column("snoozed_until", Ms), Column("first_reply_at", Ms), Column("assigned_at", Ms),
+        Column("resolved_at", Ms),
+        Column("wrap_up", String(100), nullable=False, server_default=text("''"),
+               comment="what it was about, said on resolve"),
+        Column("attributes", LongText, comment="JSON: what a shop adds of its own")),
+}
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """New tables, new columns; what is there already stays as it is."""
+    for made in metadata.sorted_tables:
+        if made.name not in KNOWN:
+            create_table(made)
+    for name, columns in ADDED.items():
+        for column in columns:
+            add_column(name, column)
