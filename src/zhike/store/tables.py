@@ -1,4 +1,5 @@
-"""The tables of messages, knowledge and people. Those of the human desk: :mod:`zhike.store.desktables`."""
+"""The tables of messages, knowledge and people. Those of the human desk: :mod:`zhike.store.desktables`;
+of sign-in and rights: :mod:`zhike.store.accesstables`."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     text,
 )
 
+from zhike.store.accesstables import agent_identities, agent_inboxes, reset_links, second_factors
 from zhike.store.desktables import (
     canned,
     conversation_tags,
@@ -26,6 +28,8 @@ from zhike.store.desktables import (
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
 __all__ = [
+    "agent_identities",
+    "agent_inboxes",
     "agents",
     "api_keys",
     "articles",
@@ -52,7 +56,9 @@ __all__ = [
     "proofs",
     "ratings",
     "removals",
+    "reset_links",
     "rules",
+    "second_factors",
     "sessions",
     "tags",
     "team_members",
@@ -228,7 +234,9 @@ messages = table("messages",
 api_keys = table("api_keys", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("secret_hash", Digest, nullable=False, unique=True),
     Column("role", key(16), nullable=False), Column("created_at", Ms, nullable=False),
-    Column("last_used_at", Ms), Column("revoked_at", Ms), Column("created_by", Id))
+    Column("last_used_at", Ms), Column("revoked_at", Ms), Column("created_by", Id),
+    Column("inbox_ids", String(2000), nullable=False, server_default=text("''"),
+           comment="JSON list of the inboxes it may see; empty = all"))
 
 sessions = table("sessions", Column("token_hash", Digest, primary_key=True),
     Column("agent_id", Id, ForeignKey("agents.id"), nullable=False),
@@ -240,7 +248,10 @@ sessions = table("sessions", Column("token_hash", Digest, primary_key=True),
 audit = table("audit", Column("id", Id, primary_key=True, autoincrement=False),
     Column("at", Ms, nullable=False), Column("actor", String(200), nullable=False),
     Column("action", key(64), nullable=False), Column("target", String(200), nullable=False),
-    Column("detail", LongText, nullable=False), Index("ix_audit_at", "at"))
+    Column("detail", LongText, nullable=False),
+    Column("digest", key(64), nullable=False, server_default=text("''"),
+           comment="SHA-256 over the digest before and this row; empty: written before there were any"),
+    Index("ix_audit_at", "at"))
 
 ratings = table("ratings", Column("conversation_id", Id, ForeignKey("conversations.id"),
                                 primary_key=True, autoincrement=False),

@@ -1,4 +1,5 @@
-"""What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people."""
+"""What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people;
+sign-in and rights: inboxes of an agent, second factors, reset links, single sign-on, the audit's chain."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, text
 
-from zhike.store.migrations.columns import NAMING, Id, LongText, Ms, key, table
+from zhike.store.migrations.columns import NAMING, Digest, Id, LongText, Ms, key, table
 from zhike.store.migrations.steps import add_column, create_table
 
 metadata = MetaData(naming_convention=NAMING)
@@ -14,7 +15,8 @@ metadata = MetaData(naming_convention=NAMING)
 # there already, named for the references
 table(metadata, "agents", Column("id", Id, primary_key=True, autoincrement=False))
 table(metadata, "conversations", Column("id", Id, primary_key=True, autoincrement=False))
-KNOWN = ("agents", "conversations")
+table(metadata, "inboxes", Column("id", Id, primary_key=True, autoincrement=False))
+KNOWN = ("agents", "conversations", "inboxes")
 
 table(metadata, "teams", Column("id", Id, primary_key=True, autoincrement=False),
     Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
@@ -46,8 +48,32 @@ table(metadata, "mentions",
     Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
     Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))
 
+table(metadata, "agent_inboxes",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("inbox_id", Id, ForeignKey("inboxes.id"), primary_key=True, autoincrement=False),
+    Index("ix_agent_inboxes_inbox_id", "inbox_id"))
+table(metadata, "second_factors",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("secret", String(64), nullable=False, comment="base32; codes are made from it"),
+    Column("confirmed_at", Ms, comment="null: shown, and no code was entered yet"),
+    Column("last_step", Ms, nullable=False, comment="of the newest code that was used: none counts twice"),
+    Column("recovery", LongText, nullable=False, comment="JSON: digests of the codes that are left"))
+table(metadata, "reset_links",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("digest", Digest, nullable=False, unique=True), Column("expires_at", Ms, nullable=False))
+table(metadata, "agent_identities",
+    Column("issuer", key(190), primary_key=True), Column("subject", key(255), primary_key=True),
+    Column("agent_id", Id, ForeignKey("agents.id"), nullable=False), Column("created_at", Ms, nullable=False),
+    Index("ix_agent_identities_agent_id", "agent_id"))
+
 ADDED: dict[str, tuple[Column[Any], ...]] = {
     "contacts": (Column("blocked_at", Ms), Column("merged_into", Id)),
+    "api_keys": (
+        Column("inbox_ids", String(2000), nullable=False, server_default=text("''"),
+               comment="JSON list of the inboxes it may see; empty = all"),),
+    "audit": (
+        Column("digest", key(64), nullable=False, server_default=text("''"),
+               comment="SHA-256 over the digest before and this row; empty: written before there were any"),),
     "agents": (
         Column("availability", key(16), nullable=False, server_default=text("'online'"),
                comment="what they say: online | busy | away"),
