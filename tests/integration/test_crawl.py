@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from zhike.access import targets as target
+from zhike.access.outbound import Outbound
 from zhike.clock import now_ms
 from zhike.domain.knowledge import Bot
 from zhike.ops.kbdocs.bring import bring_file, bring_site
@@ -128,7 +129,7 @@ async def test_a_site_in_trouble_is_left_alone(site: Site, desk: tuple[Store, in
 @pytest.mark.parametrize("url", ["http://169.254.169.254/", "https://10.0.0.1/", "ftp://x/", "http://[::]/"])
 async def test_forbidden_addresses_are_never_called(url: str) -> None:
     with pytest.raises(Refused, match="不允许访问"):
-        await fetch(url, allow_private=False)
+        await fetch(url, Outbound())
     assert target.check_url("https://shop.example/") == ("https", "shop.example", 443)
 
 

@@ -22,13 +22,13 @@ With ``mask_pii: true`` phones, addresses and the like in ``text`` are placehold
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from zhike.access.targets import BadTarget, Target, resolve
+from zhike.access.outbound import Outbound, not_arrived, said
+from zhike.access.targets import BadTarget, Target
 from zhike.channels.api.signature import HEADER, sign
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
@@ -48,8 +48,6 @@ MAX_RETRY_AFTER_S = 3600.0
 NOT_SET_UP_S = 60.0
 """An inbox without address or secret: the admin will set it; messages wait up to a day."""
 MAX_ANSWER_BYTES = 4096
-MAX_CLIENTS = 64
-MAX_ADDRESSES = 3
 
 encode = msgspec.json.Encoder().encode
 
@@ -86,9 +84,7 @@ class ApiChannel:
                  ssl_context: Any = None) -> None:
         self._inbox = inbox
         self._now_ms = now_ms
-        self._allow_private = allow_private
-        self._ssl_context = ssl_context
-        self._clients: dict[tuple[str, str, int], Any] = {}
+        self._out = Outbound(allow_private=allow_private, ssl_context=ssl_context)
 
     async def deliver(self, row: OutboxRow, message: Message, conversation: Conversation) -> Outcome:
         """See :class:`zhike.jobs.outbox.Deliver`."""
@@ -99,7 +95,7 @@ class ApiChannel:
         if not url or not secret:
             return Retry("the inbox has no callback_url or no callback_secret", NOT_SET_UP_S)
         try:
-            target = await resolve(url, allow_private=self._allow_private)
+            target = await self._out.resolve(url)
         except BadTarget as error:
             return Retry(f"callback_url: {error}", NOT_SET_UP_S)
         except OSError as error:
@@ -117,37 +113,19 @@ class ApiChannel:
 
     async def close(self) -> None:
         """Closes idle connections."""
-        clients, self._clients = list(self._clients.values()), {}
-        for client in clients:
-            await client.aclose()
+        await self._out.close()
 
     # ---- one request -------------------------------------------------------------------------
 
     async def _post(self, target: Target, body: bytes, headers: dict[str, str]) -> Outcome:
-        client = await self._client(target)
         import httpx2
 
-        url = httpx2.URL(target.url)
-        headers["Host"] = url.netloc.decode("ascii")
-        sni = {"sni_hostname": target.host} if target.scheme == "https" else {}
-        problem = "no address"
-        for address in target.addresses[:MAX_ADDRESSES]:
-            # the connection goes to the checked address; name and certificate are those of the host
-            request = client.build_request("POST", url.copy_with(host=address), content=body,
-                                           headers=headers, extensions=sni)
-            try:
-                response = await client.send(request, stream=True)
-                break
-            except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-                problem = _said(error)  # certainly not arrived: the next address may do
-            except (httpx2.TransportError, httpx2.InvalidURL) as error:
-                return Retry(_said(error), maybe=True)
-        else:
-            return Retry(problem)
         try:
-            return await self._judge(response)
-        finally:
-            await response.aclose()
+            async with self._out.request("POST", target, headers=headers, body=body, timeout_s=ANSWER_S,
+                                         connect_s=CONNECT_S) as response:
+                return await self._judge(response)
+        except (httpx2.TransportError, httpx2.InvalidURL) as error:
+            return Retry(said(error), maybe=not not_arrived(error))
 
     async def _judge(self, response: Any) -> Outcome:
         status = response.status_code
@@ -157,34 +135,6 @@ class ApiChannel:
             return Failed(f"the receiver answered {status}")
         after_s = _retry_after_s(response.headers.get("retry-after", ""))
         return Retry(f"the receiver answered {status}", after_s, maybe=status >= 500)
-
-    async def _client(self, target: Target) -> Any:
-        key = (target.scheme, target.host, target.port)
-        client = self._clients.get(key)
-        if client is None:
-            if len(self._clients) >= MAX_CLIENTS:
-                await self._clients.pop(next(iter(self._clients))).aclose()
-            client = self._clients.setdefault(
-                key, await asyncio.get_running_loop().run_in_executor(None, self._make_client))
-        return client
-
-    def _make_client(self) -> Any:
-        """In a thread: importing the library and loading the certificates takes a while."""
-        import ssl
-
-        import httpx2
-
-        if self._ssl_context is None:
-            self._ssl_context = ssl.create_default_context()
-        # a client per host: connections checked for one name are never used for another
-        return httpx2.AsyncClient(
-            verify=self._ssl_context, trust_env=False, follow_redirects=False,
-            timeout=httpx2.Timeout(ANSWER_S, connect=CONNECT_S),
-            limits=httpx2.Limits(max_connections=8, max_keepalive_connections=4, keepalive_expiry=20.0))
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 async def _receipt(response: Any) -> str:

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 from urllib.robotparser import RobotFileParser
 
-from zhike.access.targets import BadTarget, Target, resolve
+from zhike.access.outbound import Outbound, said
+from zhike.access.targets import BadTarget, Target
 from zhike.ops.kbdocs.htmlpage import read_html
 from zhike.ops.kbdocs.sections import Document
 
@@ -72,7 +73,7 @@ class Crawl:
         self._start = start
         self._max_pages = max_pages
         self._max_depth = max_depth
-        self._allow_private = allow_private
+        self._out = Outbound(allow_private=allow_private)
         self._pause_s = pause_s
         self._sleep = sleep
         self._seen_pages = seen_pages
@@ -85,6 +86,13 @@ class Crawl:
 
     async def pages(self) -> AsyncIterator[Page]:
         """Every page that could be read, breadth first."""
+        try:
+            async for page in self._pages():
+                yield page
+        finally:
+            await self._out.close()
+
+    async def _pages(self) -> AsyncIterator[Page]:
         robots = await self._robots()
         pause_s = min(float(robots.crawl_delay(USER_AGENT) or self._pause_s), MAX_PAUSE_S)
         queue = deque([(self._start, 0)])
@@ -126,7 +134,7 @@ class Crawl:
         robots = RobotFileParser()
         url = urljoin(self._start, "/robots.txt")
         try:
-            answer = await fetch(url, allow_private=self._allow_private)
+            answer = await fetch(url, self._out)
         except Refused as refused:
             self.summary.skip(url, *refused.args)
             robots.parse(_NOTHING)
@@ -139,7 +147,7 @@ class Crawl:
 
     async def _read(self, url: str) -> Document | None:
         try:
-            answer = await fetch(url, allow_private=self._allow_private)
+            answer = await fetch(url, self._out)
             if answer.status != 200:
                 raise Refused(f"服务器回答 {answer.status}", f"the server answered {answer.status}")
             if answer.url != url and not self._ours(answer.url):
@@ -159,7 +167,7 @@ class Crawl:
         return document
 
 
-async def fetch(url: str, *, allow_private: bool) -> Fetched:
+async def fetch(url: str, out: Outbound) -> Fetched:
     """One GET with its redirects, each checked before it is followed.
 
     Raises:
@@ -167,39 +175,32 @@ async def fetch(url: str, *, allow_private: bool) -> Fetched:
     """
     for _ in range(MAX_REDIRECTS + 1):
         try:
-            target = await resolve(url, allow_private=allow_private)
+            target = await out.resolve(url)
         except BadTarget as error:
             raise Refused(f"不允许访问：{error}", f"may not be called: {error}") from None
         except (OSError, UnicodeError) as error:
             raise Refused(f"找不到这个地址：{error}", f"cannot be found: {error}") from None
-        answer, location = await _get(target)
+        answer, location = await _get(target, out)
         if not location:
             return answer
         url = urljoin(url, location)
     raise Refused("重定向太多", "too many redirects")
 
 
-async def _get(target: Target) -> tuple[Fetched, str]:
+async def _get(target: Target, out: Outbound) -> tuple[Fetched, str]:
     import httpx2
 
-    url = httpx2.URL(target.url)
-    headers = {"Host": url.netloc.decode("ascii"), "User-Agent": USER_AGENT, "Accept": "text/html,text/plain"}
-    sni = {"sni_hostname": target.host} if target.scheme == "https" else {}
+    headers = {"User-Agent": USER_AGENT, "Accept": "text/html,text/plain"}
     try:
-        async with httpx2.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_S) as client:
-            request = client.build_request("GET", url.copy_with(host=target.addresses[0]), headers=headers,
-                                           extensions=sni)
-            response: Any = await client.send(request, stream=True)
-            try:
-                location = response.headers.get("location", "") if response.is_redirect else ""
-                body = b"" if location or response.status_code != 200 else await _body(response)
-                kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-                return Fetched(response.status_code, target.url, kind, body), location
-            finally:
-                await response.aclose()
+        async with out.request("GET", target, headers=headers, timeout_s=TIMEOUT_S,
+                               connect_s=TIMEOUT_S) as response:
+            location = response.headers.get("location", "") if response.is_redirect else ""
+            body = b"" if location or response.status_code != 200 else await _body(response)
+            kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return Fetched(response.status_code, target.url, kind, body), location
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-        said = f"{type(error).__name__} {error}".strip()
-        raise Refused(f"读取失败：{said}", f"could not be read: {said}") from None
+        problem = said(error)
+        raise Refused(f"读取失败：{problem}", f"could not be read: {problem}") from None
 
 
 async def _body(response: Any) -> bytes:
