@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any
 
-from zhike.ops.bench import BenchError
+from zhike.ops.bench import BenchError, children
 from zhike.ops.bench.hist import Histogram
 from zhike.ops.bench.proc import raise_file_limit
 
@@ -31,8 +31,8 @@ class Pool:
         raise_file_limit()
         self.on_progress = on_progress
         self._events: queue.Queue[tuple[int, Event]] = queue.Queue()
-        self.processes = [subprocess.Popen([sys.executable, "-m", "zhike.ops.bench.client"],
-                                           stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.processes = [children.spawn([sys.executable, "-m", "zhike.ops.bench.client"],
+                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
                           for _ in range(count)]
         for number, process in enumerate(self.processes):
             threading.Thread(target=self._reader, args=(number, process), daemon=True).start()

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from zhike.ops.bench import report
+from zhike.ops.bench.children import end_all, ended_with_us
 from zhike.ops.bench.run import Bench
 
 
@@ -19,13 +20,16 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         BenchError: it could not be carried out.
+        SystemExit: SIGTERM or SIGHUP ended it; servers and clients have ended too, and the folder is gone.
     """
-    bench = Bench(args)
-    began = monotonic()
-    try:
-        importlib.import_module(f"zhike.ops.bench.scenarios.{args.scenario}").run(bench)
-    finally:
-        bench.close()
+    with ended_with_us():
+        bench = Bench(args)
+        began = monotonic()
+        try:
+            importlib.import_module(f"zhike.ops.bench.scenarios.{args.scenario}").run(bench)
+        finally:
+            end_all()  # before the folder goes that they write to
+            bench.close()
     bench.finish(monotonic() - began)
     bench.result["passed"] = not bench.failed
     if args.html:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import os
@@ -16,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from time import monotonic, sleep
 
-from zhike.ops.bench import BenchError
+from zhike.ops.bench import BenchError, children
 from zhike.ops.bench.proc import raise_file_limit
 
 HOST = "127.0.0.1"
@@ -118,8 +117,8 @@ class Server:
                    "--port", str(self.port)]
         with self.log.open("ab") as log:
             began = monotonic()
-            self.process = subprocess.Popen(command, env=self.env, cwd=self.data.parent, stdout=log,
-                                            stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = children.spawn(command, env=self.env, cwd=self.data.parent, stdout=log,
+                                          stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         return began
 
     def start(self, timeout_s: float = 60.0) -> None:
@@ -155,9 +154,7 @@ class Server:
     def kill(self) -> None:
         """``kill -9``, children included, and wait until it is gone."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)  # its own session: start_new_session
-            self.process.wait()
+            children.kill(self.process)
             self.process = None
 
     def stop(self, timeout_s: float = 20.0) -> int | None:
@@ -183,14 +180,14 @@ class Echo:
         raise_file_limit()
         if own:
             self.port = free_port()
-            self.process = subprocess.Popen(
+            self.process = children.spawn(
                 [sys.executable, "-c", "import sys; from zhike.gateway.echo import serve_echo; "
                                        "serve_echo(int(sys.argv[1]))", str(self.port)],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
             self._wait()
         else:
-            self.process = subprocess.Popen([sys.executable, "-m", "zhike.ops.bench.baseline"],
-                                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self.process = children.spawn([sys.executable, "-m", "zhike.ops.bench.baseline"],
+                                          stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert self.process.stdout is not None
             self.port = int(json.loads(self.process.stdout.readline())["port"])
 
