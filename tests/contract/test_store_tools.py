@@ -199,7 +199,7 @@ def with_http(**changes: Any) -> ToolBody:
 ])
 def test_what_would_be_dangerous_or_never_work_is_refused_with_its_place(body: ToolBody, field: str) -> None:
     with pytest.raises(FieldError) as error:
-        tools._rows._refuse(None, 1, [msgspec.structs.replace(TOOL, body=body)])  # type: ignore[arg-type]
+        tools.rows._refuse(None, 1, [msgspec.structs.replace(TOOL, body=body)])  # type: ignore[arg-type]
     assert field in faults(error)
     assert all(fault.zh and fault.en for fault in error.value.faults)
 

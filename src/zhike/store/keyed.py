@@ -6,7 +6,7 @@ Both tables have the same columns, so what is done with their rows is written on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -31,15 +31,18 @@ class Keyed(Generic[T]):
     Args:
         noun: for ids and errors, such as ``tool``.
         kind: the struct; ``check``: its own faults; ``look``: faults that only the database can tell.
+        needed: who cannot do without one of these keys of a bot; "" nobody.
     """
 
     def __init__(self, noun: str, table: Table, kind: type[T], check: Callable[[T], Iterator[Fault]],
-                 look: Callable[[Connection, int, Sequence[T]], Iterator[Fault]] | None = None) -> None:
+                 look: Callable[[Connection, int, Sequence[T]], Iterator[Fault]] | None = None, *,
+                 needed: Callable[[Connection, int, set[str]], str]) -> None:
         self.noun = noun
         self.table = table
         self.kind = kind
         self._check = check
         self._look = look
+        self._needed = needed
         body = next(f.type for f in msgspec.structs.fields(kind) if f.name == "body")
         self._decode = msgspec.json.Decoder(body).decode
 
@@ -131,9 +134,28 @@ class Keyed(Generic[T]):
         rows = conn.execute(select(self.table).where(columns.bot_id == bot_id).order_by(columns.key))
         return [self._read(row) for row in rows.mappings()]
 
-    def remove(self, conn: Connection, bot_id: int, ids: Sequence[int], now: int) -> int:
-        """Removes those of one bot; returns how many there were."""
+    def remove_one(self, conn: Connection, item_id: int, now: int) -> bool:
+        """Removes one; False if there is none.
+
+        Raises:
+            ZhikeError: ``conflict`` while somebody needs it.
+        """
+        old = self.get(conn, item_id)
+        return old is not None and self.remove(conn, old.bot_id, [item_id], now) > 0
+
+    def remove(self, conn: Connection, bot_id: int, ids: Collection[int], now: int) -> int:
+        """Removes those of one bot; returns how many there were.
+
+        Raises:
+            ZhikeError: ``conflict`` while somebody needs one of them; none is removed then.
+        """
         columns = self.table.c
+        gone_ids = set(ids)
+        ids = list(gone_ids)
+        held = conn.execute(select(columns.id, columns.key).where(columns.bot_id == bot_id))
+        keys = {key for item_id, key in held if item_id in gone_ids}
+        if keys and (by := self._needed(conn, bot_id, keys)):
+            raise ZhikeError("conflict", by)
         gone = sum(conn.execute(delete(self.table).where(
             columns.bot_id == bot_id, columns.id.in_(ids[start:start + MAX_KEYS_PER_QUERY]))).rowcount
             for start in range(0, len(ids), MAX_KEYS_PER_QUERY))

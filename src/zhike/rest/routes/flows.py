@@ -5,21 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta
 
 from zhike.access.rights import ADMIN
-from zhike.clock import to_datetime
 from zhike.domain.flow import Flow, FlowBody
-from zhike.errors import ZhikeError
-from zhike.rest.decode import Id, path_id
-from zhike.rest.paging import page, position
-from zhike.rest.routes.articles import check_bot, given
-from zhike.rest.routes.tools import KeyedQuery, body_of, change_of
+from zhike.rest.decode import Id
+from zhike.rest.routes.keyed import KeyedQuery, KeyedRows, change_of
 from zhike.rest.table import Call, Route
 from zhike.rest.views import Page
-from zhike.rest.write import audited
-from zhike.store import flows as rows
+from zhike.store import flows as store
 from zhike.store.checktools import MAX_FLOW_KEY_CHARS
 
 FlowKey = Annotated[
@@ -48,91 +42,32 @@ class FlowView(FlowBody, frozen=True, kw_only=True, omit_defaults=False):
 
 
 FlowChange = change_of("FlowChange", FlowBody, "Fields that are not given stay; bot and key always do.")
-
-
-def flow_view(flow: Flow) -> FlowView:
-    return FlowView(
-        **msgspec.structs.asdict(flow.body),
-        id=flow.id,
-        bot_id=flow.bot_id,
-        key=flow.key,
-        enabled=flow.enabled,
-        created_at=to_datetime(flow.created_at),
-        updated_at=to_datetime(flow.updated_at),
-    )
+_rows: KeyedRows[Flow, FlowView] = KeyedRows(store.rows, FlowBody, FlowView)
 
 
 async def list_flows(call: Call) -> Page[FlowView]:
     """Flows in the order of their ids."""
-    query: KeyedQuery = call.query
-    after = position(query.cursor, 1)
-    found = await call.to.store.read(
-        rows.list_flows,
-        bot_id=query.bot_id,
-        enabled=query.enabled,
-        text=query.q.strip(),
-        after_id=after[0] if after else 0,
-        limit=query.limit + 1,
-    )
-    return page(found, query.limit, flow_view, lambda flow: (flow.id,))
-
-
-async def _find(call: Call) -> Flow:
-    flow = await call.to.store.read(rows.get_flow, path_id(call.path["id"]))
-    if flow is None:
-        raise ZhikeError("not_found")
-    return flow
+    return await _rows.list(call)
 
 
 async def get_flow(call: Call) -> FlowView:
     """One flow."""
-    return flow_view(await _find(call))
+    return await _rows.get(call)
 
 
 async def create_flow(call: Call) -> FlowView:
     """Adds a flow; rules can begin it when this returns."""
-    body: NewFlow = call.body
-    await check_bot(call, body.bot_id)
-    new = Flow(0, body.bot_id, body.key, body_of(FlowBody, msgspec.structs.asdict(body)), body.enabled)
-    flow = await audited(
-        call,
-        "flow.created",
-        lambda made: f"flow:{made.id}",
-        {"key": body.key},
-        rows.create_flow,
-        new,
-        call.now,
-    )
-    await call.to.desk.knowledge_changed(flow.bot_id)
-    return flow_view(flow)
+    return await _rows.create(call)
 
 
 async def change_flow(call: Call) -> FlowView:
     """Changes a flow; conversations that are in it are told so at their next message."""
-    old = await _find(call)
-    values = given(call.body)
-    enabled = values.pop("enabled", old.enabled)
-    new = msgspec.structs.replace(old, enabled=enabled, body=msgspec.structs.replace(old.body, **values))
-    flow = await audited(
-        call,
-        "flow.updated",
-        f"flow:{old.id}",
-        {"fields": sorted(given(call.body))},
-        rows.update_flow,
-        new,
-        call.now,
-    )
-    await call.to.desk.knowledge_changed(flow.bot_id)
-    return flow_view(flow)
+    return await _rows.change(call)
 
 
 async def delete_flow(call: Call) -> None:
     """Removes a flow that no rule begins."""
-    old = await _find(call)
-    await audited(
-        call, "flow.deleted", f"flow:{old.id}", {"key": old.key}, rows.delete_flow, old.id, call.now
-    )
-    await call.to.desk.knowledge_changed(old.bot_id)
+    await _rows.delete(call)
 
 
 EXAMPLE = {
