@@ -12,6 +12,8 @@ declare module "vue-router" {
     open?: boolean;
     role?: Role;
     title?: Key;
+    /** Belongs to the settings. */
+    settings?: boolean;
   }
 }
 
@@ -25,11 +27,19 @@ const routes: RouteRecordRaw[] = [
       { path: "", redirect: "/conversations" },
       { path: "conversations/:id(\\d+)?", component: () => import("@/views/Desk.vue"), meta: { title: "nav.conversations" } },
       { path: "knowledge/:id(\\d+|new)?", component: () => import("@/views/Knowledge.vue"), meta: { title: "nav.knowledge" } },
-      { path: "rules", component: () => import("@/views/Rules.vue"), meta: { title: "nav.rules" } },
-      { path: "inboxes", component: () => import("@/views/Inboxes.vue"), meta: { title: "nav.inboxes", role: "admin" } },
-      { path: "agents", component: () => import("@/views/Agents.vue"), meta: { title: "nav.agents", role: "admin" } },
-      { path: "api-keys", component: () => import("@/views/ApiKeys.vue"), meta: { title: "nav.apiKeys", role: "admin" } },
-      { path: "account", component: () => import("@/views/Account.vue"), meta: { title: "nav.account" } },
+      {
+        path: "",
+        component: () => import("@/views/SettingsFrame.vue"),
+        meta: { settings: true },
+        children: [
+          { path: "settings", component: () => import("@/views/SettingsHome.vue"), meta: { title: "nav.settings" } },
+          { path: "rules", component: () => import("@/views/Rules.vue"), meta: { title: "nav.rules" } },
+          { path: "inboxes", component: () => import("@/views/Inboxes.vue"), meta: { title: "nav.inboxes", role: "admin" } },
+          { path: "agents", component: () => import("@/views/Agents.vue"), meta: { title: "nav.agents", role: "admin" } },
+          { path: "api-keys", component: () => import("@/views/ApiKeys.vue"), meta: { title: "nav.apiKeys", role: "admin" } },
+          { path: "account", component: () => import("@/views/Account.vue"), meta: { title: "nav.account" } },
+        ],
+      },
       { path: ":rest(.*)*", component: () => import("@/views/NotFound.vue"), meta: { title: "notFound.title" } },
     ],
   },

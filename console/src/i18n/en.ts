@@ -1,3 +1,5 @@
+import { enSettings } from "./settings.en";
+
 /** English. `one | many` chooses by the number `n`. */
 export const en = {
   product: "zhike",
@@ -313,4 +315,6 @@ export const en = {
   "account.current": "Present password",
   "account.next": "New password",
   "account.change": "Change password",
+
+  ...enSettings,
 };

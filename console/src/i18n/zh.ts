@@ -1,4 +1,5 @@
 import type { en } from "./en";
+import { zhSettings } from "./settings.zh";
 
 /** 中文 */
 export const zh: Record<keyof typeof en, string> = {
@@ -315,4 +316,6 @@ export const zh: Record<keyof typeof en, string> = {
   "account.current": "当前密码",
   "account.next": "新密码",
   "account.change": "修改密码",
+
+  ...zhSettings,
 };

@@ -1,0 +1,30 @@
+/** English of the settings; part of en.ts. */
+export const enSettings = {
+  "nav.settings": "Settings",
+
+  "settings.search": "Search settings",
+  "settings.none": "No setting matches",
+  "settings.noneText": "Try another word, such as “greeting”, “password” or “hours”.",
+  "settings.group.entry": "Where visitors come in",
+  "settings.group.bot": "Bot",
+  "settings.group.team": "People",
+  "settings.group.build": "Connect and build",
+  "settings.group.me": "You",
+  "settings.inboxes.text": "Sites, greeting, hours, widget snippet",
+  "settings.inboxes.words": "widget snippet origins greeting suggestions hours holidays out of office offline form csat rating wrap-up auto-resolve channel identity secret",
+  "settings.knowledge.text": "Articles the bot answers from, import and export",
+  "settings.knowledge.words": "articles faq questions import export csv excel pdf word hit test",
+  "settings.rules.text": "Fixed replies, menus, key words",
+  "settings.rules.words": "greeting keyword pattern menu reply",
+  "settings.agents.text": "Colleagues and their roles",
+  "settings.agents.words": "people users role owner admin password capacity skills languages",
+  "settings.apiKeys.text": "Access for your own programs",
+  "settings.apiKeys.words": "token integration rest programs secret",
+  "settings.account.text": "Name, language, appearance, password",
+  "settings.account.words": "profile dark mode theme password language sign-in",
+
+  "unsaved.title": "You have unsaved changes",
+  "unsaved.text": "They are lost if you leave now.",
+  "unsaved.stay": "Keep editing",
+  "unsaved.leave": "Discard changes",
+};
