@@ -99,6 +99,79 @@ def test_who_writes_at_the_last_moment_is_not_closed() -> None:
     run_virtual(main)
 
 
+def test_a_snooze_ends_when_its_time_has_come() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        store = InlineStore()
+        await store.open()
+        store.run(_seed)
+
+        async def change(asked: Change) -> Change:
+            store.run(commit_unit, [asked], {})
+            return asked
+
+        def status(conversation_id: int) -> str:
+            found = store.run(conversations.get_conversation, conversation_id)
+            assert found is not None
+            return found.status
+
+        now = loop.now_ms()
+        first, second = ask(store, "v:1", now), ask(store, "v:2", now)
+        for conversation_id in (first, second):
+            await change(Change(conversation_id, "queue", now))
+            await change(Change(conversation_id, "snooze", now, until=now + 60_000))
+        runner = Runner(store, loop.now_ms)
+        housekeeping.register(runner, store, change, loop.now_ms)
+        await runner.start()
+        await asyncio.sleep(30)
+        await change(Change(second, "snooze", loop.now_ms(), until=now + 120_000))
+        await asyncio.sleep(29.5)
+        assert (status(first), status(second)) == ("snoozed", "snoozed")
+        await asyncio.sleep(1)
+        assert (status(first), status(second)) == ("open", "snoozed")
+        await asyncio.sleep(60)
+        assert status(second) == "open"
+
+    run_virtual(main)
+
+
+def test_what_a_person_holds_is_resolved_as_its_inbox_says() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        store = InlineStore()
+        await store.open()
+        store.run(_seed)
+        now = loop.now_ms()
+        store.run(lambda conn: conn.execute(tables.inboxes.update().values(
+            settings='{"auto_resolve_after_s": 3600}')))
+        agent = store.run(agents.create, "a@x.example", "A", "agent", "", "", now)
+
+        async def change(asked: Change) -> Change:
+            store.run(commit_unit, [asked], {})
+            return asked
+
+        def held(sender: str, at: int, *, answered: bool = True) -> None:
+            where = ask(store, sender, at)
+            store.run(commit_unit, [Change(where, "take", at, agent_id=agent.id, agent_name="A")], {})
+            if answered:
+                store.run(commit_unit, [Incoming(0, f"a:{agent.id}", sender, b"a" + sender.encode().ljust(15),
+                                                 "hi", at, agent_id=agent.id, conversation_id=where)], {})
+
+        held("v:old", now - HOUR_MS - 1)
+        held("v:new", now - HOUR_MS + 60_000)
+        held("v:waits", now - 5 * HOUR_MS, answered=False)
+        await change(Change(ask(store, "v:queued", now - 5 * HOUR_MS), "queue", now - 5 * HOUR_MS))
+        runner = Runner(store, loop.now_ms)
+        sweep = housekeeping.register(runner, store, change, loop.now_ms)
+        await runner.start()
+        await asyncio.sleep(1)
+        assert store.run(holders) == {"v:old": "none", "v:new": "agent", "v:waits": "agent",
+                                      "v:queued": "queue"}
+        assert sweep.resolved_count == 1
+        await asyncio.sleep(301)
+        assert store.run(holders)["v:new"] == "none"
+
+    run_virtual(main)
+
+
 def test_what_ran_out_is_removed() -> None:
     async def main(loop: VirtualLoop) -> None:
         store = InlineStore()

@@ -60,8 +60,8 @@ class Door:
         if hello.token or hello.customer is not None:  # a new visitor has no past to look up
             conversation = await self._conversation_of((inbox.id, joined.sender))
             if conversation is not None:
-                joined.conversation = state_of(conversation,
-                                               self._registry.agent_name(conversation.agent_id))
+                joined.conversation = state_of(
+                    conversation, self._registry.agent_name(conversation.agent_id), for_visitor=True)
         return joined
 
     def _greet(self, joined: Joined, inbox: Inbox) -> None:

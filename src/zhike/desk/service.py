@@ -97,7 +97,7 @@ class Desk:
         found = await self._store.read(conversation_rows.latest_of_sender, inbox_id, sender)
         if found is None or found.holder == "none":
             return None
-        return state_of(found, self.registry.agent_name(found.agent_id))
+        return state_of(found, self.registry.agent_name(found.agent_id), for_visitor=True)
 
     async def owns(self, inbox_id: int, sender: str, conversation_id: int) -> bool:
         """True if this conversation, resolved or not, is the sender's own."""
@@ -159,21 +159,29 @@ class Desk:
 
     # ---- changing ------------------------------------------------------------------------------
 
-    async def change(self, kind: ChangeKind, conversation_id: int, agent_id: int,
-                     agent_name: str) -> Conversation:
-        """Takes, returns, queues or resolves; stored when it returns.
+    async def change(self, kind: ChangeKind, conversation_id: int, agent_id: int, agent_name: str, *,
+                     team_id: int | None = None, by_id: int = 0, by_name: str = "", note: str = "",
+                     until: int | None = None, wrap_up: str = "", epoch: int = 0) -> Conversation:
+        """Takes, assigns, returns, queues, snoozes, wakes, reopens or resolves; stored when it returns. What
+        each argument means stands at :class:`zhike.domain.unit.Change`.
 
         Raises:
-            ZhikeError: not_found, conversation_resolved.
+            ZhikeError: not_found, conversation_resolved, wrong_state, conflict.
         """
         if not 0 < conversation_id < 2**53:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
-        change = await self._line.change(Change(conversation_id, kind, self._now_ms(), agent_id=agent_id,
-                                                agent_name=agent_name))
+        change = await self._line.change(Change(
+            conversation_id, kind, self._now_ms(), agent_id=agent_id, agent_name=agent_name, team_id=team_id,
+            by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch))
         if change.outcome == "not_found" or change.conversation is None:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         if change.outcome == "resolved":
             raise ZhikeError("conversation_resolved")
+        if change.outcome == "wrong_state":
+            raise ZhikeError("wrong_state")
+        if change.outcome == "conflict":
+            raise ZhikeError("conflict", "Another conversation of this visitor is open.",
+                             details={"conversation": change.other_id})
         return change.conversation
 
     # ---- knowledge -----------------------------------------------------------------------------

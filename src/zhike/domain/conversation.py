@@ -1,7 +1,8 @@
 """Conversation: its states, who holds it, and the rules of one voice.
 
 A conversation is ``pending`` while the bot holds it, ``open`` while people do (with or without an
-assignee), ``snoozed`` until a time, ``resolved`` at its end. ``holder`` says who may speak *now*;
+assignee), ``snoozed`` until a time, ``resolved`` at its end; :mod:`zhike.domain.transitions` is the
+table of how one becomes another. ``holder`` says who may speak *now*;
 ``holder_epoch`` rises with every change of holder, and an outgoing message is stored only if it
 names the present epoch (checked in the storing transaction).
 """
@@ -16,10 +17,6 @@ Status = Literal["open", "pending", "snoozed", "resolved"]
 Holder = Literal["bot", "queue", "agent", "none"]
 """bot: the bot speaks · queue: waits for a person · agent: one person speaks · none: resolved."""
 
-STATUS_OF_HOLDER: dict[Holder, Status] = {
-    "bot": "pending", "queue": "open", "agent": "open", "none": "resolved",
-}
-
 
 class Conversation(msgspec.Struct, omit_defaults=True):
     """One conversation as stored. ``*_at`` are milliseconds since 1970 UTC.
@@ -29,6 +26,9 @@ class Conversation(msgspec.Struct, omit_defaults=True):
 
     ``answered_seq``: every incoming message up to this seq has been answered (or covered by a
     person). ``last_incoming_seq > answered_seq`` with holder ``bot`` means: owed an answer.
+
+    ``waiting_since``: since when the visitor waits for a person's word: from the moment a person was asked
+    for until one has written, and again from their next message on. None: nobody waits (or the bot answers).
 
     ``flow``: JSON of the active flow (its key, step and slots), "" = none. While one is active it
     hears the visitor first; only a reply that ``interrupts`` is said in its place.

@@ -100,7 +100,10 @@ class Inbox(msgspec.Struct, omit_defaults=True):
 
 class Contact(msgspec.Struct, omit_defaults=True):
     """Who asks. ``sender`` is the authenticated sender key, unique per inbox:
-    ``v:<visitor id>`` anonymous, ``c:<customer id>`` identified by the shop."""
+    ``v:<visitor id>`` anonymous, ``c:<customer id>`` identified by the shop.
+
+    ``blocked_at`` (ms): what they send is refused since then. ``merged_into``: the contact that this one
+    turned out to be; conversations of this sender are that contact's."""
 
     id: int
     inbox_id: int
@@ -111,3 +114,5 @@ class Contact(msgspec.Struct, omit_defaults=True):
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
     created_at: int = 0
     last_seen_at: int = 0
+    blocked_at: int | None = None
+    merged_into: int | None = None

@@ -18,8 +18,8 @@ from zhike.domain.message import Direction, Reply, SenderType
 IncomingOutcome = Literal["", "stored", "duplicate", "conflict", "waiting", "not_holder", "resolved",
                           "not_found", "refused"]
 ReplyOutcome = Literal["", "stored", "stale"]
-ChangeKind = Literal["take", "return", "resolve", "queue"]
-ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved"]
+ChangeKind = Literal["take", "assign", "return", "resolve", "queue", "snooze", "wake", "reopen"]
+ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved", "wrong_state", "conflict"]
 
 
 class Row(msgspec.Struct, eq=False):
@@ -98,8 +98,21 @@ class BotReply(msgspec.Struct, eq=False):
 class Change(msgspec.Struct, eq=False):
     """A change of holder or status: an agent takes or returns, someone resolves.
 
-    ``idle_before`` (ms): only if the bot holds it, owes nothing, and nobody wrote since then; so
-    that a sweep never closes a conversation in which somebody has just written.
+    ``agent_id``, ``agent_name``: who takes or reopens it, or is **assigned** to it (0: nobody, it waits in
+    the queue). ``team_id``: the team it goes to (None: as it is, 0: none). ``by_id``, ``by_name``: the agent
+    who acts, where that is another one. ``note``: a private note, stored behind what the change says.
+
+    ``until`` (ms): how long it is snoozed; of a wake by timer: only if it was to sleep until then at most.
+    ``wrap_up``: what it was about, said on resolve.
+
+    ``epoch``: only if this is still the epoch and nobody put it aside: whoever decided by what was read
+    earlier (the router) loses against a person who was quicker. ``idle_before`` (ms): only if nobody waits
+    for a word and nobody wrote since then; so that a sweep never closes a conversation in which somebody
+    has just written.
+
+    Outcomes: done · unchanged (it was so already, or a condition does not hold) · resolved, wrong_state
+    (see :mod:`zhike.domain.transitions`) · conflict: the visitor has another open conversation, so this one
+    cannot be reopened; ``other_id`` is that one.
     """
 
     conversation_id: int
@@ -108,7 +121,15 @@ class Change(msgspec.Struct, eq=False):
     agent_id: int = 0
     agent_name: str = ""
     idle_before: int | None = None
+    team_id: int | None = None
+    by_id: int = 0
+    by_name: str = ""
+    note: str = ""
+    until: int | None = None
+    wrap_up: str = ""
+    epoch: int = 0
     outcome: ChangeOutcome = ""
+    other_id: int = 0
     conversation: Conversation | None = None
     error: BaseException | None = None
 

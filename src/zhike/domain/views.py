@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from zhike.clock import to_datetime
 from zhike.domain.conversation import Conversation
@@ -17,10 +20,13 @@ _decode_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
 _NO_PAYLOAD = Payload()
 
 
-def state_of(conversation: Conversation, agent_name: str = "") -> ConversationState:
-    """The conversation's state for clients."""
+def state_of(conversation: Conversation, agent_name: str = "", *,
+             for_visitor: bool = False) -> ConversationState:
+    """The conversation's state for clients. That it was put aside is the desk's own business: to the
+    visitor it is open."""
     c = conversation
-    return ConversationState(c.id, c.status, c.holder, c.holder_epoch, c.last_seq, agent_name,
+    status = "open" if for_visitor and c.status == "snoozed" else c.status
+    return ConversationState(c.id, status, c.holder, c.holder_epoch, c.last_seq, agent_name,
                              c.read_by_contact_seq, c.read_by_agent_seq)
 
 
@@ -64,13 +70,20 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
         reply.ai if reply else False, row.answer_id))
 
 
-def list_frame(conversation: Conversation, *, contact_name: str = "", agent_name: str = "") -> bytes:
-    """The ``conversation`` frame for agents' lists."""
+def list_frame(conversation: Conversation, *, agent_name: str = "",
+               life: Mapping[str, Any] | None = None, mentions: tuple[int, ...] = ()) -> bytes:
+    """The ``conversation`` frame for agents' lists. ``life``: columns that have changed beside those of the
+    conversation, as :class:`zhike.store.effects.Result` names them, and ``priority`` and ``tags``."""
+    c = conversation
+    changed: Mapping[str, Any] = life or {}
+    until = changed.get("snoozed_until", UNSET)
     return encode(ConversationEvent(
-        state_of(conversation, agent_name), conversation.inbox_id, conversation.contact_id, contact_name,
-        conversation.last_text, to_datetime(conversation.updated_at)))
+        state_of(c, agent_name), c.inbox_id, c.contact_id, "", c.last_text, to_datetime(c.updated_at),
+        c.agent_id, None if c.waiting_since is None else to_datetime(c.waiting_since),
+        changed.get("team_id", UNSET), to_datetime(until) if until else until,
+        changed.get("priority", UNSET), changed.get("tags", UNSET), mentions))
 
 
-def state_frame(conversation: Conversation, agent_name: str = "") -> bytes:
-    """The ``conversation`` frame for the visitor: state only."""
-    return encode(ConversationEvent(state_of(conversation, agent_name)))
+def state_frame(conversation: Conversation, agent_name: str = "", *, for_visitor: bool = True) -> bytes:
+    """The ``conversation`` frame with the state only: for the visitor, or for agents who watch."""
+    return encode(ConversationEvent(state_of(conversation, agent_name, for_visitor=for_visitor)))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.domain.conversation import Holder, Status
 from zhike.domain.message import Button, Card, Direction, SenderType, Source, TraceStep
@@ -233,9 +233,19 @@ class ReadEvent(Struct, frozen=True, tag="read", omit_defaults=True):
     seq: int
 
 
+class TagView(Struct, frozen=True):
+    """A tag on a conversation. ``colour``: ``#rrggbb``."""
+
+    id: int
+    name: str
+    colour: str
+
+
 class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=True):
-    """The conversation's state changed (holder, status …). Agents also get it for their lists,
-    with ``contact_name``, ``last_text`` and ``updated_at``."""
+    """The conversation's state changed (holder, status …). Agents also get it for their lists, with all
+    that follows. ``agent_id``, ``waiting_since``: absent = nobody. ``team_id``, ``snoozed_until``,
+    ``priority``, ``tags``: only when they have changed; absent = as before. ``mentions``: the agents whom
+    a note names that was written just now."""
 
     conversation: ConversationState
     inbox_id: int = 0
@@ -243,6 +253,13 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     contact_name: str = ""
     last_text: str = ""
     updated_at: datetime | None = None
+    agent_id: int | None = None
+    waiting_since: datetime | None = None
+    team_id: int | UnsetType | None = UNSET
+    snoozed_until: datetime | UnsetType | None = UNSET
+    priority: int | UnsetType = UNSET
+    tags: tuple[TagView, ...] | UnsetType = UNSET
+    mentions: tuple[int, ...] = ()
 
 
 class ErrorFrame(Struct, frozen=True, tag="error", omit_defaults=True):

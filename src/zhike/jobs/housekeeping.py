@@ -10,9 +10,10 @@ from sqlalchemy import Connection, delete
 from zhike.clock import NowMs
 from zhike.domain.unit import Change
 from zhike.jobs.runner import Runner
-from zhike.store import agents, conversations, jobs, outbox, proofs, sessions
+from zhike.store import agents, conversations, inboxes, jobs, outbox, proofs, sessions
 from zhike.store.engine import Store
 from zhike.store.jobs import Job
+from zhike.store.moves import WAKE
 from zhike.store.tables import meta
 
 AUTO_RESOLVE = "auto_resolve.sweep"
@@ -31,6 +32,9 @@ KEEP_DONE_MS = 7 * DAY_MS
 KEEP_FAILED_MS = 30 * DAY_MS
 KEEP_SENT_MS = 30 * DAY_MS
 
+HELD_PAGE = 500
+"""Conversations of people that are resolved by one sweep, per inbox."""
+
 ChangeConversation = Callable[[Change], Awaitable[Change]]
 """The pipeline's ``line.change``: holders change in one order with the messages."""
 
@@ -38,7 +42,8 @@ log = logging.getLogger("zhike.jobs")
 
 
 class AutoResolve:
-    """Resolves bot conversations that have been idle for ``idle_s``."""
+    """Resolves bot conversations that have been idle for ``idle_s``, and those of people after what their
+    inbox says (``auto_resolve_after_s``)."""
 
     def __init__(self, store: Store, change: ChangeConversation, now_ms: NowMs, *,
                  idle_s: float = IDLE_S) -> None:
@@ -60,10 +65,37 @@ class AutoResolve:
             if len(found) < PAGE or not moved:
                 break
 
+        await self._held()
+
+    async def _held(self) -> None:
+        """What a person holds, where the inbox says after how long of silence it is over. Whoever waits for a
+        word is never resolved; what is left over comes with the next sweep."""
+        for inbox in await self._store.read(inboxes.list_inboxes):
+            after_s = inbox.settings.get("auto_resolve_after_s")
+            if not isinstance(after_s, int | float) or after_s <= 0:
+                continue
+            before = self._now_ms() - int(after_s * 1000)
+            for conversation_id in await self._store.read(conversations.quiet_since, inbox.id, before,
+                                                          HELD_PAGE):
+                self.resolved_count += await self._resolve(conversation_id, before)
+
     async def _resolve(self, conversation_id: int, before: int) -> bool:
         # the storing transaction looks again: somebody may have written, or taken it, since
         change = await self._change(Change(conversation_id, "resolve", self._now_ms(), idle_before=before))
         return change.outcome == "done"
+
+
+class Wake:
+    """Ends a snooze when its time has come: the timer was written in the transaction that began it."""
+
+    def __init__(self, change: ChangeConversation, now_ms: NowMs) -> None:
+        self._change = change
+        self._now_ms = now_ms
+
+    async def __call__(self, job: Job) -> None:
+        """Wakes one conversation. Nothing happens if it is awake, or was put aside for longer since."""
+        now = self._now_ms()
+        await self._change(Change(int(job.key.partition(":")[2]), "wake", now, until=now))
 
 
 def prune(conn: Connection, job: Job, now: int) -> None:
@@ -82,5 +114,6 @@ def register(runner: Runner, store: Store, change: ChangeConversation, now_ms: N
     """Gives the runner all of the above; call before ``runner.start()``."""
     sweep = AutoResolve(store, change, now_ms, idle_s=idle_s)
     runner.on_async(AUTO_RESOLVE, sweep, every_s=SWEEP_EVERY_S, timeout_s=120.0, max_attempts=3)
+    runner.on_async(WAKE, Wake(change, now_ms), max_attempts=20)
     runner.on_store(PRUNE, prune, every_s=PRUNE_EVERY_S, max_attempts=3)
     return sweep

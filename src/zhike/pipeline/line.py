@@ -274,6 +274,7 @@ class Line:
             done = await self._commit(part)
             result.rows += done.rows
             result.changed += done.changed
+            result.life |= done.life
         return result
 
 

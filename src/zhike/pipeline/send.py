@@ -62,11 +62,14 @@ class Send:
                 ack = Stored(row.client_msg_id, row.conversation.id, row.seq, row.at)
             events.append(StoredEvent(row, source, ack))
         for conversation in result.changed:
-            state = state_frame(conversation, self._agent_name(conversation.agent_id))
+            name = self._agent_name(conversation.agent_id)
+            state = state_frame(conversation, name)
             events.append(Event(
                 conversation.id, conversation.inbox_id, conversation.sender,
-                epoch=conversation.holder_epoch, frame=state, agent_frame=state,
-                list_frame=list_frame(conversation)))
+                epoch=conversation.holder_epoch, frame=state,
+                agent_frame=(state if conversation.status != "snoozed"
+                             else state_frame(conversation, name, for_visitor=False)),
+                list_frame=list_frame(conversation, agent_name=name, life=result.life.get(conversation.id))))
         if events:
             self._bus.publish(events)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -17,7 +17,9 @@ COLUMNS = Conversation.__struct_fields__
 _INSERT = (*COLUMNS, "open_key", "demo")
 _HOT = ("id", "last_seq", "last_incoming_seq", "answered_seq", "last_text", "updated_at")
 _FLOW = ("id", "flow")
-_STATE = ("id", "status", "holder", "holder_epoch", "agent_id", "waiting_since", "open_key")
+_STATE = ("id", "status", "holder", "holder_epoch", "agent_id", "waiting_since", "open_key", "first_reply_at")
+_TEXTS = frozenset({"wrap_up"})
+"""Those of the columns in ``update_life`` that hold text."""
 LAST_TEXT_CHARS = 120
 
 
@@ -53,11 +55,28 @@ def update_flow(conn: Connection, changed: Sequence[Conversation]) -> None:
     update_many(conn, "conversations", _FLOW, "is", [(c.id, c.flow) for c in changed])
 
 
-def update_state(conn: Connection, changed: Sequence[tuple[Conversation, str]]) -> None:
-    """Writes holder, status and what belongs to them."""
-    update_many(conn, "conversations", _STATE, "issiiis",
-                [(c.id, c.status, c.holder, c.holder_epoch, c.agent_id, c.waiting_since, key or None)
-                 for c, key in changed])
+def update_state(conn: Connection, changed: Sequence[tuple[Conversation, str]],
+                 first_replies: Mapping[int, int] | None = None) -> None:
+    """Writes holder, status and what belongs to them; the open key is "" for none.
+
+    ``first_replies``: conversation id → when a person wrote; it is kept if none had before. (It goes along
+    because a person's word ends a wait, which is written here: no statement of its own.)
+    """
+    replied = first_replies or {}
+    update_many(conn, "conversations", _STATE, "issiiisi",
+                [(c.id, c.status, c.holder, c.holder_epoch, c.agent_id, c.waiting_since, key or None,
+                  replied.get(c.id)) for c, key in changed], once=("first_reply_at",))
+
+
+def update_life(conn: Connection, changed: Mapping[int, Mapping[str, Any]]) -> None:
+    """Writes what only a change of the conversation's life touches: conversation id → column → value."""
+    alike: dict[tuple[str, ...], list[tuple[Any, ...]]] = {}
+    for conversation_id, values in changed.items():
+        names = tuple(sorted(values))
+        alike.setdefault(names, []).append((conversation_id, *(values[name] for name in names)))
+    for names, rows in alike.items():
+        kinds = "i" + "".join("s" if name in _TEXTS else "i" for name in names)
+        update_many(conn, "conversations", ("id", *names), kinds, rows)
 
 
 def get_conversation(conn: Connection, conversation_id: int) -> Conversation | None:
@@ -92,6 +111,23 @@ def mark_read(conn: Connection, conversation_id: int, seq: int, *, by_agent: boo
     cursor: Any = run(conn, f"UPDATE conversations SET {column} = ? WHERE id = ? AND {column} < ? "
                             "AND last_seq >= ?", (seq, conversation_id, seq, seq))
     return bool(cursor.rowcount > 0)
+
+
+def quiet_since(conn: Connection, inbox_id: int, before: int, limit: int) -> list[int]:
+    """Ids of conversations that a person holds, in which nobody waits for a word and nobody has written
+    since ``before`` (ms); those put aside are left out."""
+    stmt = (select(conversations.c.id).where(
+        conversations.c.holder == "agent", conversations.c.inbox_id == inbox_id,
+        conversations.c.status == "open", conversations.c.waiting_since.is_(None),
+        conversations.c.updated_at < before).limit(limit))
+    return list(conn.execute(stmt).scalars())
+
+
+def snoozed_until(conn: Connection, conversation_id: int) -> int | None:
+    """Until when it was put aside (ms), or None."""
+    stmt = select(conversations.c.snoozed_until).where(conversations.c.id == conversation_id)
+    found: int | None = conn.execute(stmt).scalar()
+    return found
 
 
 def idle_since(conn: Connection, before: int, limit: int) -> list[int]:

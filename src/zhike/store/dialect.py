@@ -113,36 +113,43 @@ _CASTS = {"i": "BIGINT", "s": "VARCHAR"}
 
 
 @lru_cache(maxsize=1024)
-def _update_sql(dialect: str, table: str, columns: tuple[str, ...], kinds: str, rows: int) -> str:
+def _update_sql(dialect: str, table: str, columns: tuple[str, ...], kinds: str, rows: int,
+                once: tuple[str, ...]) -> str:
     """UPDATE many rows from a list of values; the first column is the key.
 
     ``kinds``: "i" whole number or "s" text per column; PostgreSQL needs to be told.
     """
     key, rest = columns[0], columns[1:]
+
+    def value(name: str, new: str) -> str:
+        return f"COALESCE({table}.{name}, {new})" if name in once else new
+
     if dialect == "mysql":
         first = "SELECT " + ", ".join(f"? AS {name}" for name in columns)
         more = "SELECT " + ", ".join("?" for _ in columns)
         source = " UNION ALL ".join([first] + [more] * (rows - 1))
-        sets = ", ".join(f"{table}.{name} = v.{name}" for name in rest)
+        sets = ", ".join(f"{table}.{name} = {value(name, f'v.{name}')}" for name in rest)
         return f"UPDATE {table} JOIN ({source}) v ON {table}.{key} = v.{key} SET {sets}"
     if dialect == "postgresql":
         row = "(" + ",".join(f"?::{_CASTS[kind]}" for kind in kinds) + ")"
-        sets = ", ".join(f"{name} = v.{name}" for name in rest)
+        sets = ", ".join(f"{name} = {value(name, f'v.{name}')}" for name in rest)
         return (f"UPDATE {table} SET {sets} FROM (VALUES {','.join([row] * rows)}) "
                 f"AS v ({', '.join(columns)}) WHERE {table}.{key} = v.{key}")
     row = "(" + ",".join("?" * len(columns)) + ")"
-    sets = ", ".join(f"{name} = v.column{i}" for i, name in enumerate(rest, start=2))
+    sets = ", ".join(f"{name} = {value(name, f'v.column{i}')}" for i, name in enumerate(rest, start=2))
     return (f"UPDATE {table} SET {sets} FROM (VALUES {','.join([row] * rows)}) AS v "
             f"WHERE {table}.{key} = v.column1")
 
 
 def update_many(conn: Connection, table: str, columns: tuple[str, ...], kinds: str,
-                rows: Sequence[Params]) -> None:
-    """Sets ``columns[1:]`` of the rows whose ``columns[0]`` is given, with few statements."""
+                rows: Sequence[Params], *, once: tuple[str, ...] = ()) -> None:
+    """Sets ``columns[1:]`` of the rows whose ``columns[0]`` is given, with few statements.
+
+    ``once``: columns whose first value stays: they are set only where they are NULL."""
     dialect = name_of(conn)
     for start, size in _chunks(len(rows), len(columns)):
         flat = [value for row in rows[start:start + size] for value in row]
-        run(conn, _update_sql(dialect, table, columns, kinds, size), flat)
+        run(conn, _update_sql(dialect, table, columns, kinds, size, once), flat)
 
 
 @lru_cache(maxsize=1024)

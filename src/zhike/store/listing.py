@@ -102,4 +102,5 @@ def contact_of(row: Row[Any]) -> Contact:
     """A contact from its row."""
     return Contact(id=row.id, inbox_id=row.inbox_id, sender=row.sender, name=row.name, email=row.email,
                    phone=row.phone, attributes=msgspec.json.decode(row.attributes) if row.attributes else {},
-                   created_at=row.created_at, last_seen_at=row.last_seen_at)
+                   created_at=row.created_at, last_seen_at=row.last_seen_at, blocked_at=row.blocked_at,
+                   merged_into=row.merged_into)

@@ -12,30 +12,18 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from zhike.domain.conversation import STATUS_OF_HOLDER, Conversation, Holder
-from zhike.domain.message import Direction, Payload, encode
-from zhike.domain.unit import BotReply, Change, Entry, Incoming, Row, open_key
-from zhike.domain.words import system_text
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Direction
+from zhike.domain.transitions import HELD, WAITING
+from zhike.domain.unit import BotReply, Entry, Incoming, Row, open_key
 from zhike.store import contacts as contact_rows
 from zhike.store import conversations as conversation_rows
-from zhike.store.dialect import insert_many, next_ids
-from zhike.store.messages import by_dedup_keys, open_questions, pack_answers
+from zhike.store.dialect import next_ids
+from zhike.store.effects import Result
+from zhike.store.messages import by_dedup_keys, open_questions
+from zhike.store.moves import Moves
 
-_MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
-                    "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
-_OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "payload", "state", "due_at",
-                   "lease_until", "attempts", "last_error", "created_at")
-
-
-class Result:
-    """``rows``: stored messages in order of effect. ``changed``: conversations whose holder or
-    status changed, in order."""
-
-    __slots__ = ("changed", "rows")
-
-    def __init__(self) -> None:
-        self.rows: list[Row] = []
-        self.changed: list[Conversation] = []
+__all__ = ["Result", "commit_unit"]
 
 
 def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> Result:
@@ -53,22 +41,11 @@ def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[in
     return _Unit(conn, entries, channels).commit()
 
 
-class _Unit:
+class _Unit(Moves):
     def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> None:
-        self.conn = conn
+        super().__init__(conn, channels)
         self.entries = entries
-        self.channels = channels
-        self.result = Result()
-        self.by_key: dict[str, Conversation] = {}
-        self.by_id: dict[int, Conversation] = {}
         self.known: dict[bytes, tuple[int, int, str, int]] = {}
-        self.touched: dict[int, Conversation] = {}
-        self.state_changed: dict[int, Conversation] = {}
-        self.flow_changed: dict[int, Conversation] = {}
-        self.message_rows: list[tuple[object, ...]] = []
-        self.outbox: list[Row] = []
-        self.open: dict[int, set[int]] = {}
-        """For conversations that a late answer comes to: the seqs of their unanswered questions."""
 
     def commit(self) -> Result:
         self._read()
@@ -81,8 +58,8 @@ class _Unit:
             elif isinstance(entry, BotReply):
                 self._bot_reply(entry)
             else:
-                self._change(entry)
-        self._write()
+                self.change(entry)
+        self.write()
         return self.result
 
     # ---- reading -----------------------------------------------------------------------------
@@ -180,15 +157,15 @@ class _Unit:
         if conversation.holder != "bot":
             return
         if entry.action == "handoff":
-            self._system(conversation, "queued", entry.at)
-            self._hold(conversation, "queue", entry.at)
+            self.say_system(conversation, "queued", entry.at)
+            self.enter(conversation, WAITING, entry.at)
         elif entry.reply is not None and owed_nothing and (not conversation.flow or entry.reply.interrupts):
             self._say(conversation, entry, (entry.seq,))
             entry.reply_stored = True
 
     def _store_incoming(self, entry: Incoming, conversation: Conversation) -> None:
         seq = conversation.last_seq + 1
-        self._row(Row(conversation, seq, "incoming", "contact", entry.text, entry.at,
+        self.row(Row(conversation, seq, "incoming", "contact", entry.text, entry.at,
                       sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry),
                   entry.dedup_key)
         conversation.last_incoming_seq = seq
@@ -196,10 +173,17 @@ class _Unit:
             still_open.add(seq)
         if entry.lang:
             conversation.lang = entry.lang
-        if conversation.holder == "queue" and conversation.waiting_since is None:
-            conversation.waiting_since = entry.at
-            self.state_changed[conversation.id] = conversation
+        if conversation.holder != "bot":
+            self._to_a_person(entry, conversation)
         self._stored(entry, conversation, seq)
+
+    def _to_a_person(self, entry: Incoming, conversation: Conversation) -> None:
+        """A visitor writes where a person answers: they wait from now on, and what was put aside wakes."""
+        if conversation.status == "snoozed":
+            self.enter(conversation, WAITING if conversation.holder == "queue" else HELD, entry.at,
+                       rises=False)
+        if conversation.waiting_since is None:
+            self.waits(conversation, entry.at)
 
     def _stored(self, entry: Incoming, conversation: Conversation, seq: int) -> None:
         entry.outcome, entry.seq, entry.stored_at = "stored", seq, entry.at
@@ -226,14 +210,14 @@ class _Unit:
         else:
             direction = "outgoing"
         seq = conversation.last_seq + 1
-        self._row(Row(conversation, seq, direction, "agent", entry.text, entry.at,
+        self.row(Row(conversation, seq, direction, "agent", entry.text, entry.at,
                       sender_id=entry.agent_id, agent_name=entry.agent_name,
                       client_msg_id=entry.client_msg_id, entry=entry), entry.dedup_key)
         if direction == "outgoing":
-            self._covered(conversation)
+            self.covered(conversation)
             if conversation.waiting_since is not None:
-                conversation.waiting_since = None
-                self.state_changed[conversation.id] = conversation
+                self.waits(conversation, None)
+                self.first_replies.setdefault(conversation.id, entry.at)
         self._stored(entry, conversation, seq)
 
     def _bot_reply(self, entry: BotReply) -> None:
@@ -247,7 +231,7 @@ class _Unit:
             entry.outcome = "stale"
             return
         if entry.interim:
-            self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", entry.reply.text,
+            self.row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", entry.reply.text,
                           entry.at, reply=entry.reply, answer_id=entry.answer_id))
         else:
             self._say(conversation, entry, answers)
@@ -257,7 +241,7 @@ class _Unit:
         """The bot speaks. Its caller has checked that it may."""
         reply = entry.reply
         assert reply is not None
-        self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", reply.text, entry.at,
+        self.row(Row(conversation, conversation.last_seq + 1, "outgoing", "bot", reply.text, entry.at,
                       answers=answers, reply=reply,
                       answer_id=entry.answer_id if isinstance(entry, BotReply) else ""))
         if reply.flow is not None and reply.flow != conversation.flow:
@@ -269,110 +253,4 @@ class _Unit:
         # it stays below what is open, so that whoever looks for unanswered questions finds them
         conversation.answered_seq = min(still_open) - 1 if still_open else conversation.last_incoming_seq
         if reply.action == "handoff":
-            self._hold(conversation, "queue", entry.at)
-
-    def _change(self, entry: Change) -> None:
-        conversation = self.by_id.get(entry.conversation_id)
-        entry.conversation = conversation
-        if conversation is None:
-            entry.outcome = "not_found"
-        elif conversation.holder == "none":
-            entry.outcome = "unchanged" if entry.kind == "resolve" else "resolved"
-        elif entry.idle_before is not None and (
-                conversation.holder != "bot" or conversation.updated_at >= entry.idle_before
-                or conversation.owes_answer):
-            entry.outcome = "unchanged"
-        else:
-            entry.outcome = "done"
-            self._move(entry, conversation)
-
-    def _move(self, entry: Change, conversation: Conversation) -> None:
-        at = entry.at
-        if entry.kind == "take":
-            if conversation.holder == "agent" and conversation.agent_id == entry.agent_id:
-                entry.outcome = "unchanged"
-                return
-            self._system(conversation, "taken", at, name=entry.agent_name)
-            self._hold(conversation, "agent", at, agent_id=entry.agent_id)
-        elif entry.kind == "return":
-            if conversation.holder == "bot":
-                entry.outcome = "unchanged"
-                return
-            self._system(conversation, "returned", at)
-            # what was asked while a person held it is theirs: the bot starts with the next question
-            self._covered(conversation)
-            self._hold(conversation, "bot", at)
-        elif entry.kind == "queue":
-            if conversation.holder == "queue":
-                entry.outcome = "unchanged"
-                return
-            self._system(conversation, "queued", at)
-            self._hold(conversation, "queue", at)
-        else:
-            self._system(conversation, "resolved", at)
-            self._covered(conversation)
-            self._hold(conversation, "none", at)
-
-    def _covered(self, conversation: Conversation) -> None:
-        """Nothing that came in is open any more."""
-        conversation.answered_seq = conversation.last_incoming_seq
-        if conversation.id in self.open:
-            self.open[conversation.id] = set()
-
-    # ---- effects -----------------------------------------------------------------------------
-
-    def _hold(self, conversation: Conversation, holder: Holder, at: int, agent_id: int | None = None) -> None:
-        conversation.holder = holder
-        conversation.status = STATUS_OF_HOLDER[holder]
-        conversation.holder_epoch += 1
-        if conversation.flow:  # a flow is the bot's; whoever takes over begins afresh
-            conversation.flow = ""
-            self.flow_changed[conversation.id] = conversation
-        conversation.agent_id = agent_id
-        conversation.waiting_since = at if holder == "queue" else None
-        conversation.updated_at = at
-        self.touched[conversation.id] = conversation
-        self.state_changed[conversation.id] = conversation
-        self.result.changed.append(conversation)
-
-    def _system(self, conversation: Conversation, what: str, at: int, **values: str) -> None:
-        self._row(Row(conversation, conversation.last_seq + 1, "outgoing", "system",
-                      system_text(what, conversation.lang, values), at))
-
-    def _row(self, row: Row, dedup_key: bytes | None = None) -> None:
-        conversation = row.conversation
-        conversation.last_seq = row.seq
-        conversation.updated_at = row.at
-        if row.direction != "note":
-            conversation.last_text = row.text[:conversation_rows.LAST_TEXT_CHARS]
-        self.touched[conversation.id] = conversation
-        self.result.rows.append(row)
-        payload = trace = ""
-        if row.reply is not None:
-            payload, trace = row.reply.payload_json, row.reply.trace_json
-        elif row.agent_name:
-            payload = encode(Payload(name=row.agent_name)).decode()
-        self.message_rows.append((
-            conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
-            row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,
-            conversation.holder_epoch, row.at))
-        if row.direction == "outgoing" and self.channels and conversation.inbox_id in self.channels:
-            self.outbox.append(row)
-
-    def _write(self) -> None:
-        if self.message_rows:
-            insert_many(self.conn, "messages", _MESSAGE_COLUMNS, self.message_rows)
-        if self.touched:
-            conversation_rows.update_hot(self.conn, list(self.touched.values()))
-        if self.flow_changed:
-            conversation_rows.update_flow(self.conn, list(self.flow_changed.values()))
-        if self.state_changed:
-            conversation_rows.update_state(
-                self.conn, [(c, "" if c.holder == "none" else open_key(c.inbox_id, c.sender))
-                            for c in self.state_changed.values()])
-        if self.outbox:
-            ids = next_ids(self.conn, "outbox", len(self.outbox))
-            insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [
-                (outbox_id, row.conversation.inbox_id, row.conversation.id, row.seq,
-                 self.channels[row.conversation.inbox_id], "", "due", row.at, 0, 0, "", row.at)
-                for outbox_id, row in zip(ids, self.outbox, strict=True)])
+            self.enter(conversation, WAITING, entry.at)

@@ -213,7 +213,7 @@ async def _past(call: Call, query: PollQuery, before: int) -> VisitorMessages:
         found.conversation.last_seq,
         "history",
         len(found.messages) > query.limit,
-        state_of(found.conversation, found.agent_name),
+        state_of(found.conversation, found.agent_name, for_visitor=True),
     )
 
 
@@ -243,7 +243,7 @@ async def visitor_poll(call: Call) -> VisitorMessages:
         return VisitorMessages(0, (), 0)
     items = tuple(view_of(message, for_agent=False) for message in found[: query.limit])
     more = len(found) > query.limit
-    state = state_of(current, agent_name)
+    state = state_of(current, agent_name, for_visitor=True)
     return VisitorMessages(current.id, items, current.last_seq, "resume", more, state)
 
 

@@ -1,0 +1,150 @@
+"""What a unit of work changes, gathered while its entries are gone through, and written at its end.
+
+The lowest layer of the unit: :mod:`zhike.store.unit` goes through the entries, changes of holder are
+:mod:`zhike.store.moves`, and both say here what has changed. Few statements, whatever the number of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from zhike.domain.conversation import Conversation
+from zhike.domain.message import Payload, encode
+from zhike.domain.transitions import HELD, RESOLVED, WAITING, State
+from zhike.domain.unit import Row, open_key
+from zhike.domain.words import system_text
+from zhike.store import conversations as conversation_rows
+from zhike.store.dialect import insert_many, next_ids
+from zhike.store.messages import pack_answers
+
+_MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
+                    "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
+_OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "payload", "state", "due_at",
+                   "lease_until", "attempts", "last_error", "created_at")
+
+
+class Result:
+    """``rows``: stored messages in order of effect. ``changed``: conversations whose holder, status, team
+    or snooze changed, in order; ``life``: what of them has changed that stands in columns which a
+    :class:`Conversation` does not hold: conversation id → column → value."""
+
+    __slots__ = ("changed", "life", "rows")
+
+    def __init__(self) -> None:
+        self.rows: list[Row] = []
+        self.changed: list[Conversation] = []
+        self.life: dict[int, dict[str, Any]] = {}
+
+
+class Effects:
+    """See the module. ``channels``: inbox id → channel, for inboxes whose outgoing messages need an
+    outbox row."""
+
+    def __init__(self, conn: Connection, channels: Mapping[int, str]) -> None:
+        self.conn = conn
+        self.channels = channels
+        self.result = Result()
+        self.touched: dict[int, Conversation] = {}
+        self.state_changed: dict[int, Conversation] = {}
+        self.flow_changed: dict[int, Conversation] = {}
+        self.first_replies: dict[int, int] = {}
+        self.message_rows: list[tuple[object, ...]] = []
+        self.outbox: list[Row] = []
+        self.open: dict[int, set[int]] = {}
+        """For conversations that a late answer comes to: the seqs of their unanswered questions."""
+
+    def covered(self, conversation: Conversation) -> None:
+        """Nothing that came in is open any more."""
+        conversation.answered_seq = conversation.last_incoming_seq
+        if conversation.id in self.open:
+            self.open[conversation.id] = set()
+
+    def enter(self, conversation: Conversation, to: State, at: int, *, rises: bool = True,
+              agent_id: int | None = None) -> None:
+        """The conversation goes on in the state ``to``.
+
+        Args:
+            rises: another one may speak than before. Only then are holder and flow touched.
+            agent_id: who holds it from now on.
+        """
+        was_snoozed = conversation.status == "snoozed"
+        conversation.status, conversation.holder = to
+        if rises:
+            before_person = conversation.waiting_since
+            conversation.holder_epoch += 1
+            conversation.agent_id = agent_id
+            if conversation.flow:  # a flow is the bot's; whoever takes over begins afresh
+                conversation.flow = ""
+                self.flow_changed[conversation.id] = conversation
+            # who waits goes on waiting until a person has written, whoever that will be
+            waits = to == WAITING or (to == HELD and conversation.agent_id is not None)
+            conversation.waiting_since = (before_person or at) if waits else None
+            if to == HELD:
+                self.lived(conversation, assigned_at=at)
+            elif to == RESOLVED:
+                self.lived(conversation, resolved_at=at)
+        if was_snoozed and conversation.status != "snoozed":
+            self.lived(conversation, snoozed_until=None)
+        conversation.updated_at = at
+        self.touched[conversation.id] = conversation
+        self.state_changed[conversation.id] = conversation
+        self.result.changed.append(conversation)
+
+    def lived(self, conversation: Conversation, **values: Any) -> None:
+        """These columns change, too."""
+        self.result.life.setdefault(conversation.id, {}).update(values)
+
+    def waits(self, conversation: Conversation, since: int | None) -> None:
+        """Since when the visitor waits for a person; None: one has written."""
+        conversation.waiting_since = since
+        self.state_changed[conversation.id] = conversation
+
+    def say_system(self, conversation: Conversation, what: str, at: int, **values: str) -> None:
+        """The desk itself tells the visitor."""
+        self.row(Row(conversation, conversation.last_seq + 1, "outgoing", "system",
+                     system_text(what, conversation.lang, values), at))
+
+    def row(self, row: Row, dedup_key: bytes | None = None) -> None:
+        """A message is stored."""
+        conversation = row.conversation
+        conversation.last_seq = row.seq
+        conversation.updated_at = row.at
+        if row.direction != "note":
+            conversation.last_text = row.text[:conversation_rows.LAST_TEXT_CHARS]
+        self.touched[conversation.id] = conversation
+        self.result.rows.append(row)
+        payload = trace = ""
+        if row.reply is not None:
+            payload, trace = row.reply.payload_json, row.reply.trace_json
+        elif row.agent_name:
+            payload = encode(Payload(name=row.agent_name)).decode()
+        self.message_rows.append((
+            conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
+            row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,
+            conversation.holder_epoch, row.at))
+        if row.direction == "outgoing" and self.channels and conversation.inbox_id in self.channels:
+            self.outbox.append(row)
+
+    def write(self) -> None:
+        """Writes everything."""
+        if self.message_rows:
+            insert_many(self.conn, "messages", _MESSAGE_COLUMNS, self.message_rows)
+        if self.touched:
+            conversation_rows.update_hot(self.conn, list(self.touched.values()))
+        if self.flow_changed:
+            conversation_rows.update_flow(self.conn, list(self.flow_changed.values()))
+        if self.state_changed:
+            conversation_rows.update_state(
+                self.conn, [(c, "" if c.holder == "none" else open_key(c.inbox_id, c.sender))
+                            for c in self.state_changed.values()], self.first_replies)
+        if self.result.life:
+            conversation_rows.update_life(self.conn, self.result.life)
+        if self.outbox:
+            ids = next_ids(self.conn, "outbox", len(self.outbox))
+            insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [
+                (outbox_id, row.conversation.inbox_id, row.conversation.id, row.seq,
+                 self.channels[row.conversation.inbox_id], "", "due", row.at, 0, 0, "", row.at)
+                for outbox_id, row in zip(ids, self.outbox, strict=True)])

@@ -1,0 +1,121 @@
+"""Changes of holder and status, in order with the messages: what the table of transitions says, done.
+
+:mod:`zhike.domain.transitions` holds the rules; here stand their conditions and effects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from zhike.domain.conversation import Conversation
+from zhike.domain.transitions import Act, Step, step
+from zhike.domain.unit import Change, Row, open_key
+from zhike.store import conversations as conversation_rows
+from zhike.store import jobs
+from zhike.store.effects import Effects
+
+WAKE = "conversation.wake"
+"""The kind of the timer that ends a snooze; its key is ``wake:<conversation id>``."""
+
+
+class Moves(Effects):
+    """The part of the unit that changes who holds a conversation."""
+
+    def __init__(self, conn: Connection, channels: Mapping[int, str]) -> None:
+        super().__init__(conn, channels)
+        self.by_key: dict[str, Conversation] = {}
+        self.by_id: dict[int, Conversation] = {}
+
+    def change(self, entry: Change) -> None:
+        """Does one change, or says why not."""
+        conversation = self.by_id.get(entry.conversation_id)
+        entry.conversation = conversation
+        if conversation is None:
+            entry.outcome = "not_found"
+            return
+        act = _act(entry)
+        own = conversation.holder == "agent" and conversation.agent_id == entry.agent_id
+        found = step(act, conversation.status, conversation.holder, own=own, by_agent=entry.agent_id > 0)
+        if not isinstance(found, Step):
+            entry.outcome = found
+            if own and act == "give" and self._holds(entry, conversation):
+                self._keep(entry, conversation)
+        elif not self._holds(entry, conversation):
+            entry.outcome = "unchanged"
+        elif act == "reopen" and found.rises and not self._free(entry, conversation):
+            entry.outcome = "conflict"
+        else:
+            entry.outcome = "done"
+            self._go(entry, act, found, conversation)
+
+    def _holds(self, entry: Change, conversation: Conversation) -> bool:
+        """Whether the conditions of a change hold at this moment."""
+        if entry.epoch and (conversation.holder_epoch != entry.epoch or conversation.status == "snoozed"):
+            return False
+        if entry.idle_before is not None and (
+                conversation.updated_at >= entry.idle_before or conversation.status == "snoozed"
+                or conversation.waiting_since is not None or conversation.owes_answer):
+            return False
+        if entry.kind == "wake" and entry.until is not None:
+            until = conversation_rows.snoozed_until(self.conn, conversation.id)
+            return until is not None and until <= entry.until
+        return True
+
+    def _free(self, entry: Change, conversation: Conversation) -> bool:
+        """Whether the visitor has no other open conversation; if so, this one is theirs again."""
+        key = open_key(conversation.inbox_id, conversation.sender)
+        other = self.by_key.get(key) or conversation_rows.by_open_keys(self.conn, [key]).get(key)
+        if other is not None and other.id in self.by_id:
+            other = self.by_id[other.id]  # as it is after what stands before in this unit
+        if other is not None and other.holder != "none":
+            entry.other_id = other.id
+            return False
+        if other is not None and other is not conversation:
+            # resolved earlier in this very unit: free its open key before this one takes it
+            conversation_rows.update_state(self.conn, [(other, "")])
+        self.by_key[key] = conversation
+        return True
+
+    def _go(self, entry: Change, act: Act, found: Step, conversation: Conversation) -> None:
+        at = entry.at
+        if found.says:
+            self.say_system(conversation, found.says, at, name=entry.agent_name)
+        if found.covers:
+            self.covered(conversation)
+        agent_id = entry.agent_id if found.to[1] == "agent" else None
+        self.enter(conversation, found.to, at, rises=found.rises, agent_id=agent_id)
+        if act == "snooze":
+            until = entry.until or at
+            self.lived(conversation, snoozed_until=until)
+            jobs.schedule(self.conn, WAKE, f"wake:{conversation.id}", until, at)
+        elif act == "resolve" and entry.wrap_up:
+            self.lived(conversation, wrap_up=entry.wrap_up)
+        elif act == "reopen" and found.rises:
+            self.lived(conversation, resolved_at=None)
+        if entry.team_id is not None:
+            self.lived(conversation, team_id=entry.team_id or None)
+        self._note(entry, conversation)
+
+    def _keep(self, entry: Change, conversation: Conversation) -> None:
+        """Assigned to the one who holds it already: only the team, and what is noted, are new."""
+        if entry.team_id is not None:
+            self.lived(conversation, team_id=entry.team_id or None)
+            self.result.changed.append(conversation)
+            entry.outcome = "done"
+        if entry.note:
+            self._note(entry, conversation)
+            entry.outcome = "done"
+
+    def _note(self, entry: Change, conversation: Conversation) -> None:
+        if entry.note:
+            self.row(Row(conversation, conversation.last_seq + 1, "note",
+                         "agent" if entry.by_id else "system", entry.note, entry.at,
+                         sender_id=entry.by_id, agent_name=entry.by_name))
+
+
+def _act(entry: Change) -> Act:
+    if entry.kind == "assign":
+        return "give" if entry.agent_id else "pass"
+    return entry.kind
