@@ -117,7 +117,7 @@ def test_the_focus_can_be_seen_and_comes_back(visits: Visits, agent: AgentOf) ->
     expect(page.locator(".context dl")).to_be_visible()
     names = walk(page, 24)
     assert names[0] == "Skip to content"
-    for expected in ("Knowledge", "Rules", "Search conversations", "Take over", "Column width"):
+    for expected in ("Knowledge", "Settings", "Search conversations", "Take over", "Column width"):
         assert any(name.startswith(expected) for name in names), (expected, names)
 
     # A dialog keeps the focus inside and gives it back to what opened it.

@@ -12,6 +12,7 @@ from litestar import Litestar, get
 
 from zhike.access import rights
 from zhike.clock import now_ms
+from zhike.config.sections import Api
 from zhike.domain.agent import RANK
 from zhike.errors import ZhikeError
 from zhike.rest.app import build, check_app, check_table
@@ -36,6 +37,8 @@ PUBLIC = {
     "GET /health/live": "load balancers",
     "GET /health/ready": "load balancers",
     "GET /metrics": "loopback, else a token asked for by the handler",
+    "GET /preview": "files only",
+    "GET /preview/{name}": "files only",
     "GET /sample": "files only",
     "GET /sample/api/orders/{number}": "invented orders, proved by number and phone tail, throttled",
     "GET /sample/{name:path}": "files only",
@@ -86,7 +89,7 @@ def test_the_table_is_complete_and_says_everything_twice() -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def callers() -> AsyncIterator[dict[str, Client]]:
     """One caller of each kind, on one desk."""
-    rig = await Rig(now_ms).start()
+    rig = await Rig(now_ms, api=Api(requests_per_minute=1_000_000)).start()
     visitor, _ = await rig.visitor()
     yield {"anonymous": rig.http, "visitor": visitor, "agent": await rig.signed_in("agent"),
            "admin": await rig.signed_in("admin"), "owner": await rig.signed_in("owner"),
@@ -133,7 +136,7 @@ async def test_the_matrix_notices_an_opened_route(callers: dict[str, Client]) ->
     opened = replace(route, right=rights.public("by mistake, as a test of the test"))
     context: Any = callers["anonymous"].app.context
     app = build(settings=context.settings, store=context.store, access=context.access, desk=context.desk,
-                hub=context.hub, probe=context.probe, quality=context.quality,
+                hub=context.hub, probe=context.probe, quality=context.quality, files=context.knowledge_files,
                 asyncapi=context.asyncapi, routes=[opened])
     answer = await Client(app)("GET", route.path)
     assert answer.code != expected(route, "anonymous")

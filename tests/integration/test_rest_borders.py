@@ -282,6 +282,7 @@ async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
         hub=rig.hub,
         probe=rig.probe,
         quality=rig.app.context.quality,
+        files=rig.app.context.knowledge_files,
         asyncapi=make,
     )
     for _ in range(3):

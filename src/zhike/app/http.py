@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from zhike.app.core import Core
+from zhike.app.knowledgefiles import KnowledgeFiles
 from zhike.app.probe import Probe
 from zhike.app.quality import LazyQuality
 from zhike.clock import NowMs
@@ -34,7 +35,7 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     """Everything that needs no running loop; called in the warm-up thread."""
     probe = Probe(gateway, core)
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
-                probe=probe, quality=LazyQuality(core),
+                probe=probe, quality=LazyQuality(core), files=KnowledgeFiles(core),
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)
     return WebHost(app, gateway)

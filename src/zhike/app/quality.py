@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zhike.domain.case import Case
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, Tried
+from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
 from zhike.errors import ZhikeError
 
 if TYPE_CHECKING:
@@ -30,8 +30,16 @@ class LazyQuality:
             part = self._core.models
             if part is None:  # the rungs are made after the line has started
                 raise ZhikeError("starting", retry_after_s=1.0)
-            self._quality = Quality(self._core.store, part.models, self._core.now)
+            self._quality = Quality(self._core.store, part.models, self._core.now, self._core.settings)
         return self._quality
+
+    def models(self) -> list[ModelState]:
+        """See the port."""
+        return self._made().models()
+
+    async def try_model(self, key: str) -> ModelTried:
+        """See the port."""
+        return await self._made().try_model(key)
 
     async def gate_bot(self, bot_id: int) -> GateReport:
         """See the port."""

@@ -85,3 +85,43 @@ class GateReport(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+
+
+class ModelState(msgspec.Struct, frozen=True):
+    """A configured model and how it does. Counts are of this process since its start.
+
+    ``state``: "ok", or why it is not asked now. ``server``: its address without credentials, "" for the
+    model that zhike runs itself. Prices per million tokens, ``daily_limit`` and ``cost`` in the currency of
+    the settings. ``first_token_ms``: the average, 0 = never asked. ``outcomes``: requests by outcome (ok,
+    cancelled, or a code of the catalogue). ``busy``, ``waiting``: requests in hand and in the queue now.
+    """
+
+    key: str
+    model: str
+    server: str
+    local: bool
+    state: str
+    family: str
+    context_tokens: int
+    concurrency: int
+    queue: int
+    busy: int
+    waiting: int
+    price_in: float
+    price_out: float
+    daily_limit: float
+    cost: float
+    outcomes: dict[str, int]
+    tokens_read: int
+    tokens_written: int
+    first_token_ms: float
+
+
+class ModelTried(msgspec.Struct, frozen=True):
+    """One short answer of a model. Times in ms from the request."""
+
+    text: str
+    first_token_ms: float
+    total_ms: float
+    prompt_tokens: int
+    completion_tokens: int

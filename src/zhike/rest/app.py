@@ -1,6 +1,6 @@
 """Builds the HTTP application from the table and the ports.
 
-    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, asyncapi=…)
+    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, files=…, asyncapi=…)
 
 Importing this file imports Litestar (the slow part of a start); ``serve`` does it in its warm-up
 thread, and may build there, too: nothing here needs a running loop.
@@ -26,7 +26,7 @@ from zhike.rest import edge
 from zhike.rest.answer import Answer, Headers, error_answer, language
 from zhike.rest.context import Context
 from zhike.rest.endpoint import endpoint, refuse
-from zhike.rest.ports import Desk, Hub, Observe, Probe, Quality, Store
+from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Probe, Quality, Store
 from zhike.rest.routes import all_routes
 from zhike.rest.table import Route
 
@@ -119,6 +119,7 @@ def build(
     hub: Hub,
     probe: Probe,
     quality: Quality,
+    files: KnowledgeFiles,
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
     now: NowMs = now_ms,
@@ -129,7 +130,7 @@ def build(
 
     Args:
         settings: of the process.
-        store, desk, hub, probe, quality: see :mod:`zhike.rest.ports`.
+        store, desk, hub, probe, quality, files: see :mod:`zhike.rest.ports`.
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
         asyncapi: gives the WebSocket protocol's document as JSON.
         observe: told of every answered request.
@@ -147,6 +148,7 @@ def build(
         hub=hub,
         probe=probe,
         quality=quality,
+        files=files,
         asyncapi=asyncapi,
         observe=observe,
         now=now,

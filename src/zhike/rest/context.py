@@ -13,7 +13,7 @@ from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.errors import ZhikeError
 from zhike.rest.files import Files
-from zhike.rest.ports import Desk, Hub, Observe, Probe, Quality, Store
+from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Probe, Quality, Store
 from zhike.rest.source import Bell
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Context:
         hub: Hub,
         probe: Probe,
         quality: Quality,
+        files: KnowledgeFiles,
         asyncapi: Callable[[], bytes],
         observe: Observe,
         now: NowMs,
@@ -87,6 +88,7 @@ class Context:
         self.hub = hub
         self.probe = probe
         self.quality = quality
+        self.knowledge_files = files
         self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe
         self.now = now

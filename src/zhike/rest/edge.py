@@ -46,7 +46,9 @@ def headers_for(path: str) -> Headers:
         return _PUBLIC_DATA
     if path.startswith(("/console", "/api/docs")):
         return _CONSOLE
-    if path == "/" or (path.startswith("/sample") and not path.startswith("/sample/api/")):
+    if path == "/" or path.startswith("/preview"):
+        return _SHOP
+    if path.startswith("/sample") and not path.startswith("/sample/api/"):
         return _SHOP
     return _DATA
 

@@ -14,10 +14,10 @@ from sqlalchemy import Connection
 from zhike.bus.base import Event
 from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
-from zhike.domain.knowledge import Inbox
+from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, Tried
+from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
 from zhike.domain.wire import ConversationState, Hello, SendMessage
 from zhike.errors import ZhikeError
 
@@ -100,7 +100,17 @@ class Desk(Protocol):
 
 
 class Quality(Protocol):
-    """Trying out prompts, and the regression set. Takes seconds; nothing is stored."""
+    """Trying out prompts and models, and the regression set. Takes seconds; nothing is stored."""
+
+    def models(self) -> list[ModelState]:
+        """The configured models, the first asked first."""
+
+    async def try_model(self, key: str) -> ModelTried:
+        """One short question to a model, within ten seconds.
+
+        Raises:
+            ZhikeError: not_found, or a ``model_…`` row of the catalogue.
+        """
 
     async def gate_bot(self, bot_id: int) -> GateReport:
         """The bot's regression set, asked of the bot as it is."""
@@ -112,6 +122,29 @@ class Quality(Protocol):
         self, bot_id: int, templates: Sequence[Template], questions: Sequence[Case], model: str = ""
     ) -> list[tuple[Tried, ...]] | None:
         """Answers to each question, one per template; None: no model is set."""
+
+
+class FileRead(msgspec.Struct):
+    """What a file of knowledge holds. ``skipped``: (place or "", line or 0, why in Chinese, in English);
+    ``skipped_count``: of all, also those that are not told one by one."""
+
+    articles: list[Article]
+    skipped: list[tuple[str, int, str, str]]
+    skipped_count: int
+
+
+class KnowledgeFiles(Protocol):
+    """Tables and documents of knowledge; the work is done in a thread."""
+
+    async def read(self, name: str, data: bytes, lang: str) -> FileRead:
+        """The articles of a file, by the ending of its name; nothing is stored.
+
+        Raises:
+            ConfigError: it cannot be read at all.
+        """
+
+    async def export(self, bot_id: int, form: Literal["csv", "jsonl"]) -> bytes:
+        """Every article of a bot as a file that :meth:`read` understands."""
 
 
 class Subscriber(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,7 +16,7 @@ from zhike.access import setup
 from zhike.access.bundle import Access
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs
-from zhike.config import Settings
+from zhike.config import ConfigError, Problem, Settings
 from zhike.desk.door import Door
 from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
@@ -26,12 +26,13 @@ from zhike.domain.case import Case
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, Missed, Moved, Outcome, Tried
+from zhike.domain.trial import GateReport, Missed, ModelState, ModelTried, Moved, Outcome, Tried
+from zhike.errors import ZhikeError
 from zhike.gateway.hub import Hub
 from zhike.gateway.writer import Writer
 from zhike.pipeline.line import Line, LineSettings
 from zhike.rest.app import build
-from zhike.rest.ports import Health
+from zhike.rest.ports import FileRead, Health
 from zhike.search.shelf import Shelf
 from zhike.search.text import Question
 from zhike.store import agents, bots, inboxes
@@ -119,6 +120,15 @@ class _Probe:
 class ScriptedQuality:
     """A gate that lets through every template but those that say 坏; a model that echoes."""
 
+    def models(self) -> list[ModelState]:
+        return [ModelState("echo", "echo-1", "http://127.0.0.1:1/v1", False, "ok", "", 8192, 4, 16, 0, 0,
+                           0.0, 0.0, 0.0, 0.0, {"ok": 1}, 10, 2, 12.0)]
+
+    async def try_model(self, key: str) -> ModelTried:
+        if key != "echo":
+            raise ZhikeError("not_found")
+        return ModelTried("ready", 12.0, 20.0, 10, 2)
+
     async def gate_bot(self, bot_id: int) -> GateReport:
         missed = Missed("expect", "没有回答", "did not answer")
         outcome = Outcome("怎么退货", "zh", "silent", missed=(missed,))
@@ -138,6 +148,21 @@ class ScriptedQuality:
         missed = (Missed("max_chars", "太长", "too long"),)
         return [tuple(Tried(f"{one.name}: {asked.text}", missed if "坏" in one.system_prompt else ())
                       for one in templates) for asked in questions]
+
+
+class ScriptedFiles:
+    """Every line of a file is a question; an empty one is skipped."""
+
+    async def read(self, name: str, data: bytes, lang: str) -> FileRead:
+        if not name.endswith(".csv"):
+            raise ConfigError([Problem(name, "看不出格式", "the name does not tell the format")])
+        lines = data.decode().split("\n")
+        found = [Article(0, 0, f"q{n}", lang or "zh", line, line) for n, line in enumerate(lines) if line]
+        skipped = [("", n, "空行", "empty") for n, line in enumerate(lines, 1) if not line]
+        return FileRead(found, skipped, len(skipped))
+
+    async def export(self, bot_id: int, form: Literal["csv", "jsonl"]) -> bytes:
+        return f"{form} of {bot_id}".encode()
 
 
 class Response:
@@ -247,7 +272,7 @@ class Rig:
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
         self.line.start()
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
-                         hub=self.hub, probe=self.probe, quality=ScriptedQuality(),
+                         hub=self.hub, probe=self.probe, quality=ScriptedQuality(), files=ScriptedFiles(),
                          asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
                          observe=lambda route, method, status, took_s: self.observed.append(
                              (route, method, status)))

@@ -8,11 +8,14 @@ from datetime import datetime
 
 from zhike.answer.llm.models import Models
 from zhike.clock import NowMs, now_ms, to_datetime
+from zhike.config import Settings
 from zhike.domain.case import Case
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, Tried
+from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
+from zhike.errors import ZhikeError
 from zhike.ops.quality.gate import STRICT, Limits, gate
 from zhike.ops.quality.model import ModelsCompleter
+from zhike.ops.quality.modeltest import ask_shortly, states
 from zhike.ops.quality.state import BotState, read_state
 from zhike.ops.quality.subject import Subject
 from zhike.ops.quality.trial import Asking, Variant, run
@@ -32,9 +35,12 @@ class Quality:
 
     Args:
         models: the desk's; None or empty: there is none, and what needs one says so.
+        settings: what they were made from.
     """
 
-    def __init__(self, store: Store, models: Models | None, now: NowMs = now_ms) -> None:
+    def __init__(self, store: Store, models: Models | None, now: NowMs = now_ms,
+                 settings: Settings | None = None) -> None:
+        self._settings = settings or Settings()
         self._store = store
         self._models = models
         self._now = now
@@ -44,6 +50,20 @@ class Quality:
         if not self._models:
             return None
         return Asking(ModelsCompleter(self._models, bot_id), local_now(self._now()), model)
+
+    def models(self) -> list[ModelState]:
+        """How the models do, the first asked first."""
+        return states(self._models, self._settings) if self._models else []
+
+    async def try_model(self, key: str) -> ModelTried:
+        """One short question to a model.
+
+        Raises:
+            ZhikeError: ``not_found``, or why there was no answer.
+        """
+        if not self._models:
+            raise ZhikeError("not_found")
+        return await ask_shortly(self._models, key)
 
     async def gate_bot(self, bot_id: int, wish: Callable[[BotState], BotState] | None = None,
                        limits: Limits = STRICT) -> GateReport:

@@ -53,6 +53,19 @@ async def api_page_file(call: Call) -> Answer:
     return await call.to.files.serve(DOCS, name, call.headers, cache=FRESH)
 
 
+async def preview(call: Call) -> Answer:
+    """The widget of an inbox on an empty page of our own: what the console shows beside its settings."""
+    return await call.to.files.serve(DOCS, "preview.html", call.headers, cache=FRESH)
+
+
+async def preview_file(call: Call) -> Answer:
+    """Script and style of that page."""
+    name = call.path["name"]
+    if name not in ("preview.js", "preview.css"):
+        raise ZhikeError("not_found")
+    return await call.to.files.serve(DOCS, name, call.headers, cache=FRESH)
+
+
 def redirect(to: str) -> Answer:
     """302."""
     return Answer(b"", 302, "", [(b"location", to.encode()), (b"cache-control", b"no-store")])
@@ -87,6 +100,8 @@ ROUTES = [
     _page("/widget.js", widget, "The widget", "聊天窗"),
     _page("/api/docs", api_page, "The API to read", "接口文档"),
     _page("/api/docs/{name}", api_page_file, "The reading page's files", "接口文档的文件"),
+    _page("/preview", preview, "The widget on an empty page", "聊天窗预览"),
+    _page("/preview/{name}", preview_file, "The preview's files", "预览页的文件"),
     _page("/favicon.ico", favicon, "The icon", "图标"),
 ]
 WITHOUT_SHOP = [_page("/", home, "To the console", "前往工作台")]

@@ -70,6 +70,24 @@ class RuleChange(Struct, forbid_unknown_fields=True):
     enabled: bool | UnsetType = UNSET
 
 
+class RuleTest(Struct, forbid_unknown_fields=True):
+    """A rule as it is being written, and what a visitor might say. ``lang`` "": the text's own."""
+
+    __test__ = False  # pytest: no test class
+
+    kind: RuleKind
+    match: Matches
+    text: Annotated[str, Meta(min_length=1, max_length=4000, pattern=r"\S")]
+    lang: Lang = ""
+
+
+class RuleTested(Struct):
+    """``problems``: why the rule cannot be used at all, in the reader's language."""
+
+    caught: bool
+    problems: list[str]
+
+
 async def list_rules(call: Call) -> Page[RuleView]:
     """Rules in the order of their ids."""
     query: RuleQuery = call.query
@@ -142,6 +160,22 @@ async def delete_rule(call: Call) -> None:
     await call.to.desk.knowledge_changed(old.bot_id)
 
 
+async def test_rule(call: Call) -> RuleTested:
+    """Whether a text would be caught by a rule as it is written, saved or not. Other rules, which may come
+    first, are not asked; the hit test asks them all."""
+    from zhike.answer.rulecheck import check_rule
+    from zhike.answer.rules import RuleSet
+    from zhike.search.text import understand
+
+    body: RuleTest = call.body
+    rule = Rule(0, 0, "test", body.kind, body.match, "…", body.lang)
+    problems = check_rule(rule, call.lang)
+    caught = not problems and RuleSet([rule]).match(understand(body.text, body.lang)) is not None
+    return RuleTested(caught, problems)
+
+
+test_rule.__test__ = False  # type: ignore[attr-defined]
+
 ROUTES = [
     Route(
         "GET",
@@ -170,6 +204,16 @@ ROUTES = [
             "reply": "您好，请问有什么可以帮您？",
             "opener": True,
         },
+    ),
+    Route(
+        "POST",
+        "/api/v1/rules/test",
+        test_rule,
+        AGENT,
+        ("Try a rule that is being written", "试用正在编写的规则"),
+        answer=RuleTested,
+        body=RuleTest,
+        example={"kind": "keyword", "match": ["退货 运费"], "text": "退货的运费谁出"},
     ),
     Route("GET", "/api/v1/rules/{id}", get_rule, AGENT, ("Get a rule", "查看规则"), answer=RuleView),
     Route(
