@@ -13,7 +13,7 @@ from litestar import Litestar, get
 from zhike.access import rights
 from zhike.clock import now_ms
 from zhike.config.sections import Api
-from zhike.domain.agent import RANK
+from zhike.domain.agent import Role
 from zhike.errors import ZhikeError
 from zhike.rest.app import build, check_app, check_table
 from zhike.rest.routes import all_routes
@@ -24,6 +24,8 @@ from zhike.testing.apirig import Client, Rig
 ROUTES = all_routes(sample_shop=True) + all_routes(sample_shop=False)[-1:]
 CLOSED = [route for route in ROUTES if route.right.who != "public"]
 
+ROLES: tuple[Role, ...] = ("analyst", "agent", "supervisor", "admin", "owner")
+KEY_ROLES = ("analyst", "agent", "admin")
 PUBLIC = {
     "GET /": "the shop's first page, or the way to the console",
     "GET /api/docs": "the manual",
@@ -44,6 +46,7 @@ PUBLIC = {
     "GET /sample/{name:path}": "files only",
     "GET /widget.js": "files only",
     "POST /api/v1/login": "throttled",
+    "POST /api/v1/reset": "one-time token, throttled",
     "POST /api/v1/setup": "one-time token, throttled",
     "POST /api/v1/visitor/hello": "origin list, signed claims",
 }
@@ -91,9 +94,12 @@ async def callers() -> AsyncIterator[dict[str, Client]]:
     """One caller of each kind, on one desk."""
     rig = await Rig(now_ms, api=Api(requests_per_minute=1_000_000)).start()
     visitor, _ = await rig.visitor()
-    yield {"anonymous": rig.http, "visitor": visitor, "agent": await rig.signed_in("agent"),
-           "admin": await rig.signed_in("admin"), "owner": await rig.signed_in("owner"),
-           "agent key": await rig.with_key("agent"), "admin key": await rig.with_key("admin")}
+    made = {"anonymous": rig.http, "visitor": visitor}
+    for role in ROLES:
+        made[role] = await rig.signed_in(role)
+    for kept in KEY_ROLES:
+        made[f"{kept} key"] = await rig.with_key(kept)
+    yield made
     await rig.stop()
 
 
@@ -106,10 +112,13 @@ def expected(route: Route, caller: str) -> str:
     if caller in ("anonymous", "visitor"):
         return "unauthenticated"
     if who == "key":
-        return "" if key else "forbidden"
+        return "" if key and kind != "analyst" else "forbidden"
     if key and not route.right.key:
         return "forbidden"
-    return "" if RANK[kind] >= RANK[route.right.role] else "forbidden"
+    if kind == "analyst":
+        reads = route.method == "GET" and route.right.role == "agent"
+        return "" if reads or route.right in (rights.SELF, rights.REPORT) else "forbidden"
+    return "" if ROLES.index(kind) >= ROLES.index(route.right.role) else "forbidden"
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -59,7 +59,8 @@ async def test_sessions_end_with_time_agent_or_password(store: Store) -> None:
     await store.write(sessions.add, key, agent.id, "csrf", NOW, NOW + 1000, "::1", "ua")
     found = await store.read(sessions.find, key, NOW + 999)
     assert found is not None
-    assert (found[0].id, found[0].password_hash, found[1:]) == (agent.id, "", ("csrf", NOW + 1000))
+    assert (found.agent.id, found.agent.password_hash, found.csrf, found.expires_at) == (
+        agent.id, "", "csrf", NOW + 1000)
     assert await store.read(sessions.find, key, NOW + 1000) is None
     await store.write(sessions.prolong, key, NOW + 2000, agent.id, NOW)
     assert await store.read(sessions.find, key, NOW + 1999) is not None

@@ -104,13 +104,13 @@ async def test_changes_need_the_csrf_token_and_our_own_origin(rig: Rig) -> None:
 
 
 async def test_disabling_an_agent_ends_their_session_and_the_last_owner_stays(rig: Rig) -> None:
-    ended: list[int] = []
-    rig.access.sessions.on_end = ended.append
+    ended: list[tuple[int, int]] = []
+    rig.access.sessions.on_end = lambda agent_id, number: ended.append((agent_id, number))
     owner = await rig.signed_in("owner")
     agent = await rig.signed_in("agent")
     assert (await agent("GET", "/api/v1/me")).status == 200
     assert (await owner("PATCH", "/api/v1/agents/2", {"enabled": False})).status == 200
-    assert ended == [2]
+    assert ended == [(2, 0)]
     assert (await agent("GET", "/api/v1/me")).code == "session_revoked"
     assert (await owner("PATCH", "/api/v1/agents/1", {"role": "agent"})).code == "conflict"
     assert (await owner("GET", "/api/v1/me")).json["role"] == "owner"

@@ -8,7 +8,7 @@ from zhike.access import tokens
 from zhike.access.rights import Principal
 from zhike.access.sessions import FRESH_MS, Database
 from zhike.clock import NowMs
-from zhike.domain.agent import Role
+from zhike.domain.agent import Role, Scope
 from zhike.errors import ZhikeError
 from zhike.store import api_keys as rows
 
@@ -45,8 +45,9 @@ class ApiKeys:
             row = await self._store.read(rows.find, key)
             if row is None:
                 raise ZhikeError("unauthenticated", "The API key is not valid.")
-            role: Role = "admin" if row.role == "admin" else "agent"
-            known = _Known(now, Principal("key", row.id, row.name, role))
+            role: Role = row.role if row.role in ("admin", "analyst") else "agent"
+            kept = frozenset(row.inbox_ids) or None
+            known = _Known(now, Principal("key", row.id, row.name, role, scope=Scope(kept)))
             if len(self._cache) >= CACHE_SIZE:
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = known

@@ -1,8 +1,9 @@
 """Who may use a route. Every route declares one :class:`Right`; one function decides; no right, no entry.
 
-Five kinds of callers exist: anybody, a visitor (signed token), an agent (session cookie and CSRF
-token), a key (an integrator's program), and within agents and keys the roles agent < admin < owner.
-A key is never an owner.
+Kinds of callers: anybody, a visitor (signed token), an agent (session cookie and CSRF token), a key (an
+integrator's program), and within agents and keys the roles agent < supervisor < admin < owner. A key is never
+an owner. An analyst passes where an agent may *read* (GET), and where a right says so. Which rows of what a
+route shows is another question: :class:`zhike.domain.agent.Scope`, carried by the principal.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from zhike.domain.agent import RANK, Role
+from zhike.domain.agent import EVERYTHING, RANK, Role, Scope
 from zhike.errors import ZhikeError
 
 Kind = Literal["anonymous", "visitor", "agent", "key"]
-KeyRole = Literal["agent", "admin"]
+KeyRole = Literal["agent", "admin", "analyst"]
+SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Right:
         who: ``public`` (anybody, with a ``reason``), ``visitor``, ``staff``, or ``key`` (programs only).
         role: for staff and keys: the least role.
         key: for staff: whether an API key of that role may, too.
+        analyst: whether an analyst may: where agents may, they may read; ``always``: whatever the method.
         reason: for public: why this may be open. Held by a test.
     """
 
@@ -32,6 +35,7 @@ class Right:
     role: Role = "owner"
     key: bool = False
     reason: str = ""
+    analyst: Literal["as_agent", "always"] = "as_agent"
 
     def __post_init__(self) -> None:
         if (self.who == "public") != bool(self.reason):
@@ -48,6 +52,12 @@ AGENT = Right("staff", "agent", key=True)
 ADMIN = Right("staff", "admin", key=True)
 KEY = Right("key", "agent")
 AGENT_ONLY = Right("staff", "agent")
+SELF = Right("staff", "agent", analyst="always")
+"""Everybody's own account."""
+SUPERVISOR = Right("staff", "supervisor", key=True)
+SUPERVISOR_ONLY = Right("staff", "supervisor")
+REPORT = Right("staff", "supervisor", key=True, analyst="always")
+"""Figures about the desk and its people."""
 ADMIN_ONLY = Right("staff", "admin")
 OWNER_ONLY = Right("staff", "owner")
 
@@ -63,6 +73,7 @@ class Principal:
     inbox_id: int = 0
     sender: str = ""
     lang: str = ""
+    scope: Scope = EVERYTHING
 
     @property
     def actor(self) -> str:
@@ -73,7 +84,25 @@ class Principal:
 ANONYMOUS = Principal()
 
 
-def check(right: Right, principal: Principal) -> None:
+def names(role: Role) -> list[str]:
+    """What a role may, in words that a page can ask for: ``read``, ``speak`` (answer and change conversations
+    and contacts), ``supervise`` (every team), ``report``, ``administer``, ``own``."""
+    rank = RANK[role]
+    least = {"read": 0, "speak": RANK["agent"], "supervise": RANK["supervisor"],
+             "report": RANK["supervisor"], "administer": RANK["admin"], "own": RANK["owner"]}
+    return [name for name, needed in least.items()
+            if rank >= needed or (name == "report" and role == "analyst")]
+
+
+def reaches(right: Right, role: Role, method: str) -> bool:
+    """True if ``role`` is enough for a staff or key ``right`` with this HTTP method."""
+    if role == "analyst":
+        return right.analyst == "always" or (right.role == "agent" and right.who == "staff"
+                                             and method in SAFE_METHODS)
+    return RANK[role] >= RANK[right.role]
+
+
+def check(right: Right, principal: Principal, method: str = "GET") -> None:
     """Lets ``principal`` pass or raises.
 
     Raises:
@@ -91,7 +120,7 @@ def check(right: Right, principal: Principal) -> None:
             raise ZhikeError("forbidden", "This needs a person's session, not an API key.")
         if principal.kind == "agent" and right.who == "key":
             raise ZhikeError("forbidden", "This needs an API key, not a person's session.")
-        if RANK[principal.role] < RANK[right.role]:
+        if not reaches(right, principal.role, method):
             raise ZhikeError("forbidden")
         return
     raise ZhikeError("unauthenticated")

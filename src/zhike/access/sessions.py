@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, Protocol
 
 from zhike.access import tokens
 from zhike.clock import NowMs
-from zhike.domain.agent import Agent
+from zhike.domain.agent import EVERYTHING, Agent, Scope
 from zhike.errors import ZhikeError
 from zhike.ids import new_token
+from zhike.store import scopes
 from zhike.store import sessions as rows
 
 COOKIE = "zhike_session"
@@ -38,29 +39,41 @@ class Database(Protocol):
 
 
 class Session(NamedTuple):
-    """A valid session."""
+    """A valid session, and what its agent sees."""
 
     agent: Agent
     csrf: str
     token_hash: bytes
     expires_at: int
+    scope: Scope = EVERYTHING
+
+    @property
+    def number(self) -> int:
+        """Its number for people."""
+        return rows.number_of(self.token_hash)
 
 
 class Sessions:
-    """Opens, finds and ends sessions. ``on_end`` (set by the app) hears of agents whose sessions ended,
-    so that their sockets are closed too."""
+    """Opens, finds and ends sessions.
+
+    ``on_end`` (set by the app) hears of agents whose sessions ended, with the number of the one session (0 =
+    all of them), so that their sockets are closed too. ``on_change`` hears of agents who see other rows now:
+    their sockets come back.
+    """
 
     def __init__(self, store: Database, now: NowMs) -> None:
         self._store = store
         self._now = now
         self._cache: dict[bytes, tuple[int, Session]] = {}
-        self.on_end: Callable[[int], None] = lambda agent_id: None
+        self.on_end: Callable[[int, int], None] = lambda agent_id, number: None
+        self.on_change: Callable[[int], None] = lambda agent_id: None
 
     async def open(self, agent: Agent, address: str, user_agent: str) -> tuple[str, Session]:
         """A new session; returns the cookie's value, which exists nowhere else, and the session."""
         token = tokens.new_session_token()
         now = self._now()
-        session = Session(agent, new_token(24), tokens.digest(token), now + LIFETIME_MS)
+        session = Session(agent, new_token(24), tokens.digest(token), now + LIFETIME_MS,
+                          await self._store.read(scopes.scope, agent))
         await self._store.write(rows.add, session.token_hash, agent.id, session.csrf, now,
                                 session.expires_at, address[:64], user_agent[:300])
         return token, session
@@ -83,11 +96,11 @@ class Sessions:
         row = await self._store.read(rows.find, key, now)
         if row is None:
             raise ZhikeError("session_revoked")
-        agent, csrf, expires_at = row
+        agent, scope, csrf, expires_at = row
         if expires_at - now < LIFETIME_MS - PROLONG_AFTER_MS:
             expires_at = now + LIFETIME_MS
             await self._store.write(rows.prolong, key, expires_at, agent.id, now)
-        session = Session(agent, csrf, key, expires_at)
+        session = Session(agent, csrf, key, expires_at, scope)
         if len(self._cache) >= CACHE_SIZE:
             del self._cache[next(iter(self._cache))]
         self._cache[key] = (now, session)
@@ -97,7 +110,12 @@ class Sessions:
         """Signs out."""
         self._cache.pop(session.token_hash, None)
         await self._store.write(rows.delete_one, session.token_hash)
-        self.on_end(session.agent.id)
+        self.on_end(session.agent.id, session.number)
+
+    def closed(self, agent_id: int, token_hash: bytes) -> None:
+        """Call after one session was deleted."""
+        self._cache.pop(token_hash, None)
+        self.on_end(agent_id, rows.number_of(token_hash))
 
     def forget(self, agent_id: int) -> None:
         """Call after an agent's row or sessions changed: nothing old is believed any more."""
@@ -107,7 +125,12 @@ class Sessions:
     def ended(self, agent_id: int) -> None:
         """Call after all sessions of an agent were deleted."""
         self.forget(agent_id)
-        self.on_end(agent_id)
+        self.on_end(agent_id, 0)
+
+    def rescoped(self, agent_id: int) -> None:
+        """Call after an agent may see other rows than before."""
+        self.forget(agent_id)
+        self.on_change(agent_id)
 
 
 def check_csrf(session: Session, shown: str) -> None:

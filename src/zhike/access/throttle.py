@@ -68,6 +68,7 @@ class LoginThrottle:
     def __init__(self) -> None:
         self._accounts = Counter(free=4, cap_s=60.0)
         self._addresses = Counter(free=12, cap_s=900.0)
+        self._codes = Counter(free=4, cap_s=900.0)
 
     def begin(self, account: str, address: str, now_s: float) -> None:
         """Counts an attempt.
@@ -81,6 +82,28 @@ class LoginThrottle:
             raise ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1))
         self._accounts.count(account, now_s)
         self._addresses.count(address, now_s)
+
+    def unfinished(self, account: str, address: str) -> None:
+        """The password was right and a code is wanted: this attempt is taken back, earlier ones stay."""
+        self._accounts.take_back(account.strip().lower())
+        self._addresses.take_back(address)
+
+    def begin_code(self, account: str, now_s: float) -> None:
+        """Counts a code. Who gets so far has the password: a wait of up to a quarter of an hour leaves them
+        300 of a million codes a day, and locks nobody out for long.
+
+        Raises:
+            ZhikeError: ``rate_limited`` with ``retry_after_s``.
+        """
+        account = account.strip().lower()
+        wait_s = self._codes.wait_s(account, now_s)
+        if wait_s > 0:
+            raise ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1))
+        self._codes.count(account, now_s)
+
+    def code_succeeded(self, account: str) -> None:
+        """The code was right."""
+        self._codes.clear(account.strip().lower())
 
     def succeeded(self, account: str, address: str) -> None:
         """The password was right: the account starts anew, the address gets this attempt back."""

@@ -146,6 +146,7 @@ class Process:
         await core.start()
         self.core = core
         core.access.sessions.on_end = self._agent_left
+        core.access.sessions.on_change = self._agent_changed
         self.gateway.set_backend(core.desk)
         web = await loop.run_in_executor(None, _import, "zhike.app.http")
         self._http = await web.start(self.settings, self.gateway, core, self._now)
@@ -156,8 +157,11 @@ class Process:
         settle_memory()
         await self._greet(core)
 
-    def _agent_left(self, agent_id: int) -> None:
-        self.gateway.close_agent(agent_id)
+    def _agent_left(self, agent_id: int, session_id: int) -> None:
+        self.gateway.close_agent(agent_id, session_id=session_id)
+
+    def _agent_changed(self, agent_id: int) -> None:
+        self.gateway.close_agent(agent_id, "rights_changed")  # they come back with what they may see now
 
     async def _greet(self, core: Core) -> None:
         url = self.settings.public_url(self.port)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlalchemy import Connection
 
@@ -12,6 +12,7 @@ from zhike.access.sessions import Sessions, cookie_of
 from zhike.access.visitors import Visitors
 from zhike.clock import NowMs
 from zhike.desk.registry import Registry
+from zhike.domain.agent import Role, Seat
 from zhike.domain.conversation import Conversation
 from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
@@ -30,16 +31,18 @@ class Door:
 
     Args:
         public_url: our own pages may always use an inbox.
+        clear: whether a role sees personal data as it is.
     """
 
     def __init__(self, store: Store, registry: Registry, visitors: Visitors, sessions: Sessions,
-                 now_ms: NowMs, public_url: str) -> None:
+                 now_ms: NowMs, public_url: str, clear: Callable[[Role], bool] = lambda role: True) -> None:
         self._store = store
         self._registry = registry
         self._visitors = visitors
         self._sessions = sessions
         self._now_ms = now_ms
         self._public_url = public_url
+        self._clear = clear
         self._asked: list[tuple[tuple[int, str], asyncio.Future[Conversation | None]]] = []
 
     async def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Joined:
@@ -84,7 +87,10 @@ class Door:
         joined = Joined("agent", sender=f"a:{agent.id}", lang=hello.lang[:16] or agent.lang)
         joined.agent_id, joined.agent_name = agent.id, agent.name
         joined.agent = {"id": agent.id, "name": agent.name, "email": agent.email, "role": agent.role}
-        joined.inbox_ids = tuple(self._registry.inboxes)
+        scope = session.scope
+        joined.inbox_ids = tuple(number for number in self._registry.inboxes if scope.sees_inbox(number))
+        joined.seat = Seat(scope, speaks=agent.role != "analyst", clear=self._clear(agent.role),
+                           session_id=session.number)
         return joined
 
     # ---- one read for all hellos of a tick -----------------------------------------------------

@@ -25,6 +25,7 @@ from zhike.domain.wire import ConversationState, Hello, Read, SendMessage, Typin
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
 from zhike.store import messages as message_rows
+from zhike.store import scopes
 from zhike.store.engine import Store
 
 ROUTES_KEPT = 10_000
@@ -110,8 +111,13 @@ class Desk:
         """The state of a conversation that an agent wants to follow.
 
         Raises:
-            ZhikeError: not_found.
+            ZhikeError: not_found, also for what this agent may not see.
         """
+        seat = getattr(session, "seat", None)
+        if seat is not None and seat.scope.limited and not (
+                0 < conversation_id < 2**53
+                and await self._store.read(scopes.sees_conversation, seat.scope, conversation_id)):
+            raise ZhikeError("not_found", f"conversation {conversation_id}")
         conversation = await self.conversation(conversation_id)
         return state_of(conversation, self.registry.agent_name(conversation.agent_id))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from zhike.domain.agent import Seat
 from zhike.domain.wire import ConversationState
 
 
@@ -13,19 +14,19 @@ class Joined:
 
     For visitors ``inbox_id`` and ``sender`` (the contact's sender key) say whose conversation
     this is; ``token`` goes back to the client. For agents ``agent_id`` is theirs, ``agent`` what
-    their page shows, ``inbox_ids`` the inboxes whose conversation list they get. ``conversation``
-    is the state at the time of the look-up.
+    their page shows, ``inbox_ids`` the inboxes whose conversation list they get, ``seat`` what they may
+    do. ``conversation`` is the state at the time of the look-up.
     """
 
     __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
-                 "inbox_ids", "lang", "name", "role", "sender", "suggestions", "token")
+                 "inbox_ids", "lang", "name", "role", "seat", "sender", "suggestions", "token")
 
     def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
                  token: str = "", lang: str = "", conversation: ConversationState | None = None,
                  greeting: str = "", suggestions: tuple[str, ...] = (), name: str = "",
                  agent: dict[str, Any] | None = None,
                  agent_id: int = 0, agent_name: str = "", contact: dict[str, str] | None = None,
-                 inbox_ids: Sequence[int] = ()) -> None:
+                 inbox_ids: Sequence[int] = (), seat: Seat | None = None) -> None:
         self.role = role
         self.inbox_id = inbox_id
         self.sender = sender
@@ -40,3 +41,4 @@ class Joined:
         self.agent_name = agent_name
         self.contact = contact or {}
         self.inbox_ids = tuple(inbox_ids)
+        self.seat = seat

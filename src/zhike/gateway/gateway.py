@@ -71,9 +71,10 @@ class Gateway(Endpoint):
         """True once hellos can be looked up."""
         return self._backend is not None and self._backend.ready
 
-    def close_agent(self, agent_id: int, error: str = "session_revoked") -> int:
-        """Ends an agent's connections (signed out, disabled); returns how many."""
-        mine = [session for session in self.sessions if session.agent_id == agent_id]
+    def close_agent(self, agent_id: int, error: str = "session_revoked", session_id: int = 0) -> int:
+        """Ends an agent's connections (signed out, disabled), or those of one sign-in; returns how many."""
+        mine = [session for session in self.sessions if session.agent_id == agent_id
+                and (not session_id or session.seat is None or session.seat.session_id == session_id)]
         for session in mine:
             session.fail(ZhikeError(error))
         self.writer.flush()

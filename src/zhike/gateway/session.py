@@ -16,9 +16,10 @@ import msgspec
 from zhike.bus.base import Event
 from zhike.clock import to_datetime
 from zhike.domain import wire
+from zhike.domain.agent import ANY_SEAT, Seat
 from zhike.domain.wire import MAX_FRAME_BYTES, MAX_HELLO_BYTES, ClientFrame, SendMessage
 from zhike.errors import Lang, ZhikeError
-from zhike.gateway import closecodes
+from zhike.gateway import closecodes, seats
 from zhike.gateway.connection import Connection
 from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
 from zhike.gateway.ports import Joined
@@ -43,7 +44,7 @@ class Session:
 
     __slots__ = ("_refusals", "agent_id", "agent_name", "busy", "conn", "contact", "conversation_id",
                  "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang",
-                 "last_client_msg_id", "past", "sender", "state", "watches")
+                 "last_client_msg_id", "past", "seat", "sender", "state", "watches")
 
     def __init__(self, gateway: Gateway, conn: Connection, headers: Mapping[str, str]) -> None:
         self.gateway = gateway
@@ -68,6 +69,8 @@ class Session:
         self.watches: dict[int, Follow] | None = None
         """An agent's places, by conversation."""
         self.inbox_ids: tuple[int, ...] = ()
+        self.seat: Seat | None = None
+        """What an agent may do here; None for visitors."""
         self.busy = 0
         """Reads this session has caused and that still run."""
         self._refusals = 0
@@ -86,6 +89,8 @@ class Session:
                 self.refuse(payload, ZhikeError("going_away", retry_after_s=1.0))
             else:
                 gateway.counters.messages_in += 1
+                if self.seat is not None and not seats.admits(self, self.seat, payload, now_s):
+                    return
                 error = gateway.backend.put(self, payload, now_s)
                 if error is not None:
                     self.refuse(payload, error)
@@ -150,6 +155,7 @@ class Session:
         self.lang = joined.lang or self.lang
         self.contact = joined.contact or gateway.no_contact
         self.inbox_ids = joined.inbox_ids
+        self.seat = (joined.seat or ANY_SEAT) if agent else None
         self.headers = _NO_HEADERS
         self.conn.max_bytes = MAX_FRAME_BYTES
         self.state = JOINED

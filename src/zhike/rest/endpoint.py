@@ -16,6 +16,7 @@ from zhike.rest.answer import Answer, empty, encoded
 from zhike.rest.context import Context
 from zhike.rest.decode import BodyDecoder, QueryDecoder
 from zhike.rest.guard import admit
+from zhike.rest.reach import check_fields, check_path
 from zhike.rest.table import Call, Route
 
 log = logging.getLogger(__name__)
@@ -85,10 +86,12 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
         if room is not None:
             room.enter(household)
         try:
+            await check_path(call, route)
             if decode_query is not None:
                 call.query = decode_query(request.scope["query_string"])
             if decode_body is not None:
                 call.body = decode_body(await read_body(request.receive, call.headers, limit_bytes))
+            check_fields(call)
             call.gone = _gone(request.receive)
             return cast(ASGIApp, _finish(route, await route.handler(call)))
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 
 from zhike.access import addresses, origins, rights
 from zhike.access.limits import Buckets
-from zhike.access.rights import Principal
+from zhike.access.rights import SAFE_METHODS, Principal
 from zhike.access.sessions import CSRF_HEADER, Session, check_csrf, cookie_of
 from zhike.access.tokens import API_KEY_PREFIX
 from zhike.errors import ZhikeError
@@ -17,7 +17,6 @@ from zhike.rest.answer import language
 from zhike.rest.context import Context
 from zhike.rest.table import Call, Route
 
-SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 MAX_CREDENTIAL_CHARS = 4096
 
 
@@ -87,7 +86,7 @@ async def identify(context: Context, call: Call) -> tuple[Principal, Session | N
         return rights.ANONYMOUS, None
     session = await context.access.sessions.find(cookie)
     agent = session.agent
-    return Principal("agent", agent.id, agent.name, agent.role, lang=agent.lang), session
+    return Principal("agent", agent.id, agent.name, agent.role, lang=agent.lang, scope=session.scope), session
 
 
 async def admit(context: Context, route: Route | None, scope: Any) -> Call:
@@ -114,7 +113,7 @@ async def admit(context: Context, route: Route | None, scope: Any) -> Call:
     except ZhikeError:
         _limit(context.callers, household, call.now)  # guessing is slower than asking
         raise
-    rights.check(route.right, principal)
+    rights.check(route.right, principal, scope["method"])
     caller = (principal.kind, principal.id, principal.inbox_id, principal.sender)
     _limit(context.callers, caller, call.now)
     if session is not None and scope["method"] not in SAFE_METHODS:

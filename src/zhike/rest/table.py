@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zhike.errors import Lang
     from zhike.rest.context import Context
 
-Method = Literal["GET", "POST", "PATCH", "DELETE"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Budget = Literal["call", "poll", "none"]
 IMPORT_LIMIT_BYTES = 20 << 20
 

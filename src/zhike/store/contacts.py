@@ -46,7 +46,8 @@ def get_contact(conn: Connection, contact_id: int) -> Contact | None:
     row = conn.execute(select(contacts).where(contacts.c.id == contact_id)).mappings().first()
     if row is None:
         return None
-    return Contact(**{**row, "attributes": msgspec.json.decode(row["attributes"])})
+    fields = {name: row[name] for name in Contact.__struct_fields__}
+    return Contact(**{**fields, "attributes": msgspec.json.decode(row["attributes"])})
 
 
 def update_known(conn: Connection, contact_id: int, fields: dict[str, str], now: int) -> None:

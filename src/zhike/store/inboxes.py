@@ -100,9 +100,14 @@ def delete_inbox(conn: Connection, inbox_id: int) -> bool:
     """Removes an inbox nobody has written to; False if there is none.
 
     Raises:
-        ZhikeError: ``conflict`` while it has contacts: history is never deleted on the side.
+        ZhikeError: ``conflict`` while it has contacts (history is never deleted on the side) or agents who
+            are kept to it.
     """
     if conn.execute(select(tables.contacts.c.id).where(tables.contacts.c.inbox_id == inbox_id)
                     .limit(1)).scalar() is not None:
         raise ZhikeError("conflict", f"inbox {inbox_id} has contacts")
+    if conn.execute(select(tables.agent_inboxes.c.agent_id).where(
+            tables.agent_inboxes.c.inbox_id == inbox_id).limit(1)).scalar() is not None:
+        # (without it some of them would be kept to no inbox, which means: may see all)
+        raise ZhikeError("conflict", f"agents are kept to inbox {inbox_id}; change them first")
     return conn.execute(delete(_inboxes).where(_inboxes.c.id == inbox_id)).rowcount > 0

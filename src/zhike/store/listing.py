@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
+from zhike.domain.agent import EVERYTHING, Scope
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Contact
+from zhike.store import scopes
 from zhike.store.conversations import COLUMNS
 from zhike.store.tables import agents, contacts, conversations, messages
 
 
 class Filter(NamedTuple):
-    """What to show; every part that is given must hold. ``text``: see :func:`_text`."""
+    """What to show; every part that is given must hold. ``text``: see :func:`_text`. ``scope``: what the
+    one who asks may see."""
 
     status: str | None = None
     holder: str | None = None
@@ -26,6 +29,7 @@ class Filter(NamedTuple):
     contact_id: int | None = None
     agent_id: int | None = None
     text: str = ""
+    scope: Scope = EVERYTHING
 
 
 class ConversationRow(NamedTuple):
@@ -71,6 +75,8 @@ def conversation_page(conn: Connection, wanted: Filter, before: tuple[int, int] 
             query = query.where(column == value)
     if wanted.text:
         query = query.where(_text(wanted.text))
+    if wanted.scope.limited:
+        query = query.where(scopes.seen(wanted.scope))
     if before is not None:
         at, row_id = before
         query = query.where(or_(conversations.c.updated_at < at,
@@ -85,9 +91,11 @@ def conversation(conn: Connection, conversation_id: int) -> ConversationRow | No
 
 
 def contact_page(conn: Connection, inbox_id: int | None, text: str, before_id: int | None,
-                 limit: int) -> list[Contact]:
-    """Contacts, newest first, with an id below ``before_id``."""
+                 limit: int, scope: Scope = EVERYTHING) -> list[Contact]:
+    """Contacts that ``scope`` sees, newest first, with an id below ``before_id``."""
     query = select(contacts).order_by(contacts.c.id.desc()).limit(limit)
+    if scope.limited:
+        query = query.where(scopes.seen_contacts(scope))
     if inbox_id is not None:
         query = query.where(contacts.c.inbox_id == inbox_id)
     if text:

@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
+from sqlalchemy import Connection
 
-from zhike.access import passwords, tokens
+from zhike.access import passwords, rights, tokens, totp
 from zhike.access.addresses import bucket_of
-from zhike.access.rights import AGENT, AGENT_ONLY, public
+from zhike.access.rights import AGENT, SELF, public
 from zhike.access.sessions import Session, set_cookie
 from zhike.clock import to_datetime
 from zhike.domain.agent import Agent
@@ -19,19 +20,22 @@ from zhike.rest.decode import printable
 from zhike.rest.table import Call, Route
 from zhike.rest.views import AgentView, agent_view
 from zhike.rest.write import audited
-from zhike.store import agents, audit
+from zhike.store import agents, audit, scopes, second_factors
 
 Email = Annotated[str, Meta(min_length=3, max_length=200, pattern=r"^[^@\s]+@[^@\s]+$")]
 PersonName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\S")]
 Password = Annotated[str, Meta(min_length=1, max_length=passwords.MAX_CHARS)]
 Lang = Literal["", "zh", "en"]
+Code = Annotated[str, Meta(max_length=64)]
 
 
 class Login(Struct, forbid_unknown_fields=True):
-    """Email and password of an agent."""
+    """Email and password of an agent. ``code``: of the authenticator app, or a recovery code, when an answer
+    ``totp_required`` asked for it."""
 
     email: Annotated[str, Meta(min_length=1, max_length=200)]
     password: Password
+    code: Code = ""
 
 
 class Setup(Struct, forbid_unknown_fields=True):
@@ -59,7 +63,9 @@ class ApiKeyInfo(Struct):
 
 
 class Me(Struct):
-    """Who calls. A session has ``agent`` and ``csrf_token``; a key has ``api_key``."""
+    """Who calls. A session has ``agent`` and ``csrf_token``; a key has ``api_key``. ``rights``: what the role
+    may, in words (read, speak, supervise, report, administer, own). ``inbox_ids`` empty: every inbox.
+    ``totp``: signing in asks for a code."""
 
     kind: Literal["agent", "key"]
     role: str
@@ -67,6 +73,10 @@ class Me(Struct):
     api_key: ApiKeyInfo | None
     csrf_token: str
     expires_at: datetime | None
+    rights: list[str] = []
+    inbox_ids: list[int] = []
+    team_ids: list[int] = []
+    totp: bool = False
 
 
 class PasswordChange(Struct, forbid_unknown_fields=True):
@@ -84,45 +94,97 @@ class MyChange(Struct, forbid_unknown_fields=True):
     password: PasswordChange | None = None
 
 
-def _me(session: Session) -> Me:
+def _mine(conn: Connection, agent: Agent) -> tuple[list[int], list[int], bool]:
+    factor = second_factors.get(conn, agent.id)
+    inbox_ids = [] if agent.at_least("admin") else scopes.inboxes_of(conn, agent.id)
+    return inbox_ids, scopes.teams_of(conn, agent.id), factor is not None and factor.on
+
+
+async def me_of(call: Call, session: Session) -> Me:
+    """What a page needs to know of the person who is signed in."""
+    agent = session.agent
+    inbox_ids, team_ids, totp = await call.to.store.read(_mine, agent)
     return Me(
         "agent",
-        session.agent.role,
-        agent_view(session.agent),
+        agent.role,
+        agent_view(agent),
         None,
         session.csrf,
         to_datetime(session.expires_at),
+        rights.names(agent.role),
+        inbox_ids,
+        team_ids,
+        totp,
     )
 
 
-async def _signed_in(call: Call, agent: Agent, status: int = 200) -> Answer:
+async def signed_in(call: Call, agent: Agent, status: int = 200) -> Answer:
+    """Opens a session: the answer carries its cookie."""
     token, session = await call.to.access.sessions.open(agent, call.address, call.user_agent)
     cookie = set_cookie(token, secure=call.secure)
-    return encoded(_me(session), status, [(b"set-cookie", cookie.encode())])
+    return encoded(await me_of(call, session), status, [(b"set-cookie", cookie.encode())])
+
+
+async def note(call: Call, agent: Agent, action: str, **detail: Any) -> None:
+    """What somebody did about their own account, in the audit."""
+    await call.to.store.write(
+        audit.add,
+        call.now,
+        f"agent:{agent.id} {agent.name}",
+        action,
+        f"agent:{agent.id}",
+        {"address": call.address, **detail},
+    )
+
+
+async def check_code(call: Call, agent: Agent, code: str) -> bool:
+    """Whether the second factor, if there is one, was shown.
+
+    Returns:
+        False: there is one, and no code came with the request.
+
+    Raises:
+        ZhikeError: ``bad_code``, ``rate_limited``.
+    """
+    store, throttle = call.to.store, call.to.access.throttle
+    factor = await store.read(second_factors.get, agent.id)
+    if factor is None or not factor.on:
+        return True
+    if not code.strip():
+        return False
+    throttle.begin_code(agent.email, call.now / 1000)
+    step = totp.matching_step(factor.secret, code, call.now, factor.last_step)
+    if step is not None and await store.write(second_factors.use_step, agent.id, step):
+        throttle.code_succeeded(agent.email)
+        return True
+    left = await store.write(second_factors.use_recovery, agent.id, totp.recovery_digest(code))
+    if left is None:
+        await note(call, agent, "agent.code_refused")
+        raise ZhikeError("bad_code", field="code")
+    throttle.code_succeeded(agent.email)
+    await note(call, agent, "agent.recovery_code_used", left=left)
+    return True
 
 
 async def login(call: Call) -> Answer:
     """Signs in. The answer to a wrong password and to an unknown address is the same and takes as long."""
     body: Login = call.body
     access = call.to.access
-    access.throttle.begin(body.email, bucket_of(call.address), call.now / 1000)
+    household = bucket_of(call.address)
+    access.throttle.begin(body.email, household, call.now / 1000)
     agent = await call.to.store.read(agents.by_email, body.email)
     right = await access.passwords.verify(agent.password_hash if agent is not None else "", body.password)
     if agent is None or not right or not agent.enabled:
         raise ZhikeError("bad_credentials")
-    access.throttle.succeeded(body.email, bucket_of(call.address))
+    if not await check_code(call, agent, body.code):
+        access.throttle.unfinished(body.email, household)
+        raise ZhikeError("totp_required", field="code")
+    access.throttle.succeeded(body.email, household)
     if passwords.needs_rehash(agent.password_hash):
         stored = await access.passwords.hash(body.password)
         await call.to.store.write(agents.change, agent.id, {"password_hash": stored}, end_sessions=False)
-    await call.to.store.write(
-        audit.add,
-        call.now,
-        f"agent:{agent.id} {agent.name}",
-        "agent.signed_in",
-        f"agent:{agent.id}",
-        {"address": call.address},
-    )
-    return await _signed_in(call, agent)
+    await note(call, agent, "agent.signed_in")
+    return await signed_in(call, agent)
 
 
 async def logout(call: Call) -> Answer:
@@ -135,9 +197,12 @@ async def logout(call: Call) -> Answer:
 async def get_me(call: Call) -> Me:
     """Who calls, and the CSRF token of the session."""
     if call.session is not None:
-        return _me(call.session)
+        return await me_of(call, call.session)
     who = call.principal
-    return Me("key", who.role or "agent", None, ApiKeyInfo(who.id, who.name, who.role or "agent"), "", None)
+    role = who.role or "agent"
+    inbox_ids = sorted(who.scope.inbox_ids or ())
+    info = ApiKeyInfo(who.id, who.name, role)
+    return Me("key", role, None, info, "", None, rights.names(role), inbox_ids)
 
 
 async def change_me(call: Call) -> Any:
@@ -173,9 +238,9 @@ async def change_me(call: Call) -> Any:
     )
     if body.password is not None:
         access.sessions.ended(agent_id)
-        return await _signed_in(call, changed)
+        return await signed_in(call, changed)
     access.sessions.forget(agent_id)
-    return _me(call.session._replace(agent=changed))
+    return await me_of(call, call.session._replace(agent=changed))
 
 
 async def get_setup(call: Call) -> SetupState:
@@ -208,7 +273,7 @@ async def post_setup(call: Call) -> Answer:
     )
     access.throttle.succeeded("setup", bucket_of(call.address))
     access.sessions.ended(agent.id)
-    return await _signed_in(call, agent, 201)
+    return await signed_in(call, agent, 201)
 
 
 ROUTES = [
@@ -220,16 +285,16 @@ ROUTES = [
         ("Sign in", "登录"),
         answer=Me,
         body=Login,
-        errors=("bad_credentials",),
+        errors=("bad_credentials", "totp_required", "bad_code"),
         example={"email": "li.na@shop.example", "password": "a long passphrase"},
     ),
-    Route("POST", "/api/v1/logout", logout, AGENT_ONLY, ("Sign out", "退出登录"), status=204),
+    Route("POST", "/api/v1/logout", logout, SELF, ("Sign out", "退出登录"), status=204),
     Route("GET", "/api/v1/me", get_me, AGENT, ("Who am I", "当前身份"), answer=Me),
     Route(
         "PATCH",
         "/api/v1/me",
         change_me,
-        AGENT_ONLY,
+        SELF,
         ("Change my name, language or password", "修改自己的姓名、语言或密码"),
         answer=Me,
         body=MyChange,

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access import passwords, rights
 from zhike.access.rights import ADMIN_ONLY, AGENT
 from zhike.domain.agent import Agent, Role
 from zhike.errors import ZhikeError
 from zhike.ids import new_token
-from zhike.rest.decode import path_id, printable
+from zhike.rest.decode import Id, path_id, printable
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.routes.account import Email, Lang, Password, PersonName
 from zhike.rest.table import Call, Route
 from zhike.rest.views import AgentView, Page, agent_view
 from zhike.rest.write import audited
 from zhike.store import agents as rows
+from zhike.store import scopes
 
 
 class AgentQuery(Paged, forbid_unknown_fields=True):
@@ -43,6 +44,13 @@ class AgentChange(Struct, forbid_unknown_fields=True):
     enabled: bool | UnsetType = UNSET
     lang: Lang | UnsetType = UNSET
     password: Password | UnsetType = UNSET
+
+
+class AgentInboxes(Struct, forbid_unknown_fields=True):
+    """``inbox_ids``: the agent sees conversations and contacts of these inboxes only; empty: of all. Owners
+    and admins see all anyway."""
+
+    inbox_ids: Annotated[list[Id], Meta(max_length=1000)]
 
 
 class CreatedAgent(Struct):
@@ -135,6 +143,23 @@ async def change_agent(call: Call) -> AgentView:
     return agent_view(agent)
 
 
+async def get_agent_inboxes(call: Call) -> AgentInboxes:
+    """The inboxes that an agent is kept to."""
+    agent = await _find(call)
+    return AgentInboxes(await call.to.store.read(scopes.inboxes_of, agent.id))
+
+
+async def set_agent_inboxes(call: Call) -> AgentInboxes:
+    """Keeps an agent to some inboxes; takes effect at once, on open pages too."""
+    body: AgentInboxes = call.body
+    agent = await _find(call)
+    rights.check_grant(_role(call), agent.role, None)
+    kept = await audited(call, "agent.inboxes_changed", f"agent:{agent.id}", {"inbox_ids": body.inbox_ids},
+                         scopes.set_inboxes, agent.id, body.inbox_ids)
+    call.to.access.sessions.rescoped(agent.id)
+    return AgentInboxes(kept)
+
+
 ROUTES = [
     Route(
         "GET",
@@ -169,4 +194,9 @@ ROUTES = [
         errors=("conflict",),
         example={"enabled": False},
     ),
+    Route("GET", "/api/v1/agents/{id}/inboxes", get_agent_inboxes, AGENT,
+          ("Inboxes of an agent", "客服可见的收件箱"), answer=AgentInboxes),
+    Route("PUT", "/api/v1/agents/{id}/inboxes", set_agent_inboxes, ADMIN_ONLY,
+          ("Keep an agent to some inboxes", "限定客服可见的收件箱"), answer=AgentInboxes, body=AgentInboxes,
+          example={"inbox_ids": [1]}),
 ]

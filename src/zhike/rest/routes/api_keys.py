@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from zhike.access import tokens
 from zhike.access.rights import ADMIN_ONLY, KeyRole
 from zhike.clock import to_datetime
-from zhike.rest.decode import path_id, printable
+from zhike.rest.decode import Id, path_id, printable
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import Page
@@ -23,10 +23,12 @@ class ApiKeyQuery(Paged, forbid_unknown_fields=True):
 
 
 class NewApiKey(Struct, forbid_unknown_fields=True):
-    """``role`` agent: conversations and contacts; admin: also knowledge, bots and inboxes."""
+    """``role`` analyst: reads; agent: conversations and contacts; admin: also knowledge, bots and inboxes.
+    ``inbox_ids``: keeps it to conversations and contacts of these inboxes; empty: all."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]
     role: KeyRole = "agent"
+    inbox_ids: Annotated[list[Id], Meta(max_length=100)] = []
 
 
 class ApiKeyView(Struct):
@@ -39,6 +41,7 @@ class ApiKeyView(Struct):
     created_by: int | None
     last_used_at: datetime | None
     revoked_at: datetime | None
+    inbox_ids: list[int]
 
 
 class CreatedApiKey(Struct):
@@ -57,6 +60,7 @@ def _view(key: rows.ApiKey) -> ApiKeyView:
         key.created_by,
         to_datetime(key.last_used_at) if key.last_used_at else None,
         to_datetime(key.revoked_at) if key.revoked_at else None,
+        list(key.inbox_ids),
     )
 
 
@@ -77,13 +81,14 @@ async def create_api_key(call: Call) -> CreatedApiKey:
         call,
         "api_key.created",
         lambda made: f"api_key:{made.id}",
-        {"name": name, "role": body.role},
+        {"name": name, "role": body.role, "inbox_ids": body.inbox_ids},
         rows.create,
         name,
         body.role,
         tokens.digest(secret),
         call.principal.id,
         call.now,
+        body.inbox_ids,
     )
     return CreatedApiKey(_view(key), secret)
 

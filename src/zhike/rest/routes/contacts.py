@@ -59,7 +59,8 @@ async def list_contacts(call: Call) -> Page[ContactView]:
     query: ContactQuery = call.query
     before = position(query.cursor, 1)
     rows = await call.to.store.read(
-        listing.contact_page, query.inbox_id, query.q.strip(), before[0] if before else None, query.limit + 1
+        listing.contact_page, query.inbox_id, query.q.strip(), before[0] if before else None, query.limit + 1,
+        call.principal.scope,
     )
     return page(rows, query.limit, contact_view, lambda contact: (contact.id,))
 

@@ -52,6 +52,7 @@ async def list_conversations(call: Call) -> Page[ConversationView]:
         query.contact_id,
         call.principal.id if query.mine else query.agent_id,
         query.q.strip(),
+        call.principal.scope,
     )
     before = position(query.cursor, 2)
     rows = await call.to.store.read(

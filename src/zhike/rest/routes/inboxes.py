@@ -75,13 +75,15 @@ def _check(settings: Settings) -> None:
 
 
 async def list_inboxes(call: Call) -> Page[InboxView]:
-    """Inboxes in the order of their ids."""
+    """Inboxes that the caller may see, in the order of their ids (a page may hold fewer than asked for)."""
     query: InboxQuery = call.query
     after = position(query.cursor, 1)
     found = await call.to.store.read(
         rows.list_inboxes, after_id=after[0] if after else 0, limit=query.limit + 1
     )
-    return page(found, query.limit, lambda inbox: _view(call, inbox), lambda inbox: (inbox.id,))
+    shown = page(found, query.limit, lambda inbox: _view(call, inbox), lambda inbox: (inbox.id,))
+    shown.items = [view for view in shown.items if call.principal.scope.sees_inbox(view.id)]
+    return shown
 
 
 async def _find(call: Call) -> Inbox:

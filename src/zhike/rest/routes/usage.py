@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from zhike.access.rights import ADMIN
+from zhike.access.rights import REPORT
 from zhike.clock import to_datetime
 from zhike.rest.decode import FieldFault
 from zhike.rest.table import Call, Route
@@ -64,6 +64,6 @@ async def list_usage(call: Call) -> UsageList:
 
 
 ROUTES = [
-    Route("GET", "/api/v1/usage", list_usage, ADMIN, ("What models cost", "模型用量"), answer=UsageList,
+    Route("GET", "/api/v1/usage", list_usage, REPORT, ("What models cost", "模型用量"), answer=UsageList,
           query=UsageQuery)
 ]
