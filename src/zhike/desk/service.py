@@ -60,6 +60,8 @@ class Desk:
         self._now_ms = now_ms
         self._try_reply = try_reply
         self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
+        self.nudge: Callable[[], None] = lambda: None
+        """Has the router look; set when there is one."""
 
     # ---- coming in -----------------------------------------------------------------------------
 
@@ -208,3 +210,7 @@ class Desk:
     async def inboxes_changed(self) -> None:
         """Reads the inboxes again."""
         await self.registry.refresh()
+
+    def people_changed(self) -> None:
+        """Somebody may be served now who could not be a moment ago."""
+        self.nudge()

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from zhike.domain.team import DEFAULT_CAPACITY, Availability
+
 Role = Literal["owner", "admin", "supervisor", "agent", "analyst"]
 RANK: dict[str, int] = {"analyst": 0, "agent": 1, "supervisor": 2, "admin": 3, "owner": 4}
 """Each role includes those below it. An analyst stands below all: reads lists and reports, and neither speaks
@@ -14,7 +16,11 @@ nor changes anything but their own account."""
 
 
 class Agent(msgspec.Struct, omit_defaults=True):
-    """One person. ``password_hash`` is an argon2id string and never leaves the server."""
+    """One person. ``password_hash`` is an argon2id string and never leaves the server.
+
+    ``availability`` is what they say; ``capacity``, ``skills``, ``languages``: see
+    :class:`zhike.domain.team.AgentSettings`.
+    """
 
     id: int
     email: str
@@ -25,6 +31,10 @@ class Agent(msgspec.Struct, omit_defaults=True):
     created_at: int = 0
     last_seen_at: int = 0
     lang: str = ""
+    availability: Availability = "online"
+    capacity: int = DEFAULT_CAPACITY
+    skills: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
 
     def at_least(self, role: Role) -> bool:
         """True if this agent's role includes ``role``."""

@@ -85,7 +85,9 @@ class Inbox(msgspec.Struct, omit_defaults=True):
 
     settings keys: ``origins`` [str] ("*" = any) · ``greeting`` {zh,en} · ``suggestions`` {zh:[],en:[]}
     · ``identity_secret`` (HMAC key for known customers) · ``offline`` {zh,en} ·
-    ``mask_pii`` (callbacks carry placeholders for personal data).
+    ``mask_pii`` (callbacks carry placeholders for personal data) · ``team_id`` (whose queue) ·
+    ``hours`` (see :mod:`zhike.desk.hours`) · ``out_of_office`` {zh,en} · ``offline_form`` {enabled, fields} ·
+    ``csat`` {enabled, question {zh,en}} · ``auto_resolve_after_s`` · ``wrap_ups`` [text].
     """
 
     id: int

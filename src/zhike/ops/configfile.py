@@ -38,7 +38,8 @@ from zhike.domain.tool import Tool
 from zhike.ops import configprompts, configtools
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
 from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tools
-from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_inbox, check_rule
+from zhike.store.checkinbox import check_inbox
+from zhike.store.checks import SECRET_SETTINGS, Fault, check_article, check_bot, check_rule
 from zhike.store.checktools import check_flow, check_tool
 from zhike.store.promptchecks import check_case, check_template
 

@@ -35,7 +35,7 @@ def _ignore(route: str, method: str, status: int, took_s: float) -> None:
     """Nobody counts."""
 
 
-METHODS: tuple[Any, ...] = ("GET", "HEAD", "POST", "PATCH", "DELETE")
+METHODS: tuple[Any, ...] = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 class RestApp(Litestar):

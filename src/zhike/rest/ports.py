@@ -98,6 +98,10 @@ class Desk(Protocol):
     async def inboxes_changed(self) -> None:
         """An inbox was stored: read them again."""
 
+    def people_changed(self) -> None:
+        """An agent or a team was stored, or somebody said whether they are available: who waits may be served
+        now."""
+
 
 class Quality(Protocol):
     """Trying out prompts and models, and the regression set. Takes seconds; nothing is stored."""

@@ -12,7 +12,9 @@ from zhike.domain.agent import Agent, Role
 from zhike.domain.conversation import Conversation, Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
 from zhike.domain.message import Button, Card
+from zhike.domain.team import Availability, Presence, Team, TeamSettings
 from zhike.store.checks import SECRET_SETTINGS
+from zhike.store.people import Person
 
 T = TypeVar("T")
 
@@ -25,7 +27,9 @@ class Page(Struct, Generic[T]):
 
 
 class AgentView(Struct):
-    """A person at the desk."""
+    """A person at the desk. ``availability``: what they say; ``presence``: what their pages say; ``load``:
+    open conversations they hold, of ``capacity``. ``presence``, ``load`` and ``team_ids`` are null in
+    ``GET /me``."""
 
     id: int
     email: str
@@ -35,9 +39,17 @@ class AgentView(Struct):
     lang: str
     created_at: datetime
     last_seen_at: datetime | None
+    availability: Availability
+    capacity: int
+    skills: tuple[str, ...]
+    languages: tuple[str, ...]
+    presence: Presence | None
+    load: int | None
+    team_ids: tuple[int, ...] | None
 
 
-def agent_view(agent: Agent) -> AgentView:
+def agent_view(agent: Agent, around: Person | None = None) -> AgentView:
+    seen_at = around.seen.last_seen_at if around is not None else agent.last_seen_at
     return AgentView(
         agent.id,
         agent.email,
@@ -46,7 +58,32 @@ def agent_view(agent: Agent) -> AgentView:
         agent.enabled,
         agent.lang,
         to_datetime(agent.created_at),
-        to_datetime(agent.last_seen_at) if agent.last_seen_at else None,
+        to_datetime(seen_at) if seen_at else None,
+        agent.availability,
+        agent.capacity,
+        agent.skills,
+        agent.languages,
+        around.seen.presence if around is not None else None,
+        around.load if around is not None else None,
+        around.team_ids if around is not None else None,
+    )
+
+
+class TeamView(Struct):
+    """A group of agents with one queue."""
+
+    id: int
+    key: str
+    name: str
+    member_ids: tuple[int, ...]
+    settings: TeamSettings
+    created_at: datetime
+    updated_at: datetime
+
+
+def team_view(t: Team) -> TeamView:
+    return TeamView(
+        t.id, t.key, t.name, t.member_ids, t.settings, to_datetime(t.created_at), to_datetime(t.updated_at)
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from zhike.domain.agent import Agent, Role
+from zhike.domain.team import AgentSettings
 from zhike.errors import ZhikeError
 from zhike.store import dialect
 from zhike.store.tables import agents, meta, sessions
@@ -24,10 +25,22 @@ class SetupLink(msgspec.Struct):
     recover: bool
 
 
+SETTINGS = AgentSettings.__struct_fields__
+"""What stands in the column ``settings``, and is changed like a column of its own."""
+
+
+def settings_of(row: Any) -> AgentSettings:
+    """What routing knows of the agent in this row."""
+    return msgspec.json.decode(row.settings, type=AgentSettings) if row.settings else AgentSettings()
+
+
 def _agent(row: Row[Any]) -> Agent:
+    own = settings_of(row)
     return Agent(id=row.id, email=row.email, name=row.name, role=row.role,
                  password_hash=row.password_hash, enabled=bool(row.enabled),
-                 created_at=row.created_at, last_seen_at=row.last_seen_at, lang=row.lang)
+                 created_at=row.created_at, last_seen_at=row.last_seen_at, lang=row.lang,
+                 availability=row.availability, capacity=own.capacity, skills=own.skills,
+                 languages=own.languages)
 
 
 def normal_email(email: str) -> str:
@@ -89,7 +102,7 @@ def create(conn: Connection, email: str, name: str, role: Role, password_hash: s
 
 
 def change(conn: Connection, agent_id: int, values: dict[str, Any], *, end_sessions: bool) -> Agent:
-    """Sets ``values`` (columns of the table) of one agent.
+    """Sets ``values`` (columns of the table, and :data:`SETTINGS`) of one agent.
 
     With ``end_sessions`` all of the agent's sessions end in the same transaction. The last enabled owner can
     neither be disabled nor lose the role: nobody could repair that from the console.
@@ -103,6 +116,10 @@ def change(conn: Connection, agent_id: int, values: dict[str, Any], *, end_sessi
     if agent_id not in {row.id for row in rows}:
         raise ZhikeError("not_found")
     owners = _owners(conn)
+    values = dict(values)
+    if own := {name: values.pop(name) for name in SETTINGS if name in values}:
+        old = conn.execute(select(agents).where(agents.c.id == agent_id)).one()
+        values["settings"] = msgspec.json.encode(msgspec.structs.replace(settings_of(old), **own)).decode()
     if values:
         conn.execute(update(agents).where(agents.c.id == agent_id).values(**values))
     if owners and ("role" in values or "enabled" in values) and _owners(conn) == 0:

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
-from zhike.domain.knowledge import Article, Bot, Inbox, Rule
+from zhike.domain.knowledge import Article, Bot, Rule
 from zhike.domain.message import MAX_TEXT_CHARS, Button, Card
 from zhike.errors import ErrorBody, Lang, ZhikeError
 
@@ -44,7 +43,7 @@ MAX_OUT_OF_SCOPE = 2_000
 SECRET_SETTINGS = ("identity_secret", "callback_secret")
 """Settings of an inbox that are never shown, exported or logged."""
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _URL = re.compile(r"(https?://|mailto:|tel:|/(?![/\\]))\S+|/", re.IGNORECASE)
 """What a button may open. ``javascript:`` and ``//host`` must never reach a page."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -103,7 +102,7 @@ def check_text(field: str, value: str, most: int, *, empty: bool = False) -> Ite
 
 def check_key(key: str) -> Iterator[Fault]:
     """The key of a bot or inbox: it stands in pages and file names."""
-    if not _KEY.fullmatch(key) or len(key) > MAX_KEY_CHARS:
+    if not KEY.fullmatch(key) or len(key) > MAX_KEY_CHARS:
         yield Fault("key", f"{key!r} 只能用字母、数字和 . _ -，最多 {MAX_KEY_CHARS} 个",
                     f"{key!r} may hold letters, digits and . _ - only, {MAX_KEY_CHARS} at most")
 
@@ -144,7 +143,7 @@ def check_article(article: Article) -> Iterator[Fault]:
     if len(article.inboxes) > MAX_INBOXES:
         yield Fault("inboxes", f"最多 {MAX_INBOXES} 个", f"{MAX_INBOXES} at most")
     for index, inbox in enumerate(article.inboxes):
-        if not _KEY.fullmatch(inbox) or len(inbox) > MAX_KEY_CHARS:
+        if not KEY.fullmatch(inbox) or len(inbox) > MAX_KEY_CHARS:
             yield Fault(f"inboxes[{index}]", f"{inbox!r} 不是收件箱的标识",
                         f"{inbox!r} is no key of an inbox")
     if article.valid_from is not None and article.valid_until is not None \
@@ -209,29 +208,16 @@ def check_bot(bot: Bot) -> Iterator[Fault]:
     """A bot's own fields."""
     yield from check_key(bot.key)
     yield from check_text("name", bot.name, MAX_NAME_CHARS)
-    yield from _check_settings(bot.settings, {"fallback": _by_lang, "handoff": _by_lang,
-                                              "answer_threshold": _number(0, 1),
-                                              "fragment_wait_s": _number(0, 10),
-                                              "synonyms": _synonyms, "models": _keys, "holding": _by_lang,
-                                              "suggest_threshold": _number(0, 1), "template": _template,
+    yield from check_settings(bot.settings, {"fallback": by_lang, "handoff": by_lang,
+                                              "answer_threshold": number(0, 1),
+                                              "fragment_wait_s": number(0, 10),
+                                              "synonyms": _synonyms, "models": _keys, "holding": by_lang,
+                                              "suggest_threshold": number(0, 1), "template": _template,
                                               "tools": _keys, "forbidden": _forbidden,
-                                              "forbidden_reply": _by_lang, "out_of_scope": _questions})
+                                              "forbidden_reply": by_lang, "out_of_scope": _questions})
 
 
-def check_inbox(inbox: Inbox) -> Iterator[Fault]:
-    """An inbox's own fields."""
-    yield from check_key(inbox.key)
-    yield from check_text("name", inbox.name, MAX_NAME_CHARS)
-    if not _KEY.fullmatch(inbox.channel) or len(inbox.channel) > 32:
-        yield Fault("channel", f"{inbox.channel!r} 不是渠道名", f"{inbox.channel!r} is no name of a channel")
-    yield from _check_settings(inbox.settings, {"origins": _origins, "greeting": _by_lang,
-                                                "suggestions": _lists, "offline": _by_lang,
-                                                "identity_secret": _secret,
-                                                "callback_url": _callback_url, "callback_secret": _secret,
-                                                "mask_pii": _flag})
-
-
-def _check_settings(settings: dict[str, Any], known: dict[str, Any]) -> Iterator[Fault]:
+def check_settings(settings: dict[str, Any], known: dict[str, Any]) -> Iterator[Fault]:
     for name, value in settings.items():
         field = f"settings.{name}"
         if name in known:
@@ -261,7 +247,7 @@ def _synonyms(field: str, value: Any) -> Iterator[Fault]:
             yield from check_text(f"{field}[{index}][{place}]", word, MAX_SYNONYM_CHARS)
 
 
-def _by_lang(field: str, value: Any) -> Iterator[Fault]:
+def by_lang(field: str, value: Any) -> Iterator[Fault]:
     if not isinstance(value, dict) or not value or not set(value) <= set(LANGS) or not all(
             isinstance(text, str) for text in value.values()):
         yield Fault(field, "需要 {zh: 文字, en: 文字}", "needs {zh: text, en: text}")
@@ -270,7 +256,7 @@ def _by_lang(field: str, value: Any) -> Iterator[Fault]:
         yield from check_text(f"{field}.{lang}", text, MAX_TEXT_CHARS)
 
 
-def _lists(field: str, value: Any) -> Iterator[Fault]:
+def lists_by_lang(field: str, value: Any) -> Iterator[Fault]:
     if not isinstance(value, dict) or not set(value) <= set(LANGS) or not all(
             isinstance(texts, list) and all(isinstance(text, str) for text in texts)
             for texts in value.values()):
@@ -304,45 +290,9 @@ def _keys(field: str, value: Any) -> Iterator[Fault]:
         yield Fault(field, "有重复", "names one twice")
 
 
-def _origins(field: str, value: Any) -> Iterator[Fault]:
-    if not isinstance(value, list) or not all(isinstance(origin, str) for origin in value):
-        yield Fault(field, '需要列表，例如 ["https://shop.example.com"] 或 ["*"]',
-                    'needs a list such as ["https://shop.example.com"] or ["*"]')
-        return
-    for index, origin in enumerate(value):
-        if origin != "*" and not re.fullmatch(r"https?://[^\s/?#@]+", origin):
-            yield Fault(f"{field}[{index}]", f"{origin!r} 要写成 https://域名（不带路径），或 *",
-                        f"{origin!r} must be https://host without a path, or *")
-
-
-def _callback_url(field: str, value: Any) -> Iterator[Fault]:
-    """Its form; which addresses it may reach is decided when something is sent there."""
-    try:
-        parts = urlsplit(value if isinstance(value, str) else "")
-        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        good = False
-    if not good or not value.isascii() or not value.isprintable() or " " in value:
-        yield Fault(field, "需要 https://… 这样的网址（ASCII 字符）",
-                    "needs a URL such as https://shop.example/hook, in ASCII")
-        return
-    if len(value) > MAX_URL_CHARS:
-        yield Fault(field, f"最多 {MAX_URL_CHARS} 个字符", f"holds {MAX_URL_CHARS} characters at most")
-    if parts.username is not None or parts.password is not None:
-        yield Fault(field, "网址里不能写用户名或密码；请求会带签名",
-                    "must not hold a user or password; requests are signed instead")
-    if parts.fragment:
-        yield Fault(field, "不能带 # 后面的部分", "must not have a part after #")
-
-
 def _template(field: str, value: Any) -> Iterator[Fault]:
-    if not isinstance(value, str) or not _KEY.fullmatch(value) or len(value) > MAX_KEY_CHARS:
+    if not isinstance(value, str) or not KEY.fullmatch(value) or len(value) > MAX_KEY_CHARS:
         yield Fault(field, "需要一个提示词模板的名字", "needs the name of a prompt template")
-
-
-def _secret(field: str, value: Any) -> Iterator[Fault]:
-    if not isinstance(value, str) or not 16 <= len(value) <= 200:
-        yield Fault(field, "需要 16 到 200 个字符", "needs 16 to 200 characters")
 
 
 def _forbidden(field: str, value: Any) -> Iterator[Fault]:
@@ -360,12 +310,12 @@ def _forbidden(field: str, value: Any) -> Iterator[Fault]:
                         f"{word!r} holds no letters and would forbid nothing")
 
 
-def _flag(field: str, value: Any) -> Iterator[Fault]:
+def flag(field: str, value: Any) -> Iterator[Fault]:
     if not isinstance(value, bool):
         yield Fault(field, "需要 true 或 false", "needs true or false")
 
 
-def _number(low: float, high: float) -> Any:
+def number(low: float, high: float) -> Any:
     def check(field: str, value: Any) -> Iterator[Fault]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             yield Fault(field, f"需要 {low} 到 {high} 之间的数", f"needs a number between {low} and {high}")

@@ -1,8 +1,8 @@
-"""The tables of the human desk: teams, tags, canned responses, mentions."""
+"""The tables of the human desk: teams, tags, canned responses, mentions, presence, routing."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, UniqueConstraint
 
 from zhike.store.tabletypes import Id, LongText, Ms, key, table
 
@@ -40,3 +40,27 @@ mentions = table("mentions",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
     Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
     Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))
+
+# Who is here: one row for an agent and a process, kept alive by the process while pages are open.
+presence = table("presence",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("node", key(32), primary_key=True, comment="the process that holds the connections"),
+    Column("sockets", Integer, nullable=False), Column("active", Integer, nullable=False,
+           comment="how many of the open pages somebody sits at"),
+    Column("seen_at", Ms, nullable=False), Column("lease_until", Ms, nullable=False))
+
+leases = table("leases", Column("name", key(64), primary_key=True), Column("owner", key(32), nullable=False),
+    Column("lease_until", Ms, nullable=False))
+
+assignments = table("assignments",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent_id", Id, nullable=False), Column("team_id", Id), Column("at", Ms, nullable=False),
+    Index("ix_assignments_at", "at"), Index("ix_assignments_agent_id_at", "agent_id", "at"))
+
+# Beside the conversation, so that the way of a message does not carry it: only those that waited for a
+# person have a row.
+waits = table("waits",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("team_since", Ms, comment="when it came to the team in whose queue it waits"),
+    Column("alarmed_at", Ms), Column("out_of_office_at", Ms))

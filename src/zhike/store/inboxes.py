@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from zhike.domain.knowledge import Inbox
 from zhike.errors import ZhikeError
 from zhike.store import tables
-from zhike.store.checks import check_inbox, refuse
+from zhike.store.checkinbox import check_inbox
+from zhike.store.checks import refuse
 from zhike.store.dialect import next_ids
 
 _inboxes = tables.inboxes
@@ -25,6 +26,10 @@ def _check(conn: Connection, inbox: Inbox) -> None:
     if inbox.bot_id is not None and conn.execute(
             select(tables.bots.c.id).where(tables.bots.c.id == inbox.bot_id)).scalar() is None:
         raise ZhikeError("invalid_field", f"bot {inbox.bot_id}", field="bot_id")
+    team_id = inbox.settings.get("team_id")
+    if team_id is not None and conn.execute(
+            select(tables.teams.c.id).where(tables.teams.c.id == team_id)).scalar() is None:
+        raise ZhikeError("invalid_field", f"team {team_id}", field="settings.team_id")
 
 
 def create_inbox(conn: Connection, inbox: Inbox, now: int) -> Inbox:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from msgspec import structs
 from sqlalchemy import Connection, delete, insert, select, update
 
 from zhike.domain.agent import Agent, Scope
 from zhike.errors import ZhikeError
 from zhike.store import scopes
+from zhike.store.agents import settings_of
 from zhike.store.tables import agents, sessions
 
 
@@ -51,14 +53,16 @@ def find(conn: Connection, token_hash: bytes, now: int) -> Found | None:
     """The session with this digest if it is valid at ``now``; None also for a disabled agent."""
     row = conn.execute(
         select(sessions.c.csrf, sessions.c.expires_at, agents.c.id, agents.c.email, agents.c.name,
-               agents.c.role, agents.c.lang, agents.c.created_at, agents.c.last_seen_at)
+               agents.c.role, agents.c.lang, agents.c.created_at, agents.c.last_seen_at,
+               agents.c.availability, agents.c.settings)
         .join(agents, agents.c.id == sessions.c.agent_id)
         .where(sessions.c.token_hash == token_hash, sessions.c.expires_at > now,
                agents.c.enabled.is_(True))).one_or_none()
     if row is None:
         return None
     agent = Agent(id=row.id, email=row.email, name=row.name, role=row.role, lang=row.lang,
-                  created_at=row.created_at, last_seen_at=row.last_seen_at)
+                  created_at=row.created_at, last_seen_at=row.last_seen_at, availability=row.availability,
+                  **structs.asdict(settings_of(row)))
     return Found(agent, scopes.scope(conn, agent), row.csrf, row.expires_at)
 
 

@@ -18,12 +18,16 @@ from sqlalchemy import (
 
 from zhike.store.accesstables import agent_identities, agent_inboxes, reset_links, second_factors
 from zhike.store.desktables import (
+    assignments,
     canned,
     conversation_tags,
+    leases,
     mentions,
+    presence,
     tags,
     team_members,
     teams,
+    waits,
 )
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
@@ -33,6 +37,7 @@ __all__ = [
     "agents",
     "api_keys",
     "articles",
+    "assignments",
     "audit",
     "bots",
     "canned",
@@ -46,12 +51,14 @@ __all__ = [
     "imports",
     "inboxes",
     "jobs",
+    "leases",
     "mentions",
     "messages",
     "meta",
     "metadata",
     "model_usage",
     "outbox",
+    "presence",
     "prompts",
     "proofs",
     "ratings",
@@ -64,6 +71,7 @@ __all__ = [
     "team_members",
     "teams",
     "tools",
+    "waits",
 ]
 
 meta = table("meta", Column("name", key(64), primary_key=True),

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from zhike.access import passwords, rights
 from zhike.access.rights import ADMIN_ONLY, AGENT
 from zhike.domain.agent import Agent, Role
+from zhike.domain.team import Word
 from zhike.errors import ZhikeError
 from zhike.ids import new_token
 from zhike.rest.decode import Id, path_id, printable
@@ -18,7 +19,7 @@ from zhike.rest.table import Call, Route
 from zhike.rest.views import AgentView, Page, agent_view
 from zhike.rest.write import audited
 from zhike.store import agents as rows
-from zhike.store import scopes
+from zhike.store import people, scopes
 
 
 class AgentQuery(Paged, forbid_unknown_fields=True):
@@ -37,13 +38,17 @@ class NewAgent(Struct, forbid_unknown_fields=True):
 
 class AgentChange(Struct, forbid_unknown_fields=True):
     """Fields that are not given stay. A new password or role, or ``enabled: false``, ends the
-    agent's sessions."""
+    agent's sessions. ``capacity``: conversations at a time that routing gives (0 = none by itself);
+    ``languages``: an empty list = any."""
 
     name: PersonName | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     lang: Lang | UnsetType = UNSET
     password: Password | UnsetType = UNSET
+    capacity: Annotated[int, Meta(ge=0, le=200)] | UnsetType = UNSET
+    skills: Annotated[tuple[Word, ...], Meta(max_length=50)] | UnsetType = UNSET
+    languages: Annotated[tuple[Word, ...], Meta(max_length=20)] | UnsetType = UNSET
 
 
 class AgentInboxes(Struct, forbid_unknown_fields=True):
@@ -70,8 +75,8 @@ async def list_agents(call: Call) -> Page[AgentView]:
     """Agents in the order of their ids."""
     query: AgentQuery = call.query
     after = position(query.cursor, 1)
-    found = await call.to.store.read(rows.page, after[0] if after else 0, query.limit + 1)
-    return page(found, query.limit, agent_view, lambda agent: (agent.id,))
+    found = await call.to.store.read(people.page, after[0] if after else 0, query.limit + 1, call.now)
+    return page(found, query.limit, lambda one: agent_view(one.agent, one), lambda one: (one.agent.id,))
 
 
 async def _find(call: Call) -> Agent:
@@ -81,9 +86,14 @@ async def _find(call: Call) -> Agent:
     return agent
 
 
+async def _shown(call: Call, agent: Agent) -> AgentView:
+    found = await call.to.store.read(people.get, agent.id, call.now)
+    return agent_view(agent, found)
+
+
 async def get_agent(call: Call) -> AgentView:
     """One agent."""
-    return agent_view(await _find(call))
+    return await _shown(call, await _find(call))
 
 
 async def create_agent(call: Call) -> CreatedAgent:
@@ -107,7 +117,7 @@ async def create_agent(call: Call) -> CreatedAgent:
         body.lang,
         call.now,
     )
-    return CreatedAgent(agent_view(agent), "" if body.password else password)
+    return CreatedAgent(await _shown(call, agent), "" if body.password else password)
 
 
 async def change_agent(call: Call) -> AgentView:
@@ -117,11 +127,14 @@ async def change_agent(call: Call) -> AgentView:
     rights.check_grant(_role(call), old.role, None if body.role is UNSET else body.role)
     values: dict[str, Any] = {
         name: value
-        for name in ("name", "role", "enabled", "lang")
+        for name in ("name", "role", "enabled", "lang", *rows.SETTINGS)
         if (value := getattr(body, name)) is not UNSET
     }
     if "name" in values:
         values["name"] = printable("name", values["name"])
+    for name in ("skills", "languages"):
+        if name in values:
+            values[name] = tuple(printable(name, word) for word in values[name])
     if body.password is not UNSET:
         passwords.check_strength(body.password, email=old.email)
         values["password_hash"] = await call.to.access.passwords.hash(body.password)
@@ -140,7 +153,8 @@ async def change_agent(call: Call) -> AgentView:
         call.to.access.sessions.ended(old.id)
     else:
         call.to.access.sessions.forget(old.id)
-    return agent_view(agent)
+    call.to.desk.people_changed()
+    return await _shown(call, agent)
 
 
 async def get_agent_inboxes(call: Call) -> AgentInboxes:

@@ -5,7 +5,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    UniqueConstraint,
+    text,
+)
 
 from zhike.store.migrations.columns import NAMING, Digest, Id, LongText, Ms, key, table
 from zhike.store.migrations.steps import add_column, create_table
@@ -47,6 +58,23 @@ table(metadata, "mentions",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
     Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
     Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))
+table(metadata, "presence",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("node", key(32), primary_key=True, comment="the process that holds the connections"),
+    Column("sockets", Integer, nullable=False), Column("active", Integer, nullable=False,
+           comment="how many of the open pages somebody sits at"),
+    Column("seen_at", Ms, nullable=False), Column("lease_until", Ms, nullable=False))
+table(metadata, "leases", Column("name", key(64), primary_key=True), Column("owner", key(32), nullable=False),
+    Column("lease_until", Ms, nullable=False))
+table(metadata, "assignments",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
+    Column("agent_id", Id, nullable=False), Column("team_id", Id), Column("at", Ms, nullable=False),
+    Index("ix_assignments_at", "at"), Index("ix_assignments_agent_id_at", "agent_id", "at"))
+table(metadata, "waits",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("team_since", Ms, comment="when it came to the team in whose queue it waits"),
+    Column("alarmed_at", Ms), Column("out_of_office_at", Ms))
 
 table(metadata, "agent_inboxes",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
