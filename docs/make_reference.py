@@ -151,10 +151,43 @@ def routes() -> str:
         "A running desk serves the whole interface as a page at `/api/docs` and as OpenAPI at "
         "`/api/v1/openapi.json`; both are made from the table that this page is made from.", "",
         "*who*: a visitor shows the token of `hello`, an agent (客服) a session cookie and a CSRF token, a "
-        "program an API key. A role includes those below it: owner, admin, agent.", "",
+        "program an API key. A role includes those below it: owner, admin, "
+        "supervisor, agent; an analyst reads what agents read. See [rights](rights.md).", "",
         *table(("method", "path", "who", "what"), rows),
         "## Public routes", "", "Everything else needs a session, key or signature.", "",
         *table(("method", "path", "why it may be public"), public))
+
+
+def rights() -> str:
+    """The matrix of rights, over HTTP and over the socket."""
+    from zhike.rest import rights_doc
+    from zhike.rest.routes import all_routes
+
+    callers = rights_doc.CALLERS
+    rows = [(f"`{line.method} {line.path}`", *("✓" if line.may[caller] else "" for caller in callers),
+             line.rows) for line in rights_doc.matrix(all_routes(sample_shop=True))]
+    return page(
+        "Rights · 权限",
+        "Who may use what. `tests/contract/test_rights_matrix.py` tries every cell of the first table on a "
+        "running desk, with rows of the caller's own and of another inbox and team.", "",
+        "A role includes those below it: owner, admin, supervisor, agent. An *analyst* reads what agents "
+        "read and the reports, and changes nothing but the own account. A *key* belongs to a program.", "",
+        "*rows*: what decides which rows are shown. *inboxes*: an agent, supervisor, analyst or key may be "
+        "kept to some inboxes (`PUT /api/v1/agents/{id}/inboxes`, `inbox_ids` of a key); none named: all. "
+        "*teams*: an agent sees a conversation that stands with a team only as its member, as the one who "
+        "holds it, or when asked by name in a note; supervisors and analysts see every team. Owners and "
+        "admins see everything. What is out of reach answers `not_found`.", "",
+        "谁可以做什么。角色自上而下包含：所有者、管理员、主管、客服。"
+        "*分析员*能看客服能看的内容和报表，除了自己的账号什么都不能改。"
+        "*rows* 一栏说明能看到哪些行：inboxes 表示可以限定收件箱；"
+        "teams 表示分给某个组的会话只有组员、负责人和被 @ 的人能看到，主管和分析员能看到所有组。"
+        "看不到的一律回答 `not_found`。", "",
+        *table(("route", *callers, "rows"), rows),
+        "## The socket · 长连接", "", "Frames that a client sends:", "",
+        *table(("frame", "visitor", "agent and above", "analyst"),
+               [(f"`{name}`", *cells) for name, cells in rights_doc.FRAMES.items()]),
+        "Events that a client hears:", "",
+        *table(("event", "visitor", "agents"), [(name, *cells) for name, cells in rights_doc.EVENTS.items()]))
 
 
 def commands() -> str:
@@ -232,6 +265,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "errors.md": errors,
     "protocol.md": protocol,
     "http.md": routes,
+    "rights.md": rights,
     "commands.md": commands,
     "metrics.md": metrics,
 }

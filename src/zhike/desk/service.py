@@ -15,6 +15,7 @@ from zhike.clock import NowMs
 from zhike.desk.door import Door
 from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
+from zhike.domain.agent import Place
 from zhike.domain.conversation import Conversation
 from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
@@ -45,13 +46,15 @@ class Line(Protocol):
 
 
 class Desk:
-    """See the module. ``try_reply``: what the bot would say, without storing anything."""
+    """See the module. ``try_reply``: what the bot would say, without storing anything. ``veil``: makes what
+    is personal in a frame unreadable."""
 
     ready = True
     """It exists once the store is open."""
 
     def __init__(self, store: Store, registry: Registry, door: Door, reads: Reads, line: Line, now_ms: NowMs,
-                 try_reply: Callable[[int, str, str], Reply]) -> None:
+                 try_reply: Callable[[int, str, str], Reply],
+                 veil: Callable[[bytes], bytes] = lambda frame: frame) -> None:
         self._store = store
         self.registry = registry
         self._door = door
@@ -59,6 +62,7 @@ class Desk:
         self._line = line
         self._now_ms = now_ms
         self._try_reply = try_reply
+        self._veil = veil
         self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
         self.nudge: Callable[[], None] = lambda: None
         """Has the router look; set when there is one."""
@@ -122,6 +126,14 @@ class Desk:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         conversation = await self.conversation(conversation_id)
         return state_of(conversation, self.registry.agent_name(conversation.agent_id))
+
+    async def place_of(self, conversation_id: int) -> Place | None:
+        """Where a conversation stands: team, holder, who was asked by name."""
+        return await self._store.read(scopes.place, conversation_id)
+
+    def masked(self, frame: bytes) -> bytes:
+        """A frame with personal data made unreadable."""
+        return self._veil(frame)
 
     async def conversation(self, conversation_id: int) -> Conversation:
         """One conversation.

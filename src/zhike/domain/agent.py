@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -80,6 +80,19 @@ def scope_of(role: Role, agent_id: int, inbox_ids: Iterable[int], team_ids: Iter
         return EVERYTHING
     inboxes = frozenset(inbox_ids) or None
     return Scope(inboxes, frozenset(team_ids) if role == "agent" else None, agent_id)
+
+
+class Place(NamedTuple):
+    """Where a conversation stands: its team, who holds it, and who was asked by name."""
+
+    team_id: int | None
+    holder_id: int | None
+    mentioned: frozenset[int]
+
+    def seen_by(self, scope: Scope, inbox_id: int) -> bool:
+        """As ``zhike.store.scopes.seen``."""
+        return scope.sees(inbox_id, self.team_id, self.holder_id) or (
+            scope.agent_id in self.mentioned and scope.sees_inbox(inbox_id))
 
 
 class Seat(msgspec.Struct, frozen=True):

@@ -121,7 +121,7 @@ async def _history(gateway: Gateway, session: Session, frame: History) -> None:
                          more=more)
     await session.conn.writable()
     gateway.counters.pages_out += 1
-    session.send(page)
+    session.send_masked(page)
 
 
 def _watch(gateway: Gateway, session: Session, frame: Watch) -> None:

@@ -80,7 +80,7 @@ async def catch_up(session: Session, follow: Follow, *, answer_always: bool = Fa
                 frame, covered = views.page(follow.conversation_id, messages, for_agent=session.agent_id > 0,
                                             reason="resume", more=full)
                 gateway.counters.pages_out += 1
-                session.conn.send_text(frame)
+                session.conn.send_text(session.masked(frame))
                 gateway.writer.flush()  # so that writable() tells the truth before the next page
                 if messages:
                     follow.delivered = messages[covered - 1].seq

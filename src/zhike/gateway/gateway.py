@@ -19,6 +19,7 @@ from zhike.gateway.endpoint import Endpoint
 from zhike.gateway.hub import Hub
 from zhike.gateway.joining import Joins
 from zhike.gateway.limits import Limits
+from zhike.gateway.places import Places
 from zhike.gateway.ports import Backend, Joined
 from zhike.gateway.session import Session
 
@@ -42,6 +43,7 @@ class Gateway(Endpoint):
         super().__init__(loop, limits or Limits(), path=path)
         self.hub = Hub(self.writer)
         self.joins = Joins(self, self.limits.joins_at_once)
+        self.places = Places(self)
         self.sessions: set[Session] = set()
         """Joined ones."""
         self.draining = False
@@ -165,6 +167,8 @@ class Gateway(Endpoint):
         self.sessions.discard(session)
         self.counters.joined -= 1
         if session.agent_id:
+            if session.seat is not None and session.seat.scope.team_ids is not None:
+                self.places.forget()
             for inbox_id in session.inbox_ids:
                 self.hub.list_off(inbox_id, session)
             for conversation_id in session.watches or ():

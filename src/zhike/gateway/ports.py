@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from zhike.bus.base import Event
+from zhike.domain.agent import Place
 from zhike.domain.joined import Joined
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello
@@ -98,6 +99,12 @@ class Backend(Protocol):
         Raises:
             ZhikeError: not_found, forbidden.
         """
+
+    async def place_of(self, conversation_id: int) -> Place | None:
+        """Where a conversation stands now; None if there is none."""
+
+    def masked(self, frame: bytes) -> bytes:
+        """A frame for agents, with personal data made unreadable."""
 
     async def settle(self) -> None:
         """Returns when all that was put in has been answered; used while draining."""

@@ -22,6 +22,7 @@ from zhike.errors import Lang, ZhikeError
 from zhike.gateway import closecodes, seats
 from zhike.gateway.connection import Connection
 from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
+from zhike.gateway.places import check_watch
 from zhike.gateway.ports import Joined
 
 if TYPE_CHECKING:
@@ -242,16 +243,19 @@ class Session:
         agent = self.agent_id
         frame = event.agent_frame if agent else event.frame
         if not event.seq:
-            if frame and (agent or self._present(event)):
+            if frame and agent:
+                self._deliver_state(event, frame)
+            elif frame and self._present(event):
                 self.send(frame)
-                if not agent:
-                    self._named(event.conversation_id)
+                self._named(event.conversation_id)
             return
         follow = self._place(event)
         if follow is None:
             return
         if follow.step(event.seq):
-            if frame:
+            if frame and agent:
+                self.send_masked(frame)
+            elif frame:
                 self.send(frame)
         elif follow.behind():
             self.read(follow)
@@ -268,7 +272,23 @@ class Session:
 
     def deliver_list(self, event: Event) -> None:
         """A conversation of one of this agent's inboxes changed."""
-        self.send(event.list_frame)
+        seat = self.seat
+        if seat is not None and seat.scope.team_ids is not None:
+            self.gateway.places.tell(self, seat.scope, event)
+        else:
+            self.send_masked(event.list_frame)
+
+    def _deliver_state(self, event: Event, frame: bytes) -> None:
+        """What is not numbered, for an agent. A new state may take a conversation out of their reach."""
+        seat = self.seat
+        if seat is not None and seat.scope.team_ids is not None and self.watches is not None:
+            follow = self.watches.get(event.conversation_id)
+            if follow is None:
+                return
+            if event.list_frame:
+                follow.reading = True
+                self.gateway.spawn(check_watch(self, event.conversation_id), self)
+        self.send_masked(frame)
 
     def _place(self, event: Event) -> Follow | None:
         if self.agent_id:
@@ -315,6 +335,16 @@ class Session:
         """Queues one text frame."""
         if self.conn.send_text(payload):
             self.gateway.counters.messages_out += 1
+
+    def send_masked(self, payload: bytes) -> None:
+        """Queues a frame with visitors' words, as far as this agent may read them."""
+        self.send(self.masked(payload))
+
+    def masked(self, payload: bytes) -> bytes:
+        """A frame as this client may read it."""
+        if self.seat is not None and not self.seat.clear:
+            return self.gateway.backend.masked(payload)
+        return payload
 
     def send_error(self, error: ZhikeError, client_msg_id: str = "") -> None:
         """Tells the client that a frame was refused; the connection goes on."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, true
 
-from zhike.domain.agent import Agent, Scope, scope_of
+from zhike.domain.agent import Agent, Place, Scope, scope_of
 from zhike.errors import ZhikeError
 from zhike.store.tables import agent_inboxes, contacts, conversations, inboxes, mentions, team_members
 
@@ -92,6 +92,16 @@ def sees_contact(conn: Connection, who: Scope, contact_id: int) -> bool:
     """True if there is such a contact and ``who`` may see it."""
     return conn.execute(select(contacts.c.id).where(contacts.c.id == contact_id, seen_contacts(who))
                         ).first() is not None
+
+
+def place(conn: Connection, conversation_id: int) -> Place | None:
+    """Where a conversation stands now; None if there is none."""
+    row = conn.execute(select(conversations.c.team_id, conversations.c.agent_id).where(
+        conversations.c.id == conversation_id)).one_or_none()
+    if row is None:
+        return None
+    asked = conn.execute(select(mentions.c.agent_id).where(mentions.c.conversation_id == conversation_id))
+    return Place(row.team_id, row.agent_id, frozenset(asked.scalars()))
 
 
 def visible(conn: Connection, who: Scope, conversation_ids: Sequence[int]) -> set[int]:

@@ -14,6 +14,7 @@ import msgspec
 
 from zhike.bus.base import Event, Stored
 from zhike.domain import wire
+from zhike.domain.agent import Place, Seat
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello, SendMessage
 from zhike.errors import ZhikeError
@@ -191,6 +192,9 @@ class FakeDesk:
         self.controls: list[ClientFrame] = []
         self.joins: list[tuple[Hello, str, str]] = []
         self.reads = 0
+        self.seat: Seat | None = None
+        self.places: dict[int, Place] = {}
+        self.place_reads = 0
         self.lag = 0
         self.slow_s = 0.0
         self.unsettled: asyncio.Future[None] | None = None
@@ -263,7 +267,7 @@ class FakeDesk:
     async def join_agent(self, hello: Hello, headers: Mapping[str, str], address: str) -> Joined:
         if "cookie" not in headers:
             raise ZhikeError("unauthenticated")
-        return Joined("agent", agent_id=7, agent_name="Wang", inbox_ids=(1,))
+        return Joined("agent", agent_id=7, agent_name="Wang", inbox_ids=(1,), seat=self.seat)
 
     async def current(self, inbox_id: int, sender: str) -> ConversationState | None:
         number = self.open.get((inbox_id, sender))
@@ -297,7 +301,19 @@ class FakeDesk:
     async def may_watch(self, session: Source, conversation_id: int) -> ConversationState:
         if conversation_id not in self.messages:
             raise ZhikeError("not_found")
+        await asyncio.sleep(self.slow_s)
+        seat, place = getattr(session, "seat", None), self.places.get(conversation_id)
+        if seat is not None and place is not None and not place.seen_by(seat.scope, 1):
+            raise ZhikeError("not_found")
         return self.state(conversation_id)
+
+    async def place_of(self, conversation_id: int) -> Place | None:
+        self.place_reads += 1
+        await asyncio.sleep(self.slow_s)
+        return self.places.get(conversation_id)
+
+    def masked(self, frame: bytes) -> bytes:
+        return frame.replace(b"13800138000", b"138****8000")
 
     async def settle(self) -> None:
         if self.unsettled is not None:
