@@ -212,7 +212,21 @@ async def test_fewer_inboxes_count_at_once_on_open_pages(desk: Desk) -> None:
     await desk.people["owner"].good("PUT", f"/api/v1/agents/{number}/inboxes", {"inbox_ids": [1]})
 
 
-def test_the_page_names_every_frame() -> None:
+async def test_joining_a_team_counts_at_once_on_open_pages(desk: Desk) -> None:
+    owner, agent = desk.people["owner"], desk.people["agent"]
+    number = (await agent.good("GET", "/api/v1/me"))["agent"]["id"]
+    theirs = f"/api/v1/conversations/{desk.number('theirs')}"
+    assert (await agent("GET", theirs)).code == "not_found"
+    async with page_of(agent) as page:
+        await page.until(lambda: bool(page.welcome), "welcome")
+        await owner.good("PATCH", "/api/v1/teams/2", {"member_ids": [number]})
+        assert await page.closed() == 4009
+    assert (await agent("GET", theirs)).status == 200
+    await owner.good("PATCH", "/api/v1/teams/2", {"member_ids": []})
+    assert (await agent("GET", theirs)).code == "not_found"
+
+
+async def test_the_page_names_every_frame() -> None:
     names = {kind.__struct_config__.tag for kind in ClientFrame.__args__}
     assert set(FRAMES) == names, "a new frame needs a line in rest/rights_doc.py, and a test here"
     assert EVENTS

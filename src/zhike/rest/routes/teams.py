@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -70,8 +71,15 @@ async def create_team(call: Call) -> TeamView:
     team = await audited(
         call, "team.created", lambda made: f"team:{made.id}", {"key": body.key}, rows.create, new, call.now
     )
-    call.to.desk.people_changed()
+    _members_changed(call, (), team.member_ids)
     return team_view(team)
+
+
+def _members_changed(call: Call, before: Iterable[int], after: Iterable[int]) -> None:
+    """Who joined or left sees other conversations now, on open pages too."""
+    call.to.desk.people_changed()
+    for agent_id in set(before) ^ set(after):
+        call.to.access.sessions.rescoped(agent_id)
 
 
 def _edit(conn: Connection, team_id: int, change: TeamChange, now: int) -> Team:
@@ -100,12 +108,13 @@ def _edit(conn: Connection, team_id: int, change: TeamChange, now: int) -> Team:
 async def change_team(call: Call) -> TeamView:
     """Changes a team; what waits in its queue is handed out by the new rules at once."""
     body: TeamChange = call.body
-    team_id = path_id(call.path["id"])
+    old = await _find(call)
+    team_id = old.id
     fields = sorted(name for name in body.__struct_fields__ if getattr(body, name) is not UNSET)
     team = await audited(
         call, "team.updated", f"team:{team_id}", {"fields": fields}, _edit, team_id, body, call.now
     )
-    call.to.desk.people_changed()
+    _members_changed(call, old.member_ids, team.member_ids)
     return team_view(team)
 
 
@@ -113,7 +122,7 @@ async def delete_team(call: Call) -> None:
     """Removes a team that no inbox and no other team sends conversations to."""
     old = await _find(call)
     await audited(call, "team.deleted", f"team:{old.id}", {"key": old.key}, rows.remove, old.id)
-    call.to.desk.people_changed()
+    _members_changed(call, old.member_ids, ())
 
 
 _PATH = "/api/v1/teams/{id}"
