@@ -120,6 +120,10 @@ def _fill(conn: Connection) -> dict[str, dict[str, int]]:
             "inboxes/{id}": {"own": 1, "inbox": other.id}}
 
 
+def _join(conn: Connection, agent_id: int) -> None:
+    conn.execute(insert(tables.team_members).values(team_id=1, agent_id=agent_id))
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def desk() -> AsyncIterator[Desk]:
     """Everybody but owner and admin is kept to inbox 1; the agent is in team 1."""
@@ -132,8 +136,7 @@ async def desk() -> AsyncIterator[Desk]:
     for role in roles:
         agent = rig.agent(role)
         rig.store.run(scopes.set_inboxes, agent.id, [1])
-        rig.store.run(lambda conn, number=agent.id: conn.execute(
-            insert(tables.team_members).values(team_id=1, agent_id=number)))
+        rig.store.run(_join, agent.id)
         token, session = await rig.access.sessions.open(agent, "", "")
         callers[role] = rig.http.with_headers(cookie=f"zhike_session={token}", x_csrf_token=session.csrf)
     for kept in ("admin", "agent", "analyst"):
