@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -41,7 +41,7 @@ class TeamChange(Struct, forbid_unknown_fields=True):
 
     name: Name | UnsetType = UNSET
     member_ids: Members | UnsetType = UNSET
-    settings: dict[str, object] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
 
 
 async def list_teams(call: Call) -> Page[TeamView]:
