@@ -146,7 +146,7 @@ def inbox(stage: Stage, shot: Shot) -> Page:
     console.open(f"/conversations/{stage.conversations[shot.lang]}")
     expect(console.messages.filter(has_text=TALK[shot.lang]["thanks"])).to_be_in_viewport(ratio=1)
     if shot.width > 500:
-        console.page.locator(".context dl").wait_for()
+        console.page.locator(".context dl").first.wait_for()
         console.page.locator(".why").first.click()
         console.page.get_by_role("log").evaluate("log => { log.scrollTop = log.scrollHeight }")
     return console.page

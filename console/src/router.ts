@@ -4,8 +4,8 @@ import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router"
 import type { Role } from "@/api/types";
 import type { Key } from "@/i18n";
 import { leave, may, me, signedIn } from "@/lib/session";
-import { connection, onSignedOut } from "@/live/socket";
-import { forgetLists } from "@/live/list";
+import { stopDesk } from "@/live/desk";
+import { onSignedOut } from "@/live/socket";
 
 declare module "vue-router" {
   interface RouteMeta {
@@ -62,7 +62,6 @@ router.beforeEach(async (to) => {
 onSignedOut(() => {
   if (!me.value) return;
   leave();
-  forgetLists();
-  connection.stop();
+  stopDesk();
   void router.push({ path: "/sign-in", query: { to: router.currentRoute.value.fullPath } });
 });

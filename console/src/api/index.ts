@@ -2,8 +2,10 @@
 
 import type { Ack, Button, Messages } from "@widget/wire";
 import { call, type Query } from "./client";
+import type { ErrorBody } from "@widget/wire";
 import type {
-  Agent, ApiKey, Article, Bot, Contact, Conversation, Inbox, InboxSettings, Page, Reply, Role, Rule,
+  Agent, ApiKey, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, Presence,
+  Priority, Reply, Role, Rule, SearchHits, Tag, Team,
 } from "./types";
 
 export interface Me {
@@ -18,6 +20,15 @@ export type ArticleInput = Pick<Article, "bot_id" | "key" | "lang" | "question" 
 export type RuleInput = Omit<Rule, "id" | "created_at" | "updated_at">;
 export type AgentInput = { email: string; name: string; role: Role; password?: string; lang?: string };
 export type InboxInput = { key: string; name: string; channel?: string; bot_id: number | null; settings: InboxSettings };
+
+/** What `POST /conversations/bulk` does with each of many. */
+export type BulkAct =
+  | { action: "take" }
+  | { action: "resolve"; wrap_up?: string }
+  | { action: "assign"; agent_id?: number | null; team_id?: number | null; note?: string }
+  | { action: "snooze"; until: string }
+  | { action: "tag"; tag_ids: number[] }
+  | { action: "priority"; priority: Priority };
 
 export const api = {
   me: () => call<Me>("GET", "me"),
@@ -34,12 +45,38 @@ export const api = {
   conversation: (id: number) => call<Conversation>("GET", `conversations/${id}`),
   take: (id: number) => call<Conversation>("POST", `conversations/${id}/take`),
   giveBack: (id: number) => call<Conversation>("POST", `conversations/${id}/return`),
-  resolve: (id: number, keepalive = false) =>
-    call<Conversation>("POST", `conversations/${id}/resolve`, { keepalive }),
+  resolve: (id: number, wrapUp = "", keepalive = false) =>
+    call<Conversation>("POST", `conversations/${id}/resolve`, { ...(wrapUp ? { body: { wrap_up: wrapUp } } : {}), keepalive }),
+  snooze: (id: number, until: string, keepalive = false) =>
+    call<Conversation>("POST", `conversations/${id}/snooze`, { body: { until }, keepalive }),
+  reopen: (id: number) => call<Conversation>("POST", `conversations/${id}/reopen`),
+  assign: (id: number, body: { agent_id?: number | null; team_id?: number | null; note?: string }) =>
+    call<Conversation>("POST", `conversations/${id}/assign`, { body }),
+  changeConversation: (id: number, body: { priority?: Priority; attributes?: Record<string, unknown>; tag_ids?: number[] }) =>
+    call<Conversation>("PATCH", `conversations/${id}`, { body }),
+  recall: (id: number, seq: number) => call<void>("POST", `conversations/${id}/messages/${seq}/recall`),
+  bulk: (ids: number[], what: BulkAct) =>
+    call<{ done: number[]; failed: { id: number; error: ErrorBody }[] }>("POST", "conversations/bulk", { body: { ids, ...what } }),
+  counts: () => call<Counts>("GET", "conversations/counts"),
+  search: (q: string, signal?: AbortSignal) =>
+    call<SearchHits>("GET", "search", { query: { q, limit: 8 }, ...(signal ? { signal } : {}) }),
+  readMentions: (conversation: number) => call<void>("POST", "mentions/read", { body: { conversation_id: conversation } }),
   messages: (id: number, query: Query) => call<Messages>("GET", `conversations/${id}/messages`, { query }),
   send: (id: number, body: { client_msg_id: string; text: string; note: boolean }) =>
     call<Ack>("POST", `conversations/${id}/messages`, { body }),
   contact: (id: number) => call<Contact>("GET", `contacts/${id}`),
+  contacts: (query: Query) => call<Page<Contact>>("GET", "contacts", { query }),
+  changeContact: (id: number, body: { name?: string; email?: string; phone?: string; attributes?: Record<string, unknown> }) =>
+    call<Contact>("PATCH", `contacts/${id}`, { body }),
+  block: (contact: number, on: boolean) => call<void>("POST", `contacts/${contact}/${on ? "block" : "unblock"}`),
+  merge: (contact: number, into: number) => call<Contact>("POST", `contacts/${contact}/merge`, { body: { into } }),
+
+  tags: () => call<Page<Tag>>("GET", "tags"),
+  canned: (query: Query) => call<Page<Canned>>("GET", "canned", { query }),
+  teams: () => call<Page<Team>>("GET", "teams"),
+  presence: () => call<Presence[]>("GET", "presence"),
+  setAvailability: (availability: Availability) => call<Presence>("PUT", "me/availability", { body: { availability } }),
+  handOver: (body: { agent_id?: number; team_id?: number }) => call<{ moved: number }>("POST", "me/handover", { body }),
 
   bots: () => call<Page<Bot>>("GET", "bots"),
   articles: (query: Query, signal?: AbortSignal) =>

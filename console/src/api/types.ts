@@ -40,6 +40,20 @@ export interface Conversation {
   waiting_since: string | null;
   created_at: string;
   updated_at: string;
+  priority?: Priority;
+  team_id?: number | null;
+  team_name?: string;
+  tags?: Tag[];
+  snoozed_until?: string | null;
+  wrap_up?: string;
+  attributes?: Record<string, unknown>;
+  first_reply_at?: string | null;
+  assigned_at?: string | null;
+  resolved_at?: string | null;
+  /** A note names me, and I have not read it. */
+  mentioned?: boolean;
+  contact_blocked?: boolean;
+  rating?: { score: number; comment: string } | null;
 }
 
 export interface Contact {
@@ -132,4 +146,63 @@ export interface Reply {
   source?: Source | null;
   trace?: TraceStep[];
   action?: string;
+}
+
+/** 0 none, 1 low, 2 normal, 3 high, 4 urgent. */
+export type Priority = 0 | 1 | 2 | 3 | 4;
+
+export interface Tag {
+  id: number;
+  name: string;
+  colour: string;
+}
+
+export interface Canned {
+  id: number;
+  shortcut: string;
+  folder: string;
+  lang: string;
+  text: string;
+  own: boolean;
+  team_id: number | null;
+  enabled?: boolean;
+  created_at?: string;
+  updated_at?: string;
+}
+
+export type Availability = "online" | "busy" | "away";
+
+export interface Presence {
+  agent_id: number;
+  availability: Availability;
+  presence: "online" | "away" | "offline";
+  load: number;
+  capacity?: number;
+}
+
+export interface Counts {
+  mine: number;
+  waiting: number;
+  unassigned: number;
+  mentioned: number;
+  snoozed: number;
+  bot: number;
+  all_open: number;
+  by_team: Record<string, number>;
+}
+
+export interface Team {
+  id: number;
+  key: string;
+  name: string;
+  member_ids: number[];
+  settings: Record<string, unknown>;
+}
+
+/** What `GET /search` finds. */
+export interface SearchHits {
+  conversations: Conversation[];
+  messages: { conversation_id: number; seq: number; text: string; at: string; contact_name: string }[];
+  contacts: Contact[];
+  articles: Pick<Article, "id" | "question" | "lang">[];
 }

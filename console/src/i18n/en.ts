@@ -1,3 +1,4 @@
+import { enDesk } from "./desk.en";
 import { enSettings } from "./settings.en";
 
 /** English. `one | many` chooses by the number `n`. */
@@ -316,5 +317,6 @@ export const en = {
   "account.next": "New password",
   "account.change": "Change password",
 
+  ...enDesk,
   ...enSettings,
 };

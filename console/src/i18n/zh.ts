@@ -1,4 +1,5 @@
 import type { en } from "./en";
+import { zhDesk } from "./desk.zh";
 import { zhSettings } from "./settings.zh";
 
 /** 中文 */
@@ -317,5 +318,6 @@ export const zh: Record<keyof typeof en, string> = {
   "account.next": "新密码",
   "account.change": "修改密码",
 
+  ...zhDesk,
   ...zhSettings,
 };

@@ -23,3 +23,9 @@ export function loadInboxes(again = false): Promise<void> {
 export function inboxName(id: number): string {
   return inboxes.value.find((inbox) => inbox.id === id)?.name ?? "";
 }
+
+/** How conversations of an inbox can end; empty where nobody needs to say. */
+export function wrapUpsOf(id: number): string[] {
+  const words = inboxes.value.find((inbox) => inbox.id === id)?.settings["wrap_ups"];
+  return Array.isArray(words) ? words.filter((each): each is string => typeof each === "string") : [];
+}

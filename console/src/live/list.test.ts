@@ -1,8 +1,8 @@
-import type { ServerFrame } from "@widget/wire";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Conversation } from "@/api/types";
+import type { DeskFrame } from "./frames";
 
-let hear: (frame: ServerFrame) => void = () => undefined;
+let hear: (frame: DeskFrame) => void = () => undefined;
 vi.mock("./socket", () => ({ listen: (callback: typeof hear) => ((hear = callback), () => undefined), whenOnline: () => () => undefined }));
 vi.mock("@/lib/session", () => ({ myId: { value: 5 } }));
 const conversations = vi.fn();
@@ -12,7 +12,7 @@ vi.mock("@/api", () => ({ api: {
   conversation: (...given: unknown[]) => conversation(...given) as unknown,
 } }));
 
-const { forgetLists, inOrder, known, lists, load, needsCount, put, startLists } = await import("./list");
+const { forgetLists, inOrder, known, listOf, load, needsCount, put, startLists } = await import("./list");
 const at = (second: number): string => new Date(second * 1000).toISOString();
 const c = (id: number, extra: Partial<Conversation> = {}): Conversation => ({
   id, inbox_id: 1, contact_id: id, contact_name: "", status: "pending", holder: "bot", epoch: 1, agent_id: null,
@@ -30,14 +30,18 @@ describe("lists", () => {
   it("show who needs somebody, the longest waiting first", () => {
     put(c(1, { holder: "queue", waiting_since: at(50) }));
     put(c(2, { holder: "queue", waiting_since: at(40) }));
-    put(c(3, { holder: "agent", agent_id: 5, last_incoming_seq: 4, answered_seq: 2 }));
+    put(c(3, { holder: "agent", agent_id: 5, waiting_since: at(60) }));
     put(c(4, { holder: "agent", agent_id: 5 }));
-    put(c(5, { holder: "agent", agent_id: 6, last_incoming_seq: 4 }));
+    put(c(5, { holder: "agent", agent_id: 6, waiting_since: at(10) }));
+    put(c(7, { holder: "queue", waiting_since: at(70), priority: 4 }));
+    put(c(8, { holder: "queue", waiting_since: at(1), status: "snoozed" }));
     put(c(6));
-    expect(ids("needs")).toEqual([2, 1, 3]);
+    expect(ids("needs")).toEqual([7, 2, 1, 3]);
+    expect(ids("unassigned")).toEqual([7, 2, 1]);
+    expect(ids("snoozed")).toEqual([8]);
     expect(ids("mine")).toEqual([4, 3]);
     expect(ids("bot")).toEqual([6]);
-    expect(needsCount.value).toBe(3);
+    expect(needsCount.value).toBe(4);
   });
 
   it("show nothing below what was loaded: there may be holes", async () => {
@@ -56,12 +60,14 @@ describe("lists", () => {
     expect(known.get(1)?.holder).toBe("queue");
   });
 
-  it("follow events, and ask for what an event does not tell", async () => {
+  it("follow events; what an event leaves out stays as it was", async () => {
     vi.useFakeTimers();
-    put(c(1));
+    put(c(1, { priority: 3, team_id: 2 }));
     const state = { id: 1, status: "open" as const, holder: "queue" as const, epoch: 2, last_seq: 3 };
-    hear({ type: "conversation", conversation: state, updated_at: at(99), last_text: "hi" });
-    expect(known.get(1)).toMatchObject({ holder: "queue", last_text: "hi", waiting_since: at(99) });
+    hear({ type: "conversation", conversation: state, updated_at: at(99), last_text: "hi", waiting_since: at(98) });
+    expect(known.get(1)).toMatchObject({ holder: "queue", last_text: "hi", waiting_since: at(98), priority: 3, team_id: 2, agent_id: null });
+    hear({ type: "conversation", conversation: { ...state, epoch: 3, holder: "agent", agent_name: "Ann" }, updated_at: at(100), agent_id: 5, team_id: null, mentions: [5] });
+    expect(known.get(1)).toMatchObject({ agent_id: 5, agent_name: "Ann", team_id: null, waiting_since: null, mentioned: true });
     conversation.mockResolvedValueOnce(c(77));
     hear({ type: "conversation", conversation: { ...state, id: 77 } });
     await vi.advanceTimersByTimeAsync(300);
@@ -70,9 +76,39 @@ describe("lists", () => {
     vi.useRealTimers();
   });
 
+  it("ask once for many that nobody knows yet", async () => {
+    vi.useFakeTimers();
+    conversation.mockClear();
+    conversations.mockResolvedValueOnce({ items: [c(31), c(32), c(33)], next: null });
+    conversation.mockResolvedValueOnce(c(34));
+    for (const id of [31, 32, 33, 34]) {
+      hear({ type: "conversation", conversation: { id, status: "open", holder: "queue", epoch: 1, last_seq: 1 } });
+    }
+    await vi.advanceTimersByTimeAsync(300);
+    expect(conversations).toHaveBeenLastCalledWith({ limit: 24 });
+    expect(conversation.mock.calls).toEqual([[34]]);
+    expect([31, 32, 33, 34].every((id) => known.has(id))).toBe(true);
+    vi.useRealTimers();
+  });
+
+  it("load all of a list that is worked off, and ask again for what vanished from it", async () => {
+    vi.useFakeTimers();
+    put(c(5, { holder: "queue", waiting_since: at(5) }));
+    conversation.mockClear();
+    conversation.mockResolvedValueOnce(c(5, { holder: "none", status: "resolved", epoch: 2 }));
+    conversations.mockResolvedValueOnce({ items: [c(6, { holder: "queue", waiting_since: at(6) })], next: "two" });
+    conversations.mockResolvedValueOnce({ items: [c(7, { holder: "queue", waiting_since: at(7) })], next: null });
+    await load("unassigned");
+    expect(conversations).toHaveBeenLastCalledWith({ holder: "queue", limit: 200, cursor: "two" });
+    await vi.advanceTimersByTimeAsync(300);
+    expect(conversation.mock.calls).toEqual([[5]]);
+    expect(ids("unassigned")).toEqual([6, 7]);
+    vi.useRealTimers();
+  });
+
   it("keep what failed apart from what is empty", async () => {
     conversations.mockRejectedValueOnce(new Error("no"));
     await load("bot");
-    expect([lists.bot.loaded, lists.bot.error]).toEqual([false, new Error("no")]);
+    expect([listOf("bot").loaded, listOf("bot").error]).toEqual([false, new Error("no")]);
   });
 });

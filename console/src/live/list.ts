@@ -1,25 +1,28 @@
-/** The conversations this console knows, kept up to date by events, in filtered lists.
+/** The conversations this console knows, kept up to date by events, in lists.
  *
- * A list shows what matches its filter down to its `floor`: the place where the last loaded page
- * ended. Below it there may be holes, because another list loaded some of them. */
+ * A list shows what fits its view down to its `floor`: the place where the last loaded page ended.
+ * Below it there may be holes, because another list loaded some of them. */
 
-import type { ConversationEvent } from "@widget/wire";
 import { computed, reactive, ref, shallowReactive } from "vue";
 import { api } from "@/api";
-import type { Query } from "@/api/client";
 import type { Conversation } from "@/api/types";
 import { myId } from "@/lib/session";
+import type { ListEvent } from "./frames";
 import { listen, whenOnline } from "./socket";
-
-export type FilterName = "needs" | "bot" | "mine" | "all";
-export const FILTERS: FilterName[] = ["needs", "bot", "mine", "all"];
+import { VIEWS, needsMe, viewOf, type ViewName } from "./views";
 
 const PAGE = 100;
+/** As many as a page may hold (rest/paging.py), and how far a list is loaded that somebody works off. */
+const WHOLE_PAGE = 200;
+const WHOLE = 5_000;
 /** Changes of one conversation within this time are fetched once. */
 const REFETCH_MS = 250;
+/** From here on one page of the last changed is cheaper than each by itself. */
+const REFETCH_SINGLY = 3;
 
 interface ListState {
-  next: string | null;
+  /** Per query of the view: where its next page begins. */
+  next: (string | null)[];
   floor: number;
   loaded: boolean;
   loading: boolean;
@@ -31,52 +34,44 @@ export type Row = Conversation & { updatedMs: number; waitingMs: number };
 
 export const known = shallowReactive(new Map<number, Row>());
 
-function row(c: Conversation): Row {
-  return { ...c, updatedMs: time(c.updated_at), waitingMs: time(c.waiting_since) || Infinity };
-}
-
-export function unanswered(c: Conversation): boolean {
-  return c.last_incoming_seq > Math.max(c.answered_seq, 0) && c.holder === "agent";
-}
-
-export function needsMe(c: Conversation): boolean {
-  return c.holder === "queue" || (c.holder === "agent" && c.agent_id === myId.value && unanswered(c));
-}
-
-const FITS: Record<FilterName, (c: Conversation) => boolean> = {
-  needs: needsMe,
-  bot: (c) => c.holder === "bot",
-  mine: (c) => c.holder === "agent" && c.agent_id === myId.value,
-  all: () => true,
-};
-
-const QUERIES: Record<FilterName, Query[]> = {
-  needs: [{ holder: "queue" }, { mine: true, status: "open" }],
-  bot: [{ holder: "bot" }],
-  mine: [{ mine: true, status: "open" }],
-  all: [{}],
-};
-
-function fresh(): ListState {
-  return { next: null, floor: 0, loaded: false, loading: false, error: null };
-}
-
-export const lists = reactive<Record<FilterName, ListState>>({
-  needs: fresh(), bot: fresh(), mine: fresh(), all: fresh(),
-});
-
 function time(at: string | null): number {
   return at ? Date.parse(at) : 0;
 }
 
-/** Who waits longest stands first where somebody waits; else the last changed. */
-export function inOrder(name: FilterName): Row[] {
-  const fits = FITS[name];
-  const floor = lists[name].floor;
-  const found = [...known.values()].filter((c) => c.updatedMs >= floor && fits(c));
-  return name === "needs"
-    ? found.sort((a, b) => (a.waitingMs === b.waitingMs ? a.id - b.id : a.waitingMs - b.waitingMs))
-    : found.sort((a, b) => b.updatedMs - a.updatedMs || b.id - a.id);
+function row(c: Conversation): Row {
+  return { ...c, updatedMs: time(c.updated_at), waitingMs: time(c.waiting_since) || Infinity };
+}
+
+function fresh(): ListState {
+  return { next: [], floor: 0, loaded: false, loading: false, error: null };
+}
+
+const states = reactive(new Map<ViewName, ListState>());
+
+/** How far a list is loaded; made when somebody first looks. */
+export function listOf(name: ViewName): ListState {
+  if (!states.has(name)) states.set(name, fresh());
+  return states.get(name)!;
+}
+
+export function hasMore(name: ViewName): boolean {
+  return listOf(name).next.some((cursor) => cursor !== null);
+}
+
+function byWaiting(a: Row, b: Row): number {
+  return (b.priority ?? 0) - (a.priority ?? 0) || (a.waitingMs === b.waitingMs ? a.id - b.id : a.waitingMs - b.waitingMs);
+}
+
+function byChange(a: Row, b: Row): number {
+  return b.updatedMs - a.updatedMs || b.id - a.id;
+}
+
+export function inOrder(name: ViewName): Row[] {
+  const view = viewOf(name);
+  const floor = view.whole ? 0 : listOf(name).floor;
+  const found: Row[] = [];
+  for (const c of known.values()) if (c.updatedMs >= floor && view.fits(c)) found.push(c);
+  return found.sort(view.order === "waiting" ? byWaiting : byChange);
 }
 
 export const needsCount = computed(() => {
@@ -85,23 +80,34 @@ export const needsCount = computed(() => {
   return count;
 });
 
-/** Loads the first page of a list, or the next one. */
-export async function load(name: FilterName, more = false): Promise<void> {
-  const list = lists[name];
-  if (list.loading || (more && !list.next)) return;
+/** Loads the first page of a list, or the next one; of a list that is worked off, every page. */
+export async function load(name: ViewName, more = false): Promise<void> {
+  const list = listOf(name);
+  if (list.loading || (more && !hasMore(name))) return;
+  const { queries, whole } = viewOf(name);
   list.loading = true;
   list.error = null;
+  let cursors: (string | null)[] = more ? list.next : queries.map(() => null);
+  const before = more ? [] : inOrder(name).map((c) => c.id);
+  const seen = new Set<number>();
   try {
-    const queries = QUERIES[name];
-    const pages = await Promise.all(
-      queries.map((query) => api.conversations({ ...query, limit: PAGE, cursor: more ? list.next : null })),
-    );
-    for (const page of pages) for (const c of page.items) put(c);
-    const single = queries.length === 1 ? pages[0] : undefined;
-    const last = single?.items[single.items.length - 1];
-    list.next = single?.next ?? null;
-    list.floor = list.next && last ? time(last.updated_at) : 0;
-    list.loaded = true;
+    for (let got = 0, first = !more; first || (got < WHOLE && cursors.some(Boolean)); first = false) {
+      const pages = await Promise.all(queries.map((query, at) => (first || cursors[at]
+        ? api.conversations({ ...query, limit: whole ? WHOLE_PAGE : PAGE, cursor: cursors[at] })
+        : null)));
+      if (states.get(name) !== list) return; // somebody else signed in meanwhile
+      for (const page of pages) for (const c of page?.items ?? []) seen.add(c.id), put(c);
+      cursors = pages.map((page) => page?.next ?? null);
+      const last = pages[0]?.items.at(-1);
+      list.next = cursors;
+      list.floor = queries.length === 1 && cursors[0] && last ? time(last.updated_at) : 0;
+      list.loaded = true;
+      got += WHOLE_PAGE;
+      if (!whole) break;
+    }
+    // What stood here and did not come again has changed while nobody listened.
+    const fits = new Set(inOrder(name).map((c) => c.id));
+    for (const id of before) if (!seen.has(id) && fits.has(id)) refetch(id);
   } catch (error) {
     list.error = error;
   } finally {
@@ -109,24 +115,61 @@ export async function load(name: FilterName, more = false): Promise<void> {
   }
 }
 
-export function put(c: Conversation): void {
+type Watcher = (before: Row | undefined, now: Row) => void;
+const watchers = new Set<Watcher>();
+
+/** Calls back for every change that comes while somebody is here; not for what is loaded. */
+export function whenChanged(callback: Watcher): () => void {
+  watchers.add(callback);
+  return () => watchers.delete(callback);
+}
+
+function set(now: Row, live: boolean): void {
+  const before = known.get(now.id);
+  known.set(now.id, now);
+  if (live) for (const callback of watchers) callback(before, now);
+}
+
+export function put(c: Conversation, live = false): void {
   const old = known.get(c.id);
   // An answer to an earlier request must not undo a later event.
   if (old && (c.epoch < old.epoch || c.last_seq < old.last_seq)) return;
-  known.set(c.id, row(c));
+  set(row(c), live);
 }
 
-const refetching = new Map<number, ReturnType<typeof setTimeout>>();
+/** Something of ours that shows at once, before the server has said it. */
+export function touch(id: number, change: Partial<Conversation>): void {
+  const old = known.get(id);
+  if (old) known.set(id, row({ ...old, ...change }));
+}
+
+const pending = new Set<number>();
+let refetching: ReturnType<typeof setTimeout> | undefined;
 
 export function refetch(id: number): void {
-  if (refetching.has(id)) return;
-  refetching.set(id, setTimeout(() => {
-    refetching.delete(id);
-    api.conversation(id).then(put, () => undefined);
-  }, REFETCH_MS));
+  pending.add(id);
+  refetching ??= setTimeout(() => void fetchPending(), REFETCH_MS);
 }
 
-function take(event: ConversationEvent): void {
+/** The last changed stand on the first page, so one request brings many of them. */
+async function fetchPending(): Promise<void> {
+  refetching = undefined;
+  const ids = new Set(pending);
+  pending.clear();
+  try {
+    if (ids.size >= REFETCH_SINGLY) {
+      const page = await api.conversations({ limit: Math.min(WHOLE_PAGE, ids.size + 20) });
+      for (const c of page.items) {
+        put(c, ids.delete(c.id));
+      }
+    }
+    await Promise.all([...ids].map((id) => api.conversation(id).then((c) => put(c, true))));
+  } catch {
+    // The next event asks again.
+  }
+}
+
+function take(event: ListEvent): void {
   const state = event.conversation;
   const old = known.get(state.id);
   if (!old) {
@@ -135,24 +178,28 @@ function take(event: ConversationEvent): void {
     return;
   }
   if (state.epoch < old.epoch || state.last_seq < old.last_seq) return;
-  const at = event.updated_at ?? old.updated_at;
-  known.set(state.id, row({
+  const all = event.updated_at !== undefined;
+  const asked = event.mentions?.includes(myId.value) === true;
+  set(row({
     ...old,
     status: state.status,
     holder: state.holder,
     epoch: state.epoch,
-    agent_id: state.holder === "agent" ? old.agent_id : null,
-    agent_name: state.holder === "agent" ? state.agent_name || old.agent_name : "",
+    agent_id: all ? (event.agent_id ?? null) : old.agent_id,
+    agent_name: state.agent_name || (state.epoch === old.epoch ? old.agent_name : ""),
+    waiting_since: all ? (event.waiting_since ?? null) : old.waiting_since,
     contact_name: event.contact_name || old.contact_name,
     last_text: event.last_text ?? old.last_text,
     last_seq: state.last_seq,
     read_by_contact_seq: state.read_by_contact_seq ?? 0,
     read_by_agent_seq: state.read_by_agent_seq ?? 0,
-    waiting_since: state.holder === "queue" ? (old.waiting_since ?? at) : null,
-    updated_at: at,
-  }));
-  // The event does not say whose it is or what is unanswered: ask, where that matters.
-  if (state.holder === "agent" && event.updated_at) refetch(state.id);
+    updated_at: event.updated_at ?? old.updated_at,
+    ...(event.priority === undefined ? {} : { priority: event.priority }),
+    ...(event.tags === undefined ? {} : { tags: event.tags }),
+    ...(event.team_id === undefined ? {} : { team_id: event.team_id, team_name: "" }),
+    ...(event.snoozed_until === undefined ? {} : { snoozed_until: event.snoozed_until }),
+    ...(asked ? { mentioned: true } : {}),
+  }), true);
 }
 
 /** Found by words; null while nobody searches. */
@@ -189,11 +236,13 @@ export function startLists(): void {
   });
   whenOnline(() => {
     void load("needs");
-    for (const name of FILTERS) if (name !== "needs" && lists[name].loaded) void load(name);
+    for (const [name, list] of states) if (name !== "needs" && list.loaded) void load(name);
   });
 }
 
 export function forgetLists(): void {
   known.clear();
-  for (const name of FILTERS) Object.assign(lists[name], fresh());
+  states.clear();
+  found.value = null;
+  for (const name of VIEWS) listOf(name);
 }

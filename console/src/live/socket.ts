@@ -2,14 +2,15 @@
 
 import { Connection, type Phase } from "@widget/connection";
 import { socketLink } from "@widget/link";
-import type { ClientFrame, ServerFrame } from "@widget/wire";
+import type { ClientFrame } from "@widget/wire";
 import { ref } from "vue";
 import { whenSignedOut } from "@/api/client";
 import { lang } from "@/i18n";
+import type { DeskFrame } from "./frames";
 
 export const phase = ref<Phase>("idle");
 
-type Listener = (frame: ServerFrame) => void;
+type Listener = (frame: DeskFrame) => void;
 const listeners = new Set<Listener>();
 const onlineAgain = new Set<() => void>();
 let signedOut: () => void = () => undefined;

@@ -1,15 +1,19 @@
-import type { ClientFrame, MessageView, ServerFrame } from "@widget/wire";
+import type { ClientFrame, MessageView } from "@widget/wire";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import { memoryStorage } from "@/lib/testing";
+import type { DeskFrame } from "./frames";
 
 const sent: ClientFrame[] = [];
 let online = true;
-let hear: (frame: ServerFrame) => void = () => undefined;
+let hear: (frame: DeskFrame) => void = () => undefined;
 let again: () => void = () => undefined;
 vi.mock("./socket", () => ({
   send: (frame: ClientFrame) => (online && sent.push(frame), online),
   listen: (callback: typeof hear) => ((hear = callback), () => undefined),
   whenOnline: (callback: () => void) => ((again = callback), callback(), () => undefined),
 }));
+vi.mock("@/lib/session", () => ({ myId: { value: 5 } }));
+vi.mock("@/i18n", () => ({ t: (key: string) => key }));
 const messages = vi.fn();
 vi.mock("@/api", () => ({ api: { messages: (...given: unknown[]) => messages(...given) as unknown } }));
 
@@ -28,6 +32,7 @@ async function opened(): Promise<InstanceType<typeof Thread>> {
 }
 
 beforeEach(() => {
+  memoryStorage();
   sent.length = 0;
   online = true;
 });

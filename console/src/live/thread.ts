@@ -3,25 +3,22 @@
 
 import { randomId } from "@widget/storage";
 import { Timeline } from "@widget/timeline";
-import type { ErrorBody, MessageView, ServerFrame } from "@widget/wire";
+import type { ErrorBody } from "@widget/wire";
 import { shallowReactive, shallowRef, ref, triggerRef } from "vue";
 import { api } from "@/api";
+import { t } from "@/i18n";
+import type { DeskFrame, DeskMessage } from "./frames";
+import { FRESH_MS, forget, keep, leftIn, type Outgoing } from "./outbox";
 import { listen, send, whenOnline } from "./socket";
 
-export interface Outgoing {
-  id: string;
-  text: string;
-  note: boolean;
-  at: number;
-  failed: ErrorBody | null;
-}
-
+/** How long a message can be taken back. */
+export const RECALL_MS = 2 * 60_000;
 const PAGE = 50;
 const TYPING_GONE_MS = 8_000;
 const TYPING_EVERY_MS = 3_000;
 
 export class Thread {
-  readonly messages = shallowRef<MessageView[]>([]);
+  readonly messages = shallowRef<DeskMessage[]>([]);
   readonly outgoing = shallowReactive<Outgoing[]>([]);
   readonly drafts = shallowReactive(new Map<string, string>());
   readonly typing = ref(false);
@@ -42,6 +39,10 @@ export class Thread {
 
   constructor(readonly id: number) {
     this.line.follow(id);
+    for (const out of leftIn(id)) {
+      const late = !out.failed && Date.now() - out.at > FRESH_MS;
+      this.outgoing.push(late ? { ...out, failed: { code: "late", message: t("state.late"), retry: "later" } } : out);
+    }
     this.offs.push(listen((frame) => this.take(frame)));
     void this.first();
   }
@@ -78,18 +79,26 @@ export class Thread {
     }
   }
 
-  say(text: string, note: boolean): void {
-    this.outgoing.push({ id: randomId(), text, note, at: Date.now(), failed: null });
+  say(text: string, note: boolean, mentions: number[] = []): void {
+    const out: Outgoing = { id: randomId(), text, note, at: Date.now(), failed: null, ...(mentions.length ? { mentions } : {}) };
+    this.outgoing.push(out);
+    keep(this.id, out);
     this.typedAt = 0;
     this.flush();
   }
 
   retry(id: string): void {
     const found = this.drop(id);
-    if (found) this.say(found.text, found.note);
+    if (found) this.say(found.text, found.note, found.mentions);
+  }
+
+  /** Something was said here that is neither stored nor refused. */
+  get busy(): boolean {
+    return this.outgoing.some((each) => !each.failed);
   }
 
   drop(id: string): Outgoing | undefined {
+    forget(id);
     const at = this.outgoing.findIndex((each) => each.id === id);
     return at < 0 ? undefined : this.outgoing.splice(at, 1)[0];
   }
@@ -128,11 +137,12 @@ export class Thread {
   private flush(): void {
     const head = this.outgoing.find((each) => !each.failed);
     if (!head || this.sent.has(head.id)) return;
-    const frame = { type: "message" as const, client_msg_id: head.id, text: head.text, conversation: this.id, note: head.note };
+    const frame = { type: "message" as const, client_msg_id: head.id, text: head.text, conversation: this.id, note: head.note,
+      ...(head.mentions?.length ? { mentions: head.mentions } : {}) };
     if (send(frame)) this.sent.add(head.id);
   }
 
-  private take(frame: ServerFrame): void {
+  private take(frame: DeskFrame): void {
     if (frame.type === "error") {
       this.refused(frame.client_msg_id ?? "", frame.error);
       return;
@@ -178,17 +188,28 @@ export class Thread {
         this.typing.value = frame.sender === "contact" && frame.on !== false;
         if (this.typing.value) this.typingTimer = setTimeout(() => (this.typing.value = false), TYPING_GONE_MS);
         break;
+      case "recalled":
+        this.recalled(frame.seq);
+        break;
       case "read":
         if (frame.by === "contact") this.readByContact.value = Math.max(this.readByContact.value, frame.seq);
     }
   }
 
-  private live(message: MessageView): void {
+  private live(message: DeskMessage): void {
     if (message.direction === "incoming") this.typing.value = false;
     if (message.answer_id) this.drafts.delete(message.answer_id);
     const complete = this.line.live(message);
     this.shown();
     if (!complete) send({ type: "resume", after: this.line.contiguous, conversation: this.id });
+  }
+
+  /** A message was taken back: its place stays, its words go. */
+  recalled(seq: number): void {
+    const found = this.line.messages.find((message) => message.seq === seq) as DeskMessage | undefined;
+    if (!found) return;
+    this.line.live({ ...found, text: "", cards: [], buttons: [], recalled: true } as DeskMessage);
+    this.shown();
   }
 
   private stored(id: string): void {
@@ -202,8 +223,10 @@ export class Thread {
     const found = this.outgoing[at];
     if (!found) return;
     this.sent.delete(id);
-    if (error.retry === "never") this.outgoing.splice(at, 1, { ...found, failed: error });
-    else setTimeout(() => this.flush(), (error.retry_after_s ?? 1) * 1000);
+    if (error.retry === "never") {
+      this.outgoing.splice(at, 1, { ...found, failed: error });
+      keep(this.id, { ...found, failed: error });
+    } else setTimeout(() => this.flush(), (error.retry_after_s ?? 1) * 1000);
     if (error.retry === "never") this.flush();
   }
 

@@ -168,9 +168,9 @@ class Console:
         fields.nth(1).fill(password)
         fields.nth(1).press("Enter")
 
-    def tab(self, name: Literal["needs", "bot", "mine", "all"]) -> None:
-        """One of the four lists."""
-        self.page.locator(".tabs .tab").nth(("needs", "bot", "mine", "all").index(name)).click()
+    def tab(self, name: Literal["needs", "mine", "bot", "all"]) -> None:
+        """One of the lists that stand as tabs."""
+        self.page.locator(f".list .tab[data-view='{name}']").click()
 
     def conversation(self, number: int) -> Locator:
         """The row of the list for this conversation."""
@@ -188,7 +188,7 @@ class Console:
     def take(self) -> None:
         """Takes the open conversation over, by its key; returns when a reply can be written."""
         self.page.locator(".composer .closed").wait_for()
-        self.key("a")
+        self.key("t")
         expect(self.composer).to_be_focused()
 
     def say(self, text: str, *, note: bool = False) -> None:

@@ -1,0 +1,30 @@
+/** Everything live in one place: begins when somebody is signed in, is forgotten when that ends. */
+
+import { startAlerts } from "@/lib/alerts";
+import { forgetPeople, startPeople } from "@/lib/people";
+import { clearChosen } from "@/lib/selection";
+import { startCounts } from "@/lib/views";
+import { forgetLists, startLists } from "./list";
+import { forgetThreads, resumeSending } from "./open";
+import { connection, whenOnline } from "./socket";
+
+let resumed = false;
+
+/** `goTo` opens a conversation (somebody clicked a notification). */
+export function startDesk(goTo: (id: number) => void): void {
+  startLists();
+  startPeople();
+  startCounts();
+  startAlerts(goTo);
+  connection.start();
+  if (!resumed) whenOnline(resumeSending);
+  resumed = true;
+}
+
+export function stopDesk(): void {
+  forgetThreads();
+  forgetLists();
+  forgetPeople();
+  clearChosen();
+  connection.stop();
+}

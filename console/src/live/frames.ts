@@ -1,0 +1,38 @@
+/** Frames that only agents get, beside those of the protocol that both sides speak. */
+
+import type { ConversationEvent, MessageView, ServerFrame } from "@widget/wire";
+import type { Presence, Priority, Tag } from "@/api/types";
+
+/** What the list shows of a conversation. With `updated_at` it tells all of it: no `agent_id` means that
+ * nobody holds it. `team_id`, `snoozed_until`, `priority` and `tags` are there only when they changed;
+ * `mentions` are the agents whom a note names that was written just now. */
+export interface ListEvent extends ConversationEvent {
+  agent_id?: number | null;
+  waiting_since?: string | null;
+  team_id?: number | null;
+  snoozed_until?: string | null;
+  priority?: Priority;
+  tags?: Tag[];
+  mentions?: number[];
+}
+
+export interface RecalledFrame {
+  type: "recalled";
+  conversation: number;
+  seq: number;
+}
+
+export interface PresenceFrame extends Presence {
+  type: "presence";
+}
+
+export interface AlarmFrame {
+  type: "alarm";
+  kind: "waiting_late" | "reply_late";
+  conversation: number;
+}
+
+export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | PresenceFrame | AlarmFrame;
+
+/** A message as agents see it: one that was taken back has no text any more. */
+export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[] };
