@@ -105,11 +105,12 @@ def _one_voice(found: list[dict[str, Any]]) -> None:
             covered |= answers
 
 
+@pytest.mark.parametrize("slow_store", [False, True])
 @pytest.mark.parametrize("models", [False, True])
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEP, min_size=3, max_size=25), st.integers(0, 2**16))
-def test_any_interleaving_keeps_order_once_and_one_voice(models: bool, steps: list[Any],
-                                                         number: int) -> None:
+def test_any_interleaving_keeps_order_once_and_one_voice(models: bool, slow_store: bool,
+                                                         steps: list[Any], number: int) -> None:
     async def main(loop: VirtualLoop) -> None:
         import asyncio
 
@@ -119,6 +120,9 @@ def test_any_interleaving_keeps_order_once_and_one_voice(models: bool, steps: li
         world = World(loop, store, moody(number) if models else None)
         await world.start()
         rng = random.Random(number)
+        if slow_store:  # as beside a writer thread: the next batch is made while one is committed
+            pauses = random.Random(number + 1)
+            store.pause_s = lambda: pauses.choice((0.0, 0.0005, 0.02, 0.3))
         for step in steps:
             await _step(world, step, rng)
         store.fail_next = None

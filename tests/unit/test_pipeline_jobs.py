@@ -287,3 +287,36 @@ def test_a_leaning_question_gets_a_job_even_where_no_model_is_asked() -> None:
 
     assert played(script, play)[-1][2] == "满 99 元包邮。"
     assert asked_for == ["那 xyz 呢？"]
+
+
+def test_the_next_unit_is_with_the_store_before_the_last_one_is_told_of() -> None:
+    async def play(world: World, worker: ScriptedWorker) -> None:
+        told: list[int] = []
+        at_write: list[int] = []
+        run = world.store.run
+
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            at_write.append(len(told))
+            return run(*args, **kwargs)
+
+        world.store.run = watched  # type: ignore[method-assign]
+        world.store.pause_s = lambda: 0.01
+        visitor = world.visitors[0]
+        stored = visitor.on_stored
+
+        def hear(event: Event) -> None:
+            stored(event)
+            told.append(event.seq)
+
+        visitor.on_stored = hear  # type: ignore[method-assign]
+        for _ in range(3):
+            say(world, "退货")
+            await asyncio.sleep(0.004)
+        await asyncio.sleep(1)
+        assert at_write == [0, 0], "two units, and the second did not wait until the first was told of"
+        assert told == [1, 3, 5]
+
+    async def script(asked: Asked, outlet: Outlet) -> Reply:
+        raise AssertionError("a rule answers")
+
+    assert [row[1] for row in played(script, play)] == ["contact", "bot"] * 3

@@ -32,6 +32,10 @@ SWITCH_INTERVAL_S = 0.0005
 """How long a thread waits before it asks another for the interpreter lock. Python's 5 ms would let
 the writer thread wait that long after each statement while the event loop is busy."""
 
+DOOR_FIRST_S = 0.03
+"""Who waited at the door while the store was opened is answered before HTTP is imported: that thread
+and the first answer would share one interpreter lock."""
+
 
 def serve(settings: Settings, *, demo: bool = False) -> int:
     """Runs the desk until SIGTERM or SIGINT; returns the exit code.
@@ -148,6 +152,7 @@ class Process:
         core.access.sessions.on_end = self._agent_left
         core.access.sessions.on_change = self._agent_changed
         self.gateway.set_backend(core.desk)
+        await asyncio.sleep(DOOR_FIRST_S)
         web = await loop.run_in_executor(None, _import, "zhike.app.http")
         self._http = await web.start(self.settings, self.gateway, core, self._now)
         self.front.attach(self._http.protocol)

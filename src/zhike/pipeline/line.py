@@ -1,8 +1,10 @@
 """The line: seven stages over micro-batches, one commit for each batch.
 
 ``STAGES`` lists the way once, in order. While the store commits one unit in its own thread, the
-next batch goes through the stages up to route; when the commit is done and everybody was told, its
-unit is built and committed. So commits never overlap, and no stage awaits anything remote.
+next batch goes through the stages up to route. When the commit is done, the unit of the next batch is
+built and handed to the store first, and then everybody is told of the first: the writer thread, which
+lets go of the interpreter lock while SQLite works, has its work while the event loop writes frames. So
+commits never overlap, everybody hears of them in their order, and no stage awaits anything remote.
 """
 
 from __future__ import annotations
@@ -97,7 +99,10 @@ class Line:
         self._task: asyncio.Task[None] | None = None
         self._batch_done = asyncio.Event()
         self._committing: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
+        """Stored, handed on to :attr:`_committing`, and about to be told of."""
         self._preparing: Batch | None = None
+        self._filling = False
         self.in_commit_count = 0
 
     # ---- what others call --------------------------------------------------------------------
@@ -160,17 +165,17 @@ class Line:
     @property
     def busy(self) -> bool:
         """True while something taken is not stored."""
-        return bool(self.receive.waiting or self._committing or self.queue.has_work
+        return bool(self.receive.waiting or self._committing or self._telling or self.queue.has_work
                     or (self._preparing and self._preparing.items))
 
     async def stop(self) -> None:
         """Ends the line; call :meth:`drain` first."""
         await self.queue.stop()
-        tasks = [task for task in (self._task, self._committing) if task is not None]
+        tasks = [task for task in (self._task, self._committing, self._telling) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._task = self._committing = None
+        self._task = self._committing = self._telling = None
 
     # ---- the loop ----------------------------------------------------------------------------
 
@@ -183,23 +188,30 @@ class Line:
                 await asyncio.sleep(self.settings.gather_window_s)
             batch = Batch()
             self._preparing = batch
-            while True:
+            while self._preparing is batch:
                 work.clear()
+                self._filling = True
                 try:
                     await self._fill(batch)
                 except Exception:
                     log.exception("a stage failed beyond its own handling")
                     _refuse_all(batch)
+                self._filling = False
                 if self._committing is None or self._committing.done():
-                    break
-                await work.wait()  # more messages, or the end of the commit
-            self._preparing = None
-            self._last_size = len(batch.items)
-            if batch.items or self.queue.has_work:
-                self._committing = self._loop.create_task(self._finish(batch), name="commit")
-            else:
-                self.counts.update(batch.counts)
-                self._batch_done.set()
+                    self._preparing = None
+                    self._go_on(batch)
+                else:
+                    await work.wait()  # more messages, or the end of the commit, which may take the batch
+
+    def _go_on(self, batch: Batch) -> None:
+        """The batch leaves the stages up to route: its unit is made and committed, if there is one."""
+        self._last_size = len(batch.items)
+        if batch.items or self.queue.has_work:
+            self._committing = self._loop.create_task(self._finish(batch), name="commit")
+        else:
+            self._committing = None
+            self.counts.update(batch.counts)
+            self._batch_done.set()
 
     async def _fill(self, batch: Batch) -> None:
         """Takes what waits through the stages receive … route."""
@@ -217,6 +229,7 @@ class Line:
 
     async def _finish(self, batch: Batch) -> None:
         """The stages queue and send, and the commit between them."""
+        in_hand = True
         try:
             batch.now_ms, batch.now_s = self._now_ms(), self._loop.time()
             self.queue(batch)
@@ -225,6 +238,8 @@ class Line:
             result = await self._commit(batch.entries)
             self.commit_s_total += self._loop.time() - batch.now_s
             self.batches_count += 1
+            if await self._hand_on():
+                in_hand = False
             self.send(batch, result)
             for change, future in changes:
                 if not future.done():
@@ -235,11 +250,25 @@ class Line:
         except Exception:
             log.exception("a batch failed beyond its own handling")
         finally:
-            self.in_commit_count = 0
             self.counts.update(batch.counts)
-            self._committing = None
+            if in_hand:
+                self.in_commit_count = 0
+                self._committing = None
+            else:
+                self._telling = None
             self.receive.work.set()
             self._batch_done.set()
+
+    async def _hand_on(self) -> bool:
+        """Lets the next batch be committed, if one is ready; True if its unit is on its way to the store."""
+        ready = self._preparing
+        if ready is None or self._filling or not (ready.items or self.queue.has_work):
+            return False
+        self._preparing = None
+        self._telling = self._committing
+        self._go_on(ready)
+        await asyncio.sleep(0)  # its first step: to the store
+        return True
 
     async def _commit(self, entries: Sequence[Entry]) -> Result:
         """Commits the unit. One that fails is halved until the bad entry stands alone."""

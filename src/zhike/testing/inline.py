@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -18,13 +19,15 @@ T = TypeVar("T")
 
 class InlineStore:
     """SQLite in memory, run on the caller's thread. ``fail_next``: raise this at the next write,
-    after the function ran and before the commit (as a crash would)."""
+    after the function ran and before the commit (as a crash would). ``pause_s``: how long after its commit
+    a writer hears of it (virtual seconds): meanwhile the caller goes on, as beside a writer thread."""
 
     def __init__(self) -> None:
         self.url = make_url("sqlite://")
         self._engine = create_engine(self.url, poolclass=StaticPool,
                                      connect_args={"check_same_thread": False})
         self.fail_next: BaseException | None = None
+        self.pause_s: Callable[[], float] | None = None
         self.write_count = 0
 
         @event.listens_for(self._engine, "connect")
@@ -54,7 +57,12 @@ class InlineStore:
 
     async def write(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args,
                     **kwargs: P.kwargs) -> T:
-        return self.run(fn, *args, **kwargs)
+        if self.pause_s is None:
+            return self.run(fn, *args, **kwargs)
+        try:
+            return self.run(fn, *args, **kwargs)
+        finally:
+            await asyncio.sleep(self.pause_s())
 
     async def read(self, fn: Callable[Concatenate[Connection, P], T], *args: P.args,
                    **kwargs: P.kwargs) -> T:

@@ -59,7 +59,9 @@ class Server:
 
     Args:
         data: the data folder.
-        env: settings as ``ZHIKE_SECTION__KEY``; every other ZHIKE_ variable of ours is kept out.
+        env: settings as ``ZHIKE_SECTION__KEY``; every other ZHIKE_ variable of ours is kept out. (So is
+            PYTHONDONTWRITEBYTECODE: with it a checkout would be compiled anew at every start, which no
+            installed zhike is.)
         port: 0 picks a free one, which is kept over restarts.
         database_url: empty for SQLite in the data folder.
     """
@@ -69,7 +71,8 @@ class Server:
         self.data = data
         self.port = port or free_port()
         self.log = data.with_name(data.name + ".log")
-        self.env = {name: value for name, value in os.environ.items() if not name.startswith("ZHIKE_")}
+        self.env = {name: value for name, value in os.environ.items()
+                    if not name.startswith("ZHIKE_") and name != "PYTHONDONTWRITEBYTECODE"}
         self.env.update(env or {})
         if database_url:
             self.env["ZHIKE_DATABASE__URL"] = database_url

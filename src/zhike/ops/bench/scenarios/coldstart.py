@@ -35,6 +35,7 @@ def run(bench: Bench) -> None:
     rows: dict[str, list[tuple[float, float]]] = {"first": [], "second": []}
     base: list[float] = []
     answers: set[str] = set()
+    start_once(Server(bench.folder / "compiled"), args.question, args.inbox)  # as an installed one: compiled
     for number in range(args.runs):
         bench.progress(f"start {number + 1} of {args.runs} …", force=True)
         base.append(_import_ms())
