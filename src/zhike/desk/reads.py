@@ -28,7 +28,7 @@ class Reads:
 
     def __init__(self, store: Store, bus: BusNode) -> None:
         self._store = store
-        self._bus = bus
+        self.bus = bus
         self._marks: dict[tuple[int, bool], Mark] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -59,13 +59,13 @@ class Reads:
         except Exception:
             log.warning("read marks were not stored", exc_info=True)
             return
-        self._bus.publish([_event(mark) for mark in moved])
+        self.bus.publish([_event(mark) for mark in moved])
 
     def typing(self, conversation_id: int, inbox_id: int, sender: str, who: SenderType, *, on: bool) -> None:
         """Tells the other side that ``who`` is (not) writing."""
         frame = encode(TypingEvent(conversation_id, who, on))
         to_visitor = who != "contact"
-        self._bus.publish([Event(conversation_id, inbox_id, sender, frame=frame if to_visitor else None,
+        self.bus.publish([Event(conversation_id, inbox_id, sender, frame=frame if to_visitor else None,
                                  agent_frame=frame)])
 
 

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from zhike.bus.base import Event
 from zhike.clock import NowMs
 from zhike.desk.door import Door
 from zhike.desk.reads import Reads
@@ -21,7 +22,7 @@ from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message, Reply
 from zhike.domain.unit import Change, ChangeKind
-from zhike.domain.views import state_of
+from zhike.domain.views import list_frame, state_of
 from zhike.domain.wire import ConversationState, Hello, Read, SendMessage, Typing
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
@@ -203,6 +204,16 @@ class Desk:
             raise ZhikeError("conflict", "Another conversation of this visitor is open.",
                              details={"conversation": change.other_id})
         return change.conversation
+
+    async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:
+        """Conversations changed in what only agents' lists show: id → ``priority``, ``tags``."""
+        if not changed:
+            return
+        found = await self._store.read(conversation_rows.by_ids, sorted(changed))
+        self._reads.bus.publish([Event(
+            c.id, c.inbox_id, c.sender, epoch=c.holder_epoch, list_frame=list_frame(
+                c, agent_name=self.registry.agent_name(c.agent_id), life=changed[c.id]))
+            for c in found.values()])
 
     # ---- knowledge -----------------------------------------------------------------------------
 

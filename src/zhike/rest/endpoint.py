@@ -56,6 +56,12 @@ async def read_body(receive: Any, headers: dict[str, str], limit_bytes: int) -> 
         raise ZhikeError("request_timeout") from error
 
 
+def _bodiless(headers: dict[str, str]) -> bool:
+    """True for a request that says it has no body."""
+    length = headers.get("content-length")
+    return length == "0" or (length is None and not {"transfer-encoding", "content-type"} & set(headers))
+
+
 def _gone(receive: Any) -> Any:
     async def wait() -> None:
         while (await receive())["type"] != "http.disconnect":
@@ -89,7 +95,7 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
             await check_path(call, route)
             if decode_query is not None:
                 call.query = decode_query(request.scope["query_string"])
-            if decode_body is not None:
+            if decode_body is not None and not (route.body_optional and _bodiless(call.headers)):
                 call.body = decode_body(await read_body(request.receive, call.headers, limit_bytes))
             check_fields(call)
             call.gone = _gone(request.receive)

@@ -181,7 +181,10 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
             content: dict[str, Any] = {"schema": schemas[id(route.body)]}
             if route.example is not None:
                 content["example"] = route.example
-            operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+            operation["requestBody"] = {
+                "required": not route.body_optional,
+                "content": {"application/json": content},
+            }
         paths.setdefault(_PART.sub(r"{\1}", route.path), {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",

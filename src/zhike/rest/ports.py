@@ -5,7 +5,7 @@ Everything is called on the event loop. What is ``async`` may take a while; the 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar
 
 import msgspec
@@ -18,12 +18,13 @@ from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
+from zhike.domain.unit import ChangeKind
 from zhike.domain.wire import ConversationState, Hello, SendMessage
 from zhike.errors import ZhikeError
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Change = Literal["take", "return", "resolve", "queue"]
+Change = ChangeKind
 
 
 class Store(Protocol):
@@ -74,14 +75,29 @@ class Desk(Protocol):
         """
 
     async def change(
-        self, kind: Change, conversation_id: int, agent_id: int, agent_name: str
+        self,
+        kind: Change,
+        conversation_id: int,
+        agent_id: int,
+        agent_name: str,
+        *,
+        team_id: int | None = None,
+        by_id: int = 0,
+        by_name: str = "",
+        note: str = "",
+        until: int | None = None,
+        wrap_up: str = "",
     ) -> Conversation:
-        """Takes over, returns to the bot, resolves or queues a conversation; stored when it returns.
-        ``agent_id`` 0: an integrator's program. A change that changes nothing returns the conversation.
+        """Changes who holds a conversation, or whether it is awake; stored when it returns. What each
+        argument means stands at :class:`zhike.domain.unit.Change`. ``agent_id`` 0: an integrator's program.
+        A change that changes nothing returns the conversation.
 
         Raises:
-            ZhikeError: not_found, conversation_resolved.
+            ZhikeError: not_found, conversation_resolved, wrong_state, conflict.
         """
+
+    async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:
+        """Conversations changed in what only lists show: id → ``priority``, ``tags``. Stored already."""
 
     async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
         """Everything up to ``seq`` was read; tells the other side."""

@@ -61,6 +61,7 @@ class Route:
         status: of success.
         other: further statuses of success with the same body, e.g. 200 for "existed already".
         query, body: the kinds of struct that go in. ``body_limit_bytes`` 0: as ``api.body_limit`` says.
+            ``body_optional``: a request without one is good, too; the handler then sees None.
         errors: codes of the catalogue that this route may give beside those every such route gives.
         example: a body that works, for the reading page.
         budget: which budget of simultaneous requests it counts for.
@@ -80,6 +81,7 @@ class Route:
     query: Any = None
     body: Any = None
     body_limit_bytes: int = 0
+    body_optional: bool = False
     errors: tuple[str, ...] = ()
     example: Any = None
     budget: Budget = "call"

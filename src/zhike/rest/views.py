@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from zhike.clock import to_datetime
 from zhike.domain.agent import Agent, Role
-from zhike.domain.conversation import Conversation, Holder, Status
+from zhike.domain.conversation import Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
 from zhike.domain.message import Button, Card
 from zhike.domain.team import Availability, Presence, Team, TeamSettings
+from zhike.domain.wire import TagView
 from zhike.store.checks import SECRET_SETTINGS
+from zhike.store.listing import ConversationRow
 from zhike.store.people import Person
 
 T = TypeVar("T")
@@ -88,7 +90,10 @@ def team_view(t: Team) -> TeamView:
 
 
 class ConversationView(Struct):
-    """A conversation with the names a list shows. ``epoch``: rises with every change of holder."""
+    """A conversation with the names a list shows. ``epoch``: rises with every change of holder.
+    ``waiting_since``: since when the visitor waits for a person's word. ``priority``: 0 none … 4 urgent.
+    ``mentioned``: a note names me, and I have not read it. ``contact_blocked``: what the contact sends is
+    refused."""
 
     id: int
     inbox_id: int
@@ -109,9 +114,26 @@ class ConversationView(Struct):
     waiting_since: datetime | None
     created_at: datetime
     updated_at: datetime
+    priority: int
+    team_id: int | None
+    team_name: str
+    tags: list[TagView]
+    snoozed_until: datetime | None
+    wrap_up: str
+    attributes: dict[str, Any]
+    first_reply_at: datetime | None
+    assigned_at: datetime | None
+    resolved_at: datetime | None
+    mentioned: bool
+    contact_blocked: bool
 
 
-def conversation_view(c: Conversation, contact_name: str, agent_name: str) -> ConversationView:
+def moment(ms: int | None) -> datetime | None:
+    return None if ms is None else to_datetime(ms)
+
+
+def conversation_view(row: ConversationRow) -> ConversationView:
+    c, contact_name, agent_name, more = row
     return ConversationView(
         c.id,
         c.inbox_id,
@@ -129,9 +151,21 @@ def conversation_view(c: Conversation, contact_name: str, agent_name: str) -> Co
         c.answered_seq,
         c.read_by_contact_seq,
         c.read_by_agent_seq,
-        to_datetime(c.waiting_since) if c.waiting_since else None,
+        moment(c.waiting_since),
         to_datetime(c.created_at),
         to_datetime(c.updated_at),
+        more.priority,
+        more.team_id,
+        more.team_name,
+        list(more.tags),
+        moment(more.snoozed_until),
+        more.wrap_up,
+        more.attributes,
+        moment(more.first_reply_at),
+        moment(more.assigned_at),
+        moment(more.resolved_at),
+        more.mentioned,
+        more.contact_blocked,
     )
 
 

@@ -11,6 +11,7 @@ from zhike.access.rights import AGENT
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
 from zhike.rest.decode import FieldFault, Id, path_id, printable
+from zhike.rest.fields import Attributes
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ContactView, Page, contact_view
@@ -21,10 +22,6 @@ from zhike.store.contacts import get_contact
 Name = Annotated[str, Meta(max_length=200)]
 EmailText = Annotated[str, Meta(max_length=320)]
 Phone = Annotated[str, Meta(max_length=64)]
-AttributeName = Annotated[str, Meta(min_length=1, max_length=64)]
-AttributeText = Annotated[str, Meta(max_length=1000)]
-Attributes = Annotated[dict[AttributeName, AttributeText | bool | float | None], Meta(max_length=50)]
-"""What a shop wants its agents to see, e.g. ``{"level": "VIP", "orders": 12}``."""
 
 
 class ContactQuery(Paged, forbid_unknown_fields=True):

@@ -1,25 +1,29 @@
-"""Conversations: list, read, take over, return to the bot, resolve."""
+"""Conversations: lists, counts, one of them, what people set on it. Who holds it: :mod:`.life`."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import AGENT, AGENT_ONLY
 from zhike.domain.conversation import Holder, Status
 from zhike.errors import ZhikeError
-from zhike.rest.decode import Id, path_id
+from zhike.rest.decode import FieldFault, Id, path_id
+from zhike.rest.fields import Attributes, Priority, TagIds
 from zhike.rest.paging import Paged, page, position
-from zhike.rest.ports import Change
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, Page, conversation_view
-from zhike.store import listing
+from zhike.rest.write import audited
+from zhike.store import conversation_edit, listing
 
 
 class ConversationQuery(Paged, forbid_unknown_fields=True):
     """Every filter that is given must hold. ``q``: words in contact or messages. ``agent_id``: who
-    holds it; ``mine``: I do."""
+    holds it; ``mine``: I do. ``unassigned``: it waits, and no team is asked. ``mentioned``: a note names me,
+    and I have not read it. ``snoozed``: as ``status=snoozed``. ``sort``: last changed first (updated), who
+    has waited longest first (waiting), or urgent first and then who has waited longest (priority); a cursor
+    belongs to one of them."""
 
     status: Status | None = None
     inbox_id: Id | None = None
@@ -28,6 +32,21 @@ class ConversationQuery(Paged, forbid_unknown_fields=True):
     agent_id: Id | None = None
     mine: bool = False
     q: Annotated[str, Meta(max_length=200)] = ""
+    team_id: Id | None = None
+    tag_id: Id | None = None
+    priority: Priority | None = None
+    unassigned: bool = False
+    mentioned: bool = False
+    snoozed: bool = False
+    sort: listing.Sort = "updated"
+
+
+class ConversationChange(Struct, forbid_unknown_fields=True):
+    """Fields that are not given stay. ``attributes`` replaces all of them, ``tag_ids`` is the whole set."""
+
+    priority: Priority | UnsetType = UNSET
+    attributes: Attributes | UnsetType = UNSET
+    tag_ids: TagIds | UnsetType = UNSET
 
 
 class ReadMark(Struct, forbid_unknown_fields=True):
@@ -36,29 +55,52 @@ class ReadMark(Struct, forbid_unknown_fields=True):
     seq: Id
 
 
-def _view(row: listing.ConversationRow) -> ConversationView:
-    return conversation_view(*row)
+def me(call: Call) -> int:
+    """The agent who asks; 0 for a key."""
+    return call.principal.id if call.principal.kind == "agent" else 0
 
 
 async def list_conversations(call: Call) -> Page[ConversationView]:
-    """Conversations, last changed first."""
+    """Conversations, last changed first unless ``sort`` says otherwise."""
     query: ConversationQuery = call.query
-    if query.mine and call.principal.kind != "agent":
-        raise ZhikeError("invalid_field", "`mine` needs a person's session.", field="mine")
+    if (query.mine or query.mentioned) and not me(call):
+        field = "mine" if query.mine else "mentioned"
+        raise FieldFault(field, f"`{field}` needs a person's session.", f"`{field}` 只对登录的客服有意义。")
     wanted = listing.Filter(
-        query.status,
+        "snoozed" if query.snoozed else query.status,
         query.holder,
         query.inbox_id,
         query.contact_id,
-        call.principal.id if query.mine else query.agent_id,
+        me(call) if query.mine else query.agent_id,
         query.q.strip(),
         call.principal.scope,
+        query.team_id,
+        query.tag_id,
+        query.priority,
+        query.unassigned,
+        me(call) if query.mentioned else 0,
     )
-    before = position(query.cursor, 2)
+    return await page_of(call, wanted, query, query.sort)
+
+
+async def page_of(
+    call: Call, wanted: listing.Filter, paged: Paged, sort: listing.Sort = "updated"
+) -> Page[ConversationView]:
+    """One page of a list of conversations."""
     rows = await call.to.store.read(
-        listing.conversation_page, wanted, (before[0], before[1]) if before else None, query.limit + 1
+        listing.conversation_page,
+        wanted,
+        position(paged.cursor, 3 if sort == "priority" else 2),
+        paged.limit + 1,
+        sort=sort,
+        me=me(call),
     )
-    return page(rows, query.limit, _view, lambda row: (row.conversation.updated_at, row.conversation.id))
+    return page(rows, paged.limit, conversation_view, lambda row: listing.position(row, sort))
+
+
+async def count_conversations(call: Call) -> listing.Counts:
+    """How many conversations there are of each kind that the caller may see."""
+    return await call.to.store.read(listing.counts, me(call), call.principal.scope)
 
 
 async def find(call: Call) -> listing.ConversationRow:
@@ -67,7 +109,7 @@ async def find(call: Call) -> listing.ConversationRow:
     Raises:
         ZhikeError: ``not_found``.
     """
-    row = await call.to.store.read(listing.conversation, path_id(call.path["id"]))
+    row = await call.to.store.read(listing.conversation, path_id(call.path["id"]), me(call))
     if row is None:
         raise ZhikeError("not_found")
     return row
@@ -75,35 +117,30 @@ async def find(call: Call) -> listing.ConversationRow:
 
 async def get_conversation(call: Call) -> ConversationView:
     """One conversation."""
-    return _view(await find(call))
+    return conversation_view(await find(call))
 
 
-async def _change(call: Call, kind: Change) -> ConversationView:
+async def change_conversation(call: Call) -> ConversationView:
+    """Sets priority, attributes or tags; agents' lists hear of it at once."""
+    body: ConversationChange = call.body
     conversation_id = path_id(call.path["id"])
-    who = call.principal
-    agent_id = who.id if who.kind == "agent" else 0
-    await call.to.desk.change(kind, conversation_id, agent_id, who.name)
-    return _view(await find(call))
-
-
-async def take_conversation(call: Call) -> ConversationView:
-    """Takes the conversation over from the bot, the queue or a colleague; the bot falls silent at once."""
-    return await _change(call, "take")
-
-
-async def return_conversation(call: Call) -> ConversationView:
-    """Gives the conversation back to the bot."""
-    return await _change(call, "return")
-
-
-async def resolve_conversation(call: Call) -> ConversationView:
-    """Ends the conversation; the next message of the contact begins a new one."""
-    return await _change(call, "resolve")
-
-
-async def queue_conversation(call: Call) -> ConversationView:
-    """Puts the conversation into the waiting queue for a person."""
-    return await _change(call, "queue")
+    values = {
+        name: value for name in ("priority", "attributes") if (value := getattr(body, name)) is not UNSET
+    }
+    tag_ids = None if body.tag_ids is UNSET else body.tag_ids
+    fields = sorted([*values, *(["tags"] if tag_ids is not None else [])])
+    told = await audited(
+        call,
+        "conversation.updated",
+        f"conversation:{conversation_id}",
+        {"fields": fields},
+        conversation_edit.edit,
+        [conversation_id],
+        values,
+        tag_ids,
+    )
+    await call.to.desk.tell_lists(told)
+    return conversation_view(await find(call))
 
 
 async def read_conversation(call: Call) -> None:
@@ -114,7 +151,6 @@ async def read_conversation(call: Call) -> None:
 
 
 _PATH = "/api/v1/conversations/{id}"
-_GONE = ("not_found", "conversation_resolved")
 
 ROUTES = [
     Route(
@@ -126,42 +162,24 @@ ROUTES = [
         answer=Page[ConversationView],
         query=ConversationQuery,
     ),
+    Route(
+        "GET",
+        "/api/v1/conversations/counts",
+        count_conversations,
+        AGENT,
+        ("Count conversations", "会话计数"),
+        answer=listing.Counts,
+    ),
     Route("GET", _PATH, get_conversation, AGENT, ("Get a conversation", "查看会话"), answer=ConversationView),
     Route(
-        "POST",
-        f"{_PATH}/take",
-        take_conversation,
-        AGENT_ONLY,
-        ("Take over", "接手会话"),
-        answer=ConversationView,
-        errors=_GONE,
-    ),
-    Route(
-        "POST",
-        f"{_PATH}/return",
-        return_conversation,
+        "PATCH",
+        _PATH,
+        change_conversation,
         AGENT,
-        ("Return to the bot", "交还机器人"),
+        ("Change priority, attributes or tags", "修改优先级、属性或标签"),
         answer=ConversationView,
-        errors=_GONE,
-    ),
-    Route(
-        "POST",
-        f"{_PATH}/handoff",
-        queue_conversation,
-        AGENT,
-        ("Ask for a person", "转人工"),
-        answer=ConversationView,
-        errors=_GONE,
-    ),
-    Route(
-        "POST",
-        f"{_PATH}/resolve",
-        resolve_conversation,
-        AGENT,
-        ("Resolve", "结束会话"),
-        answer=ConversationView,
-        errors=_GONE,
+        body=ConversationChange,
+        example={"priority": 3, "attributes": {"order": "10682"}},
     ),
     Route(
         "POST",

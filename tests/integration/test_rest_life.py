@@ -1,0 +1,254 @@
+"""The life of a conversation over HTTP: assign, snooze, reopen, bulk, handover; tags and canned responses."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from zhike.bus.base import Event
+from zhike.clock import now_ms
+from zhike.domain.team import Team, TeamSettings
+from zhike.domain.transitions import ACTORS, Act
+from zhike.rest.routes import life
+from zhike.store import teams
+from zhike.testing.apirig import Rig, asked
+
+
+@pytest_asyncio.fixture
+async def rig() -> AsyncIterator[Rig]:
+    made = await Rig(now_ms).start()
+    yield made
+    await made.stop()
+
+
+class Listed:
+    """Hears what agents' lists hear."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.frames: list[dict[str, Any]] = []
+        rig.hub.list_on(1, self)
+
+    def deliver_list(self, event: Event) -> None:
+        self.frames.append(msgspec.json.decode(event.list_frame))
+
+
+def team(rig: Rig, key: str = "after-sales") -> int:
+    return rig.store.run(teams.create, Team(0, key, "售后", TeamSettings()), now_ms()).id
+
+
+def later(**delta: float) -> str:
+    return (datetime.now(UTC) + timedelta(**delta)).isoformat()
+
+
+def test_who_may_act_is_what_the_table_says() -> None:
+    verbs: dict[str, Act] = {"take": "take", "assign": "give", "return": "return", "handoff": "queue",
+                             "snooze": "snooze", "reopen": "reopen", "resolve": "resolve"}
+    seen = {}
+    for route in life.ROUTES:
+        if route.path.startswith("/api/v1/conversations/{id}/"):
+            verb = route.path.rpartition("/")[2]
+            seen[verb] = route.right.key
+            assert (route.right.who, route.right.role) == ("staff", "agent")
+    assert seen == {verb: "key" in ACTORS[act] for verb, act in verbs.items()}
+
+
+async def test_assigned_passed_on_and_told(rig: Rig) -> None:
+    visitor, number = await asked(rig)
+    path = f"/api/v1/conversations/{number}"
+    anna, ben = await rig.signed_in(), await rig.signed_in("supervisor")
+    lists = Listed(rig)
+    given = (await anna("POST", f"{path}/assign", {"agent_id": 2, "note": "老客户"})).json
+    assert (given["holder"], given["agent_id"], given["status"]) == ("agent", 2, "open")
+    assert given["assigned_at"]
+    assert lists.frames[-1]["agent_id"] == 2
+    assert lists.frames[-1]["waiting_since"]
+    texts = [(m["direction"], m["sender"], m.get("sender_name", ""))
+             for m in (await ben("GET", f"{path}/messages")).json["items"]][2:]
+    assert texts == [("outgoing", "system", ""), ("note", "agent", "Agent")]
+    seen = (await visitor("GET", "/api/v1/visitor/messages?after=0")).json
+    assert "老客户" not in str(seen)
+    assert (await anna("POST", f"{path}/messages", {"client_msg_id": "x", "text": "?"})).code == "not_holder"
+    sales = team(rig)
+    passed = (await ben("POST", f"{path}/assign", {"team_id": sales})).json
+    assert (passed["holder"], passed["team_id"], passed["team_name"]) == ("queue", sales, "售后")
+    assert lists.frames[-1]["team_id"] == sales
+    nobody = (await ben("POST", f"{path}/assign", {"team_id": None})).json
+    assert (nobody["holder"], nobody["team_id"]) == ("queue", None)
+
+
+@pytest.mark.parametrize("body", [{}, {"agent_id": 99}, {"team_id": 99}, {"agent_id": "x"}, {"note": "x"}])
+async def test_an_assignment_to_nobody_known_is_refused(rig: Rig, body: dict[str, Any]) -> None:
+    _, number = await asked(rig)
+    agent = await rig.signed_in()
+    answer = await agent("POST", f"/api/v1/conversations/{number}/assign", body)
+    assert answer.code == "invalid_field"
+    assert (await agent("GET", f"/api/v1/conversations/{number}")).json["holder"] == "bot"
+
+
+async def test_snoozed_woken_resolved_reopened(rig: Rig) -> None:
+    visitor, number = await asked(rig)
+    path = f"/api/v1/conversations/{number}"
+    agent = await rig.signed_in()
+    assert (await agent("POST", f"{path}/snooze", {"until": later(hours=1)})).code == "wrong_state"
+    await agent("POST", f"{path}/take")
+    for bad in (later(hours=-1), later(days=400), "2030-01-01T00:00:00"):
+        assert (await agent("POST", f"{path}/snooze", {"until": bad})).code == "invalid_field"
+    lists = Listed(rig)
+    asleep = (await agent("POST", f"{path}/snooze", {"until": later(hours=1)})).json
+    assert (asleep["status"], asleep["holder"]) == ("snoozed", "agent")
+    assert lists.frames[-1]["snoozed_until"] == asleep["snoozed_until"]
+    state = (await visitor("GET", "/api/v1/visitor/messages?after=0")).json
+    assert "snoozed" not in str(state)  # the visitor is not told that it was put aside
+    awake = (await agent("POST", f"{path}/reopen")).json
+    assert (awake["status"], awake["snoozed_until"], awake["epoch"]) == ("open", None, asleep["epoch"])
+    assert lists.frames[-1]["snoozed_until"] is None
+    await agent("POST", f"{path}/snooze", {"until": later(hours=1)})
+    await visitor("POST", "/api/v1/visitor/messages", {"client_msg_id": "m2", "text": "在吗"})
+    assert (await agent("GET", path)).json["status"] == "open"
+    done = (await agent("POST", f"{path}/resolve", {"wrap_up": " 物流 "})).json
+    assert (done["status"], done["wrap_up"]) == ("resolved", "物流")
+    assert done["resolved_at"]
+    back = (await agent("POST", f"{path}/reopen")).json
+    assert (back["status"], back["agent_id"], back["resolved_at"]) == ("open", 1, None)
+    await agent("POST", f"{path}/resolve")  # without a body, as before
+    ack = await visitor("POST", "/api/v1/visitor/messages", {"client_msg_id": "m3", "text": "又来"})
+    refused = await agent("POST", f"{path}/reopen")
+    assert (refused.code, refused.json["error"]["details"]) == (
+        "conflict", {"conversation": ack.json["conversation"]})
+    key = await rig.with_key()
+    assert (await key("POST", f"/api/v1/conversations/{ack.json['conversation']}/resolve")).status == 200
+    assert (await key("POST", f"{path}/reopen")).json["holder"] == "queue"
+
+
+async def test_priority_attributes_and_tags(rig: Rig) -> None:
+    _, number = await asked(rig)
+    path = f"/api/v1/conversations/{number}"
+    agent, admin = await rig.signed_in(), await rig.signed_in("admin")
+    tag = (await agent("POST", "/api/v1/tags", {"name": " 退款 ", "colour": "#C0392B"})).json
+    assert tag == {"id": tag["id"], "name": "退款", "colour": "#c0392b"}
+    assert (await agent("POST", "/api/v1/tags", {"name": "退款"})).code == "conflict"
+    assert (await agent("POST", "/api/v1/tags", {"name": "x", "colour": "red"})).code == "invalid_field"
+    lists = Listed(rig)
+    body = {"priority": 3, "attributes": {"order": "H10682"}, "tag_ids": [tag["id"]]}
+    changed = (await agent("PATCH", path, body)).json
+    assert (changed["priority"], changed["attributes"], changed["tags"]) == (3, {"order": "H10682"}, [tag])
+    assert (lists.frames[-1]["priority"], lists.frames[-1]["tags"]) == (3, [tag])
+    assert "team_id" not in lists.frames[-1]
+    for bad in ({"priority": 5}, {"tag_ids": [99]}, {"status": "open"}):
+        assert (await agent("PATCH", path, bad)).code == "invalid_field"
+    assert (await agent("PATCH", "/api/v1/conversations/99", {"priority": 1})).code == "not_found"
+    assert (await agent("GET", f"/api/v1/conversations?tag_id={tag['id']}")).json["items"][0]["id"] == number
+    assert (await agent("PATCH", f"/api/v1/tags/{tag['id']}", {"name": "x"})).code == "forbidden"
+    assert (await admin("PATCH", f"/api/v1/tags/{tag['id']}", {"name": "退款中"})).json["name"] == "退款中"
+    assert (await admin("DELETE", f"/api/v1/tags/{tag['id']}")).status == 204
+    assert (await agent("GET", path)).json["tags"] == []
+    assert (await agent("GET", "/api/v1/tags")).json["items"] == []
+
+
+async def test_counts_and_orders(rig: Rig) -> None:
+    numbers = [(await asked(rig, client_msg_id=f"m{n}"))[1] for n in range(4)]
+    agent = await rig.signed_in()
+    await agent("POST", f"/api/v1/conversations/{numbers[0]}/take")
+    await agent("POST", f"/api/v1/conversations/{numbers[1]}/handoff")
+    await agent("PATCH", f"/api/v1/conversations/{numbers[3]}", {"priority": 4})
+    counts = (await agent("GET", "/api/v1/conversations/counts")).json
+    assert counts == {"mine": 1, "waiting": 1, "unassigned": 1, "mentioned": 0, "snoozed": 0, "bot": 2,
+                      "all_open": 2, "by_team": {}}
+
+    async def found(query: str) -> list[int]:
+        return [item["id"] for item in (await agent("GET", f"/api/v1/conversations?{query}")).json["items"]]
+
+    assert await found("sort=waiting&limit=2") == numbers[:2]
+    assert (await found("sort=priority"))[0] == numbers[3]
+    assert await found("unassigned=true") == [numbers[1]]
+    assert await found("priority=4") == [numbers[3]]
+    assert await found("snoozed=true") == []
+    page = (await agent("GET", "/api/v1/conversations?sort=priority&limit=1")).json
+    rest = await found(f"sort=priority&cursor={page['next']}")
+    assert len(rest) == 3
+    assert (await agent("GET", f"/api/v1/conversations?cursor={page['next']}")).code == "invalid_field"
+    key = await rig.with_key()
+    assert (await key("GET", "/api/v1/conversations?mentioned=true")).code == "invalid_field"
+    assert (await key("GET", "/api/v1/conversations/counts")).json["bot"] == 2
+
+
+async def test_many_at_once(rig: Rig) -> None:
+    numbers = [(await asked(rig, client_msg_id=f"m{n}"))[1] for n in range(3)]
+    anna, _ = await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example")
+    url = "/api/v1/conversations/bulk"
+    await anna("POST", f"/api/v1/conversations/{numbers[2]}/resolve")
+    done = (await anna("POST", url, {"ids": [*numbers, 99, numbers[0]], "action": "take"})).json
+    assert done["done"] == numbers[:2]
+    assert [(one["id"], one["error"]["code"]) for one in done["failed"]] == [
+        (numbers[2], "conversation_resolved"), (99, "not_found")]
+    tag = (await anna("POST", "/api/v1/tags", {"name": "大促"})).json
+    tagged = (await anna("POST", url, {"ids": [*numbers, 99], "action": "tag", "tag_ids": [tag["id"]]})).json
+    assert (tagged["done"], [one["id"] for one in tagged["failed"]]) == (numbers, [99])
+    assert (await anna("POST", url, {"ids": [99], "action": "priority", "priority": 2})).json["done"] == []
+    until = later(hours=2)
+    assert (await anna("POST", url, {"ids": numbers[:2], "action": "snooze", "until": until})).json["done"] \
+        == numbers[:2]
+    given = await anna("POST", url, {"ids": numbers[:2], "action": "assign", "agent_id": 2, "note": "大促"})
+    assert given.json["done"] == numbers[:2]
+    ended = await anna("POST", url, {"ids": numbers[:2], "action": "resolve", "wrap_up": "大促"})
+    assert ended.json["done"] == numbers[:2]
+    for bad in ({"ids": [], "action": "take"}, {"ids": [1], "action": "delete"},
+                {"ids": [1], "action": "tag"}, {"ids": [1], "action": "snooze"},
+                {"ids": [1], "action": "assign"},
+                {"ids": [1], "action": "priority"}, {"ids": list(range(1, 102)), "action": "take"}):
+        assert (await anna("POST", url, bad)).code == "invalid_field", bad
+    key = await rig.with_key()
+    assert (await key("POST", url, {"ids": [1], "action": "take"})).code == "forbidden"
+
+
+async def test_a_shift_is_handed_over(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "HANDOVER_PAGE", 5)
+    numbers = [(await asked(rig, client_msg_id=f"m{n}"))[1] for n in range(13)]
+    anna, ben = await rig.signed_in(), await rig.signed_in("supervisor")
+    for number in numbers[:-1]:
+        await rig.desk.change("take", number, 1, "Agent")
+    await anna("POST", f"/api/v1/conversations/{numbers[0]}/snooze", {"until": later(hours=1)})
+    assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 1})).code == "invalid_field"
+    assert (await anna("POST", "/api/v1/me/handover", {})).code == "invalid_field"
+    assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 12}
+    assert (await ben("GET", "/api/v1/conversations/counts")).json["mine"] == 12
+    assert (await ben("POST", "/api/v1/me/handover", {"team_id": team(rig)})).json == {"moved": 12}
+    counts = (await ben("GET", "/api/v1/conversations/counts")).json
+    assert (counts["mine"], counts["waiting"], list(counts["by_team"].values())) == (0, 12, [12])
+    assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 0}
+
+
+async def test_canned_responses(rig: Rig) -> None:
+    agent, other, lead = (await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example"),
+                          await rig.signed_in("supervisor"))
+    url = "/api/v1/canned"
+    mine = await agent("POST", url, {"shortcut": "hi", "text": "{{contact.name}}您好", "own": True})
+    assert mine.status == 201
+    assert mine.json["own"]
+    assert (await agent("POST", url, {"shortcut": "hi2", "text": "x"})).code == "forbidden"
+    assert (await agent("POST", url, {"shortcut": "hi", "text": "x", "own": True})).code == "conflict"
+    bad = await agent("POST", url, {"shortcut": "v", "text": "{{contact.nam}}", "own": True})
+    assert (bad.code, bad.json["error"]["field"]) == ("invalid_field", "text")
+    new = {"shortcut": "退货", "text": "7 天", "folder": "售后", "lang": "zh"}
+    shared = (await lead("POST", url, new)).json
+    assert not shared["own"]
+
+    async def seen(client: Any, query: str = "") -> list[str]:
+        return [one["shortcut"] for one in (await client("GET", f"{url}{query}")).json["items"]]
+
+    assert await seen(agent) == ["hi", "退货"]
+    assert await seen(other) == ["退货"]
+    assert await seen(agent, "?q=退") == ["退货"]
+    path = f"{url}/{mine.json['id']}"
+    assert (await other("PATCH", path, {"text": "x"})).code == "not_found"
+    assert (await agent("PATCH", f"{url}/{shared['id']}", {"text": "x"})).code == "forbidden"
+    assert (await agent("PATCH", path, {"own": False})).code == "forbidden"
+    assert (await agent("PATCH", path, {"text": "好"})).json["text"] == "好"
+    assert (await lead("DELETE", f"{url}/{shared['id']}")).status == 204
+    assert (await agent("DELETE", path)).status == 204
+    assert await seen(agent) == []
