@@ -90,7 +90,7 @@ async def test_audit(store: Store) -> None:
     assert [entry.detail for entry in newest] == [{"n": 2}, {"n": 1}]
     rest = await store.read(audit.page, newest[-1].id, 2)
     assert [entry.target for entry in rest] == ["article:0"]
-    assert await store.read(audit.page, None, 5, "", "article:1") == [newest[1]]
+    assert await store.read(audit.page, None, 5, audit.Filter(target="article:1")) == [newest[1]]
 
 
 def _conversation(conn: Connection, number: int, contact_id: int, text: str, at: int) -> None:

@@ -171,3 +171,30 @@ async def test_a_reset_link_ends_after_a_day(rig: Rig, clock: Clock) -> None:
     clock.now += 24 * 3600 * 1000
     late = await rig.http("POST", "/api/v1/reset", {"token": token, "password": "yet another passphrase"})
     assert late.code == "link_expired"
+
+
+async def test_the_audit_can_be_narrowed_checked_and_taken_along(rig: Rig, clock: Clock) -> None:
+    admin = await rig.signed_in("admin")
+    for name in ("A", "B", "C"):
+        clock.now += 1000
+        await admin("POST", "/api/v1/agents", {"email": f"{name}@shop.example", "name": name})
+    me = (await admin("GET", "/api/v1/me")).json["agent"]["id"]
+    mine = (await admin("GET", f"/api/v1/audit?actor=agent:{me}&action=agent.created")).json["items"]
+    assert len(mine) == 3
+    after = mine[1]["at"].replace("+", "%2B")
+    later = (await admin("GET", f"/api/v1/audit?actor=agent:{me}&from={after}")).json["items"]
+    assert [entry["id"] for entry in later] == [mine[0]["id"], mine[1]["id"]]
+    earlier = (await admin("GET", f"/api/v1/audit?actor=agent:{me}&to={after}")).json["items"]
+    assert [entry["id"] for entry in earlier] == [mine[2]["id"]]
+    for wrong in ("from=yesterday", "to=2026-01-01"):
+        assert (await admin("GET", f"/api/v1/audit?{wrong}")).code == "invalid_field"
+    whole = (await admin("GET", "/api/v1/audit/verify")).json
+    assert (whole["ok"], whole["broken_at"], whole["last_id"]) == (True, None, mine[0]["id"])
+    exported = (await admin("GET", "/api/v1/audit/export")).body.decode().splitlines()
+    assert len(exported) == whole["checked"]
+    assert whole["last_digest"] in exported[-1]
+    rest = await admin("GET", f"/api/v1/audit/export?after={mine[1]['id']}&limit=10")
+    assert rest.body.decode().splitlines() == exported[-1:]
+    rig.store.run(lambda conn: conn.exec_driver_sql("UPDATE audit SET target = 'x' WHERE id = 2"))
+    broken = (await admin("GET", "/api/v1/audit/verify")).json
+    assert (broken["ok"], broken["broken_at"]) == (False, 2)

@@ -39,6 +39,7 @@ from zhike.search.text import understand, warm
 from zhike.store.engine import open_store
 
 if TYPE_CHECKING:
+    from zhike.access.syslog import Follower
     from zhike.answer.flows import Flows
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.tools import Toolbox
@@ -110,6 +111,7 @@ class Core:
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None
         self._channel: ApiChannel | None = None
+        self._syslog: Follower | None = None
         self.embedder: Embedder | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -171,6 +173,11 @@ class Core:
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
         self.dispatcher.start()
+        if self.settings.audit.syslog:
+            from zhike.access.syslog import Follower
+
+            self._syslog = Follower(self.store, self.settings.audit.syslog)
+            self._syslog.start()
         if self.settings.embeddings.base_url:
             from zhike.search.embed import Embedder, fields_of
             from zhike.search.embedclient import EmbeddingClient
@@ -246,6 +253,8 @@ class Core:
         if self.dispatcher is not None and self._channel is not None:
             await self.dispatcher.stop()
             await self._channel.close()
+        if self._syslog is not None:
+            await self._syslog.stop()
         if self.embedder is not None:
             await self.embedder.stop()
         for task in self._tasks:

@@ -131,6 +131,7 @@ def check_together(settings: Settings) -> list[Problem]:
         say("embeddings.model", "设了 base_url 就要写模型名", "the model's name is needed with base_url")
     if settings.embeddings.base_url and not settings.embeddings.base_url.startswith(("http://", "https://")):
         say("embeddings.base_url", "要以 http:// 或 https:// 开头", "must start with http:// or https://")
+    _access(settings, say)
     for network in settings.server.trusted_proxies:
         import ipaddress
 
@@ -139,6 +140,20 @@ def check_together(settings: Settings) -> list[Problem]:
         except ValueError:
             say("server.trusted_proxies", f"{network!r} 不是网络地址", f"{network!r} is no network address")
     return found
+
+
+def _access(settings: Settings, say: Callable[[str, str, str], None]) -> None:
+    target, oidc = settings.audit.syslog, settings.oidc
+    if target and not target.startswith(("udp://", "tcp://", "unix:///")):
+        say("audit.syslog", f"{target!r} 要写成 udp://主机:514、tcp://主机:601 或 unix:///dev/log",
+            f"{target!r} must be udp://host:514, tcp://host:601 or unix:///dev/log")
+    if oidc.issuer and not oidc.issuer.startswith(("https://", "http://")):
+        say("oidc.issuer", "要以 https:// 开头", "must start with https://")
+    if oidc.issuer and not oidc.client_id:
+        say("oidc.client_id", "设了 issuer 就要写 client_id", "is needed with oidc.issuer")
+    if oidc.create and not oidc.domains:
+        say("oidc.create", "要同时设 domains，否则任何人都能成为客服",
+            "needs oidc.domains, or anybody would become an agent")
 
 
 def _models(settings: Settings, say: Callable[[str, str, str], None]) -> None:

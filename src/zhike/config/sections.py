@@ -10,6 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
+from zhike.config.access import Audit, Oidc, Privacy
 from zhike.config.doc import Doc, Section
 from zhike.config.models import LocalModel, ModelServer
 
@@ -275,6 +276,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     embeddings: Embeddings = Embeddings()
     channels: Channels = Channels()
     tools: Tools = Tools()
+    audit: Audit = Audit()
+    privacy: Privacy = Privacy()
+    oidc: Oidc = Oidc()
     metrics: Metrics = Metrics()
     log: Log = Log()
     sample: Sample = Sample()
