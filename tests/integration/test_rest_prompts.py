@@ -48,6 +48,15 @@ async def edited(admin: Client, words: str, **more: Any) -> Any:
     return (await admin("POST", "/api/v1/prompts", {**NEW, "system_prompt": words, **more})).json
 
 
+async def test_the_built_in_templates_are_where_a_new_one_begins(rig: Rig) -> None:
+    admin = await rig.signed_in("admin")
+    found = (await admin("GET", "/api/v1/prompts/built-in")).json
+    assert "{shop}" in found["zh"]["system_prompt"]
+    assert found["en"]["name"] == "default"
+    made = await admin("POST", "/api/v1/prompts", {**found["en"], "bot_id": 1})
+    assert made.json["system_prompt"] == found["en"]["system_prompt"]
+
+
 async def test_versions_difference_and_roll_back(rig: Rig) -> None:
     admin = await rig.signed_in("admin")
     first = await admin("POST", "/api/v1/prompts", NEW)

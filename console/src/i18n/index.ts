@@ -39,8 +39,9 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
     const [one = text, many = text] = text.split(" | ");
     text = values["n"] === 1 ? one : many;
   }
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
-    return typeof value === "number" ? new Intl.NumberFormat(lang.value).format(value) : (value ?? "");
+    // What nobody fills in is meant as it stands: hints tell people about {shop} and {name}.
+    return typeof value === "number" ? new Intl.NumberFormat(lang.value).format(value) : (value ?? whole);
   });
 }

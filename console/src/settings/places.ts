@@ -27,12 +27,22 @@ export const GROUPS: Group[] = [
   { key: "settings.group.bot", places: [
     { to: "/knowledge", icon: "book", key: "nav.knowledge", text: "settings.knowledge.text", words: "settings.knowledge.words" },
     { to: "/rules", icon: "rules", key: "nav.rules", text: "settings.rules.text", words: "settings.rules.words" },
+    { to: "/flows", icon: "flow", key: "nav.flows", text: "settings.flows.text", words: "settings.flows.words", role: "admin" },
+    { to: "/bots", icon: "bot", key: "nav.bots", text: "settings.bots.text", words: "settings.bots.words", role: "admin" },
+    { to: "/prompts", icon: "note", key: "nav.prompts", text: "settings.prompts.text", words: "settings.prompts.words", role: "admin" },
+    { to: "/models", icon: "chip", key: "nav.models", text: "settings.models.text", words: "settings.models.words", role: "admin" },
+    { to: "/cases", icon: "check", key: "nav.cases", text: "settings.cases.text", words: "settings.cases.words", role: "admin" },
   ] },
   { key: "settings.group.team", places: [
     { to: "/agents", icon: "people", key: "nav.agents", text: "settings.agents.text", words: "settings.agents.words", role: "admin" },
   ] },
   { key: "settings.group.build", places: [
+    { to: "/tools", icon: "tool", key: "nav.tools", text: "settings.tools.text", words: "settings.tools.words", role: "admin" },
     { to: "/api-keys", icon: "key", key: "nav.apiKeys", text: "settings.apiKeys.text", words: "settings.apiKeys.words", role: "admin" },
+  ] },
+  { key: "settings.group.watch", places: [
+    { to: "/usage", icon: "chart", key: "nav.usage", text: "settings.usage.text", words: "settings.usage.words", role: "admin" },
+    { to: "/audit", icon: "clock", key: "nav.audit", text: "settings.audit.text", words: "settings.audit.words", role: "admin" },
   ] },
   { key: "settings.group.me", places: [
     { to: "/account", icon: "person", key: "nav.account", text: "settings.account.text", words: "settings.account.words" },

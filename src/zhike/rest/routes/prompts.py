@@ -71,6 +71,13 @@ class PromptText(Struct, forbid_unknown_fields=True, kw_only=True):
     model: Annotated[str, Meta(max_length=128)] = ""
 
 
+class BuiltIn(Struct):
+    """The built-in template of each language."""
+
+    zh: PromptText
+    en: PromptText
+
+
 class NewPrompt(PromptText, forbid_unknown_fields=True, kw_only=True):
     """A new version of ``name``. ``activate`` false: only stored. ``gate``: it becomes active only if the
     regression set does not come out worse with it."""
@@ -300,6 +307,13 @@ async def _gate(call: Call, bot_id: int, template: Template) -> None:
         raise GateFailedError(report)
 
 
+async def built_in_prompts(_call: Call) -> BuiltIn:
+    """What a bot without templates of its own answers by, in each language: where a new one begins."""
+    from zhike.answer.defaulttemplates import DEFAULTS
+
+    return BuiltIn(*(PromptText(**msgspec.structs.asdict(DEFAULTS[lang])) for lang in ("zh", "en")))
+
+
 async def diff_prompt(call: Call) -> DiffView:
     """What a version changes from the one before it, or from another."""
     query: DiffQuery = call.query
@@ -417,6 +431,14 @@ ROUTES = [
             "template": {name: value for name, value in _EXAMPLE.items() if name != "bot_id"},
             "questions": [{"text": "洗衣机一直响", "checks": {"max_items": 3, "ends_with_question": True}}],
         },
+    ),
+    Route(
+        "GET",
+        "/api/v1/prompts/built-in",
+        built_in_prompts,
+        ADMIN,
+        ("The built-in prompt templates", "内置的提示词模板"),
+        answer=BuiltIn,
     ),
     Route(
         "GET",

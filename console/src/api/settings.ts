@@ -1,0 +1,54 @@
+/** Calls that only the settings make, by noun. */
+
+import { call, type Query } from "./client";
+import type { Bot, Page, RuleKind } from "./types";
+import type {
+  AuditEntry, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
+  PromptText, UsageRow,
+} from "./settingsTypes";
+
+export type KeyedPath = "tools" | "flows";
+
+export const settingsApi = {
+  models: () => call<{ items: ModelState[] }>("GET", "models"),
+  testModel: (key: string) => call<ModelTried>("POST", `models/${encodeURIComponent(key)}/test`),
+
+  prompts: (query: Query) => call<Page<Prompt>>("GET", "prompts", { query }),
+  builtInPrompts: () => call<Record<"zh" | "en", PromptText>>("GET", "prompts/built-in"),
+  addPrompt: (body: PromptText & { bot_id: number; note: string; activate: boolean; gate: boolean }) =>
+    call<Prompt>("POST", "prompts", { body }),
+  activatePrompt: (id: number, gate: boolean) => call<Prompt>("POST", `prompts/${id}/activate`, { body: { gate } }),
+  promptDiff: (id: number, against?: number) =>
+    call<{ id: number; against: number | null; lines: string[] }>("GET", `prompts/${id}/diff`, { query: { against } }),
+  testPrompt: (body: {
+    bot_id: number; questions: { text: string; checks?: Checks }[]; template?: PromptText; prompt_id?: number;
+    against_id?: number; model?: string;
+  }) => call<PromptTested>("POST", "prompts/test", { body }),
+
+  keyed: (path: KeyedPath, query: Query, signal?: AbortSignal) =>
+    call<Page<Keyed>>("GET", path, { query, ...(signal ? { signal } : {}) }),
+  addKeyed: (path: KeyedPath, body: object) => call<Keyed>("POST", path, { body }),
+  changeKeyed: (path: KeyedPath, id: number, body: object) => call<Keyed>("PATCH", `${path}/${id}`, { body }),
+  deleteKeyed: (path: KeyedPath, id: number, keepalive = false) => call<void>("DELETE", `${path}/${id}`, { keepalive }),
+
+  cases: (query: Query, signal?: AbortSignal) => call<Page<Case>>("GET", "cases", { query, ...(signal ? { signal } : {}) }),
+  addCase: (body: { bot_id: number; text: string; lang: string; body: CaseBody }) => call<Case>("POST", "cases", { body }),
+  changeCase: (id: number, body: { text?: string; lang?: string; body?: CaseBody }) => call<Case>("PATCH", `cases/${id}`, { body }),
+  deleteCase: (id: number, keepalive = false) => call<void>("DELETE", `cases/${id}`, { keepalive }),
+  runCases: (bot_id: number) => call<CasesRun>("POST", "cases/run", { body: { bot_id } }),
+
+  usage: (query: Query) => call<{ items: UsageRow[]; cost: number }>("GET", "usage", { query }),
+  audit: (query: Query, signal?: AbortSignal) =>
+    call<Page<AuditEntry>>("GET", "audit", { query, ...(signal ? { signal } : {}) }),
+
+  addBot: (body: { key: string; name: string }) => call<Bot>("POST", "bots", { body }),
+  changeBot: (id: number, body: { name?: string; settings?: Record<string, unknown> }) =>
+    call<Bot>("PATCH", `bots/${id}`, { body }),
+
+  testRule: (body: { kind: RuleKind; match: string[]; text: string; lang: string }) =>
+    call<{ caught: boolean; problems: string[] }>("POST", "rules/test", { body }),
+
+  readFile: (body: { name: string; content: string; lang: string }) => call<FileFound>("POST", "articles/read-file", { body }),
+  importArticles: (bot_id: number, articles: FoundArticle[]) =>
+    call<{ added: number; changed: number; same: number }>("POST", "articles/import", { body: { bot_id, articles } }),
+};

@@ -1,0 +1,176 @@
+/** What the REST API shows of the things that only the settings know. */
+
+import type { Button } from "@widget/wire";
+
+export interface ModelState {
+  key: string;
+  model: string;
+  server: string;
+  local: boolean;
+  state: string;
+  family: string;
+  context_tokens: number;
+  concurrency: number;
+  queue: number;
+  busy: number;
+  waiting: number;
+  price_in: number;
+  price_out: number;
+  daily_limit: number;
+  cost: number;
+  outcomes: Record<string, number>;
+  tokens_read: number;
+  tokens_written: number;
+  first_token_ms: number;
+}
+
+export interface ModelTried {
+  text: string;
+  first_token_ms: number;
+  total_ms: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+}
+
+export interface Example {
+  question: string;
+  answer: string;
+}
+
+export interface PromptText {
+  name: string;
+  system_prompt: string;
+  temperature: number;
+  max_tokens: number;
+  variables: Record<string, string>;
+  examples: Example[];
+  tools: string[];
+  model: string;
+}
+
+export interface Prompt extends PromptText {
+  id: number;
+  bot_id: number;
+  version: number;
+  active: boolean;
+  note: string;
+  created_by: string;
+  created_at: string;
+}
+
+export interface Checks {
+  max_items?: number | null;
+  max_chars?: number | null;
+  max_sentences?: number | null;
+  ends_with_question?: boolean | null;
+  language?: string;
+  forbidden?: string[];
+  must_contain?: string[];
+  any_of?: string[];
+  cites?: boolean | null;
+  matches?: string[];
+  matches_not?: string[];
+  judge?: string;
+}
+
+export interface TriedAnswer {
+  answer: string;
+  passed: boolean;
+  missed: string[];
+  error: string;
+  model: string;
+  first_token_ms: number;
+  total_ms: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cost: number;
+  sources: string[];
+  dropped: string[];
+}
+
+export interface PromptTested {
+  rows: { text: string; answers: TriedAnswer[] }[];
+}
+
+/** A tool or a flow: its key, and a body that is written as JSON. */
+export interface Keyed {
+  id: number;
+  bot_id: number;
+  key: string;
+  title?: string;
+  description?: string;
+  kind?: string;
+  starts?: string[];
+  steps?: unknown[];
+  enabled: boolean;
+  created_at: string;
+  updated_at: string;
+  [name: string]: unknown;
+}
+
+export interface CaseBody {
+  /** Absent: whatever answers; null: nothing may answer. */
+  expect?: string | null;
+  action?: string;
+  contains?: string[];
+  not_contains?: string[];
+  checks?: Checks | null;
+}
+
+export interface Case {
+  id: number;
+  bot_id: number;
+  text: string;
+  lang: string;
+  body: CaseBody;
+  created_at: string;
+  updated_at: string;
+}
+
+export interface CasesRun {
+  rows: number;
+  right: number;
+  wrong: number;
+  silent: number;
+  seconds: number;
+  p50_ms: number;
+  p99_ms: number;
+  failed: { text: string; lang: string; verdict: "wrong" | "silent" | "error"; part: "knowledge" | "model"; said: string; answer: string; missed: string[] }[];
+  notes: string[];
+}
+
+export interface UsageRow {
+  day: string;
+  bot_id: number;
+  model: string;
+  requests: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  cost: number;
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  actor: string;
+  action: string;
+  target: string;
+  detail: Record<string, unknown>;
+}
+
+export interface FoundArticle {
+  key: string;
+  lang: string;
+  question: string;
+  answer: string;
+  variants?: string[];
+  category?: string;
+  buttons?: Button[];
+  enabled?: boolean;
+}
+
+export interface FileFound {
+  articles: FoundArticle[];
+  skipped: { place: string; line: number; why: string }[];
+  skipped_count: number;
+}
