@@ -252,3 +252,55 @@ async def test_canned_responses(rig: Rig) -> None:
     assert (await lead("DELETE", f"{url}/{shared['id']}")).status == 204
     assert (await agent("DELETE", path)).status == 204
     assert await seen(agent) == []
+
+
+async def test_a_note_calls_a_colleague(rig: Rig) -> None:
+    _, number = await asked(rig)
+    anna, ben = await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example")
+    path = f"/api/v1/conversations/{number}"
+    lists = Listed(rig)
+    body = {"client_msg_id": "n1", "text": "@Agent 看一下", "note": True, "mentions": [2, 99]}
+    assert (await anna("POST", f"{path}/messages", body)).status == 201
+    assert lists.frames[-1]["mentions"] == [2]
+    refused = await anna("POST", f"{path}/messages", {"client_msg_id": "n2", "text": "x", "mentions": [2]})
+    assert (refused.code, refused.json["error"]["field"]) == ("invalid_field", "mentions")
+    assert (await ben("GET", path)).json["mentioned"]
+    assert not (await anna("GET", path)).json["mentioned"]
+    assert (await ben("GET", "/api/v1/conversations/counts")).json["mentioned"] == 1
+    found = (await ben("GET", "/api/v1/conversations?mentioned=true")).json["items"]
+    assert [item["id"] for item in found] == [number]
+    [mention] = (await ben("GET", "/api/v1/mentions?unread=true")).json["items"]
+    assert (mention["conversation_id"], mention["text"], mention["by_name"], mention["read"]) == (
+        number, "@Agent 看一下", "Agent", False)
+    assert (await ben("POST", "/api/v1/mentions/read", {"conversation_id": number})).status == 204
+    assert (await ben("GET", "/api/v1/mentions")).json["items"][0]["read"]
+    assert (await ben("GET", "/api/v1/mentions?unread=true")).json["items"] == []
+    key = await rig.with_key()
+    assert (await key("GET", "/api/v1/mentions")).code == "forbidden"
+
+
+async def test_a_message_is_taken_back_on_both_sides(rig: Rig) -> None:
+    visitor, number = await asked(rig)
+    anna, ben = await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example")
+    path = f"/api/v1/conversations/{number}"
+    await anna("POST", f"{path}/take")
+    seq = (await anna("POST", f"{path}/messages", {"client_msg_id": "a1", "text": "发错了"})).json["seq"]
+    heard: list[dict[str, Any]] = []
+
+    class Watcher:
+        def deliver(self, event: Event) -> None:
+            if event.frame:
+                heard.append(msgspec.json.decode(event.frame))
+                assert event.agent_frame == event.frame
+
+    rig.hub.watch(number, Watcher())
+    assert (await ben("POST", f"{path}/messages/{seq}/recall")).code == "not_found"
+    assert (await anna("POST", f"{path}/messages/{seq}/recall")).status == 204
+    assert heard == [{"type": "recalled", "conversation": number, "seq": seq}]
+    for page in ((await visitor("GET", "/api/v1/visitor/messages?after=0")).json,
+                 (await ben("GET", f"{path}/messages")).json):
+        [gone] = [item for item in page["items"] if item["seq"] == seq]
+        assert (gone["text"], gone["recalled"]) == ("", True)
+    owner = await rig.signed_in("owner")
+    audit = (await owner("GET", "/api/v1/audit?action=message.recalled")).json["items"]
+    assert audit[0]["target"] == f"message:{number}-{seq}"

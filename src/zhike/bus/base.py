@@ -115,7 +115,7 @@ class StoredEvent(Event):
         """For agents' lists."""
         value = self._list_frame
         if value is None:
-            value = self._list_frame = list_frame(self.row.conversation)
+            value = self._list_frame = list_frame(self.row.conversation, mentions=self.row.mentions)
         return value
 
 

@@ -182,24 +182,25 @@ class Desk:
 
     async def change(self, kind: ChangeKind, conversation_id: int, agent_id: int, agent_name: str, *,
                      team_id: int | None = None, by_id: int = 0, by_name: str = "", note: str = "",
-                     until: int | None = None, wrap_up: str = "", epoch: int = 0) -> Conversation:
+                     until: int | None = None, wrap_up: str = "", epoch: int = 0,
+                     seq: int = 0) -> Conversation:
         """Takes, assigns, returns, queues, snoozes, wakes, reopens or resolves; stored when it returns. What
         each argument means stands at :class:`zhike.domain.unit.Change`.
 
         Raises:
-            ZhikeError: not_found, conversation_resolved, wrong_state, conflict.
+            ZhikeError: not_found, conversation_resolved, wrong_state, conflict, too_late.
         """
         if not 0 < conversation_id < 2**53:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         change = await self._line.change(Change(
             conversation_id, kind, self._now_ms(), agent_id=agent_id, agent_name=agent_name, team_id=team_id,
-            by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch))
+            by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch, seq=seq))
         if change.outcome == "not_found" or change.conversation is None:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         if change.outcome == "resolved":
             raise ZhikeError("conversation_resolved")
-        if change.outcome == "wrong_state":
-            raise ZhikeError("wrong_state")
+        if change.outcome in ("wrong_state", "too_late"):
+            raise ZhikeError(change.outcome)
         if change.outcome == "conflict":
             raise ZhikeError("conflict", "Another conversation of this visitor is open.",
                              details={"conversation": change.other_id})

@@ -15,6 +15,8 @@ MAX_TEXT_CHARS = 4000
 """Longest text of one message. Long enough for any letter of complaint, short enough to bound a
 batch: 500 such messages stay under 10 MB."""
 MAX_CLIENT_MSG_ID_CHARS = 64
+RECALL_MS = 120_000
+"""How long an agent may take a message back: long enough for a slip, too short to rewrite what was said."""
 
 encode = msgspec.json.Encoder().encode
 
@@ -63,6 +65,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands as JSON in the ``payload`` column: everything of a message but its text.
 
     ``name``: the agent's name as the visitor saw it. ``ai``: a model wrote it, and it is labelled so.
+    ``recalled``: who wrote it took it back; the text is gone.
     """
 
     buttons: tuple[Button, ...] = ()
@@ -71,6 +74,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     cards: tuple[Card, ...] = ()
     ai: bool = False
+    recalled: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):

@@ -18,8 +18,10 @@ from zhike.domain.message import Direction, Reply, SenderType
 IncomingOutcome = Literal["", "stored", "duplicate", "conflict", "waiting", "not_holder", "resolved",
                           "not_found", "refused"]
 ReplyOutcome = Literal["", "stored", "stale"]
-ChangeKind = Literal["take", "assign", "return", "resolve", "queue", "snooze", "wake", "reopen"]
-ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved", "wrong_state", "conflict"]
+ChangeKind = Literal["take", "assign", "return", "resolve", "queue", "snooze", "wake", "reopen",
+                     "note", "recall"]
+ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved", "wrong_state", "conflict",
+                        "too_late"]
 
 
 class Row(msgspec.Struct, eq=False):
@@ -38,6 +40,7 @@ class Row(msgspec.Struct, eq=False):
     entry: Incoming | None = None
     agent_name: str = ""
     answer_id: str = ""
+    mentions: tuple[int, ...] = ()
 
 
 class Incoming(msgspec.Struct, eq=False):
@@ -48,7 +51,7 @@ class Incoming(msgspec.Struct, eq=False):
     the dedup key of message n-1 of the client's stream, where the client counts. ``look_up``: the
     dedup key may be known already. ``reply``: a sure answer to store in the same transaction,
     only if the bot holds the conversation and owes nothing else. ``open_key``: of inbox and sender,
-    filled in by the unit.
+    filled in by the unit. ``mentions``: agents whom a note calls.
     """
 
     inbox_id: int
@@ -74,6 +77,7 @@ class Incoming(msgspec.Struct, eq=False):
     reply_stored: bool = False
     open_key: str = ""
     error: BaseException | None = None
+    mentions: tuple[int, ...] = ()
 
 
 class BotReply(msgspec.Struct, eq=False):
@@ -105,6 +109,9 @@ class Change(msgspec.Struct, eq=False):
     ``until`` (ms): how long it is snoozed; of a wake by timer: only if it was to sleep until then at most.
     ``wrap_up``: what it was about, said on resolve.
 
+    A ``note`` changes nothing else: it is only stored. A ``recall`` takes back message ``seq`` that
+    ``agent_id`` wrote a moment ago (too_late: it is older than two minutes, or left through a channel).
+
     ``epoch``: only if this is still the epoch and nobody put it aside: whoever decided by what was read
     earlier (the router) loses against a person who was quicker. ``idle_before`` (ms): only if nobody waits
     for a word and nobody wrote since then; so that a sweep never closes a conversation in which somebody
@@ -128,6 +135,7 @@ class Change(msgspec.Struct, eq=False):
     until: int | None = None
     wrap_up: str = ""
     epoch: int = 0
+    seq: int = 0
     outcome: ChangeOutcome = ""
     other_id: int = 0
     conversation: Conversation | None = None

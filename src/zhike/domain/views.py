@@ -42,7 +42,7 @@ def view_of(message: Message, *, for_agent: bool) -> MessageView:
     return MessageView(
         message.conversation_id, message.seq, message.direction, message.sender_type, message.text,
         to_datetime(message.at), payload.name, message.client_msg_id, message.answers, payload.buttons,
-        payload.source, trace, payload.cards, payload.ai)
+        payload.source, trace, payload.cards, payload.ai, recalled=payload.recalled)
 
 
 class _Place(msgspec.Struct, frozen=True, omit_defaults=True, tag="message"):

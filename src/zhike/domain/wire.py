@@ -22,6 +22,7 @@ MAX_FRAME_BYTES = 64 * 1024
 MAX_HELLO_BYTES = 8 * 1024
 
 ShortId = Annotated[str, Meta(min_length=1, max_length=64)]
+AgentId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 # ---- client to server ------------------------------------------------------------------------
@@ -59,7 +60,7 @@ class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
     """Say something. ``client_msg_id`` makes a retry harmless. With a counter ``n`` (1, 2, 3 …)
     the id must be ``"<stream>.<n>"``: message n is stored only after n-1 of its stream.
     ``action`` "handoff" asks for a person. Agents name the ``conversation``, and may set
-    ``note`` for a private note."""
+    ``note`` for a private note, and in it ``mentions``: the ids of colleagues whom it calls."""
 
     client_msg_id: ShortId
     text: str = ""
@@ -67,6 +68,7 @@ class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
     action: Literal["", "handoff"] = ""
     conversation: int | None = None
     note: bool = False
+    mentions: Annotated[tuple[AgentId, ...], Meta(max_length=20)] = ()
 
 
 class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
@@ -164,7 +166,8 @@ class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
 
 class MessageView(Struct, frozen=True, omit_defaults=True):
     """A stored message on the wire. ``answers``: the seqs it answers. ``trace``: agents only. ``ai``: a
-    model wrote it. ``answer_id`` (only live): the draft that this message replaces."""
+    model wrote it. ``answer_id`` (only live): the draft that this message replaces. ``recalled``: who wrote
+    it took it back; ``text`` is empty."""
 
     conversation: int
     seq: int
@@ -181,6 +184,14 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     cards: tuple[Card, ...] = ()
     ai: bool = False
     answer_id: str = ""
+    recalled: bool = False
+
+
+class Recalled(Struct, frozen=True, tag="recalled", omit_defaults=True):
+    """A message was taken back by the one who wrote it: show that, and drop its text."""
+
+    conversation: int
+    seq: int
 
 
 class MessageEvent(MessageView, frozen=True, tag="message", omit_defaults=True):
@@ -282,7 +293,7 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | ReadEvent | ConversationEvent | ErrorFrame | GoingAway | Pong)
+               | Recalled | ReadEvent | ConversationEvent | ErrorFrame | GoingAway | Pong)
 
 decode_client = msgspec.json.Decoder(ClientFrame).decode
 decode_hello = msgspec.json.Decoder(Hello).decode

@@ -32,6 +32,8 @@ def check(frame: SendMessage) -> ZhikeError | None:
     message_id = frame.client_msg_id
     if len(message_id) > MAX_CLIENT_MSG_ID_CHARS or "\0" in message_id:
         return ZhikeError("invalid_field", field="client_msg_id")
+    if frame.mentions and not frame.note:
+        return ZhikeError("invalid_field", "Only a note mentions colleagues.", field="mentions")
     if frame.conversation is not None and not 0 < frame.conversation <= MAX_COUNTER:
         return ZhikeError("invalid_field", field="conversation")
     if frame.n is not None and (not 1 <= frame.n <= MAX_COUNTER

@@ -304,6 +304,7 @@ class Line:
             result.rows += done.rows
             result.changed += done.changed
             result.life |= done.life
+            result.recalled += done.recalled
         return result
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from zhike.bus.base import BusNode, Event, Stored, StoredEvent
 from zhike.domain.unit import BotReply, Incoming
 from zhike.domain.views import list_frame, state_frame
+from zhike.domain.wire import Recalled, encode
 from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch, Item
 from zhike.pipeline.dedup import Dedup, Known, duplicate_event
@@ -70,6 +71,11 @@ class Send:
                 agent_frame=(state if conversation.status != "snoozed"
                              else state_frame(conversation, name, for_visitor=False)),
                 list_frame=list_frame(conversation, agent_name=name, life=result.life.get(conversation.id))))
+        for conversation, seq in result.recalled:
+            gone = encode(Recalled(conversation.id, seq))
+            events.append(Event(conversation.id, conversation.inbox_id, conversation.sender, frame=gone,
+                                agent_frame=gone, list_frame=list_frame(
+                                    conversation, agent_name=self._agent_name(conversation.agent_id))))
         if events:
             self._bus.publish(events)
 

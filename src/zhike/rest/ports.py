@@ -87,13 +87,14 @@ class Desk(Protocol):
         note: str = "",
         until: int | None = None,
         wrap_up: str = "",
+        seq: int = 0,
     ) -> Conversation:
         """Changes who holds a conversation, or whether it is awake; stored when it returns. What each
         argument means stands at :class:`zhike.domain.unit.Change`. ``agent_id`` 0: an integrator's program.
         A change that changes nothing returns the conversation.
 
         Raises:
-            ZhikeError: not_found, conversation_resolved, wrong_state, conflict.
+            ZhikeError: not_found, conversation_resolved, wrong_state, conflict, too_late.
         """
 
     async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:

@@ -29,6 +29,10 @@ DESCRIPTIONS: dict[str, str] = {
     "read_conversation": "记下客服读到哪一条；不会倒退，也不会超过最后一条。",
     "list_messages": "一页消息，按 seq 顺序；用 after 加 wait_s 可以长轮询等待新消息。",
     "send_message": "发送消息：登录的客服以自己的名义发送，API 密钥则代客户发送。",
+    "recall_message": "撤回自己两分钟内说的话：客户会看到有消息被撤回，内容不再保留。"
+    "已从其他渠道发出的不能撤回。",
+    "list_mentions": "同事在备注里提到我的，最新的在前。",
+    "read_mentions": "提到我的备注我看过了。",
     "send_as_contact": "代客户发送消息；没有进行中的会话时会新建一个。回答可用长轮询或 Webhook 取得。",
     "list_contacts": "客户列表，最新的在前。",
     "read_contact": "一个客户的资料。",

@@ -22,6 +22,7 @@ from zhike.store.messages import pack_answers
 
 _MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
                     "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
+_MENTION_COLUMNS = ("conversation_id", "seq", "agent_id", "by_id", "created_at")
 _OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "payload", "state", "due_at",
                    "lease_until", "attempts", "last_error", "created_at")
 
@@ -29,14 +30,16 @@ _OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "paylo
 class Result:
     """``rows``: stored messages in order of effect. ``changed``: conversations whose holder, status, team
     or snooze changed, in order; ``life``: what of them has changed that stands in columns which a
-    :class:`Conversation` does not hold: conversation id → column → value."""
+    :class:`Conversation` does not hold: conversation id → column → value. ``recalled``: messages taken
+    back, as (conversation, seq)."""
 
-    __slots__ = ("changed", "life", "rows")
+    __slots__ = ("changed", "life", "recalled", "rows")
 
     def __init__(self) -> None:
         self.rows: list[Row] = []
         self.changed: list[Conversation] = []
         self.life: dict[int, dict[str, Any]] = {}
+        self.recalled: list[tuple[Conversation, int]] = []
 
 
 class Effects:
@@ -53,6 +56,7 @@ class Effects:
         self.first_replies: dict[int, int] = {}
         self.message_rows: list[tuple[object, ...]] = []
         self.outbox: list[Row] = []
+        self.mentions: list[tuple[object, ...]] = []
         self.open: dict[int, set[int]] = {}
         """For conversations that a late answer comes to: the seqs of their unanswered questions."""
 
@@ -125,6 +129,9 @@ class Effects:
             conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
             row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,
             conversation.holder_epoch, row.at))
+        if row.mentions:
+            self.mentions += [(conversation.id, row.seq, agent_id, row.sender_id, row.at)
+                              for agent_id in row.mentions]
         if row.direction == "outgoing" and self.channels and conversation.inbox_id in self.channels:
             self.outbox.append(row)
 
@@ -142,6 +149,8 @@ class Effects:
                             for c in self.state_changed.values()], self.first_replies)
         if self.result.life:
             conversation_rows.update_life(self.conn, self.result.life)
+        if self.mentions:
+            insert_many(self.conn, "mentions", _MENTION_COLUMNS, self.mentions)
         if self.outbox:
             ids = next_ids(self.conn, "outbox", len(self.outbox))
             insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+import msgspec
+from sqlalchemy import Connection, select, update
 
-from zhike.domain.message import Message
+from zhike.domain.message import Message, Payload, encode
 from zhike.store.dialect import digest_of, run, select_in
 from zhike.store.tables import messages
 
@@ -69,6 +70,34 @@ def open_questions(conn: Connection, ids: Sequence[int]) -> dict[int, set[int]]:
             elif answers:
                 named[conversation_id].update(map(int, answers.split(",")))
     return {number: came[number] - named[number] for number in ids}
+
+
+class Own(NamedTuple):
+    """A message of an agent. ``at``: ms since 1970 UTC; ``name``: as the visitor saw it."""
+
+    text: str
+    at: int
+    name: str
+    recalled: bool
+
+
+def own_message(conn: Connection, conversation_id: int, seq: int, agent_id: int) -> Own | None:
+    """What this agent said to the visitor under this number, or None."""
+    m = messages.c
+    row = conn.execute(select(m.text, m.created_at, m.payload).where(
+        m.conversation_id == conversation_id, m.seq == seq, m.direction == "outgoing",
+        m.sender_type == "agent", m.sender_id == agent_id)).first()
+    if row is None:
+        return None
+    payload = msgspec.json.decode(row.payload, type=Payload) if row.payload else Payload()
+    return Own(row.text, row.created_at, payload.name, payload.recalled)
+
+
+def recall(conn: Connection, conversation_id: int, seq: int, name: str) -> None:
+    """Empties a message and says so in its payload; its number stays taken."""
+    m = messages.c
+    conn.execute(update(messages).where(m.conversation_id == conversation_id, m.seq == seq).values(
+        text="", payload=encode(Payload(name=name, recalled=True)).decode(), trace=""))
 
 
 def by_dedup_keys(conn: Connection, keys: Sequence[bytes]) -> dict[bytes, tuple[int, int, str, int]]:

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from zhike.domain.conversation import Conversation
+from zhike.domain.message import RECALL_MS
 from zhike.domain.transitions import Act, Step, step
 from zhike.domain.unit import Change, Row, open_key
 from zhike.store import conversations as conversation_rows
-from zhike.store import jobs
+from zhike.store import jobs, outbox
+from zhike.store import messages as message_rows
 from zhike.store.effects import Effects
 
 WAKE = "conversation.wake"
@@ -34,6 +36,13 @@ class Moves(Effects):
         entry.conversation = conversation
         if conversation is None:
             entry.outcome = "not_found"
+            return
+        if entry.kind == "note":
+            self._note(entry, conversation)
+            entry.outcome = "done"
+            return
+        if entry.kind == "recall":
+            self._recall(entry, conversation)
             return
         act = _act(entry)
         own = conversation.holder == "agent" and conversation.agent_id == entry.agent_id
@@ -108,6 +117,23 @@ class Moves(Effects):
             self._note(entry, conversation)
             entry.outcome = "done"
 
+    def _recall(self, entry: Change, conversation: Conversation) -> None:
+        """Takes a message back: its text is gone from here on, for everybody."""
+        found = message_rows.own_message(self.conn, conversation.id, entry.seq, entry.agent_id)
+        if found is None:
+            entry.outcome = "not_found"
+        elif found.recalled:
+            entry.outcome = "unchanged"
+        elif entry.at - found.at > RECALL_MS or not outbox.withdraw(self.conn, conversation.id, entry.seq):
+            entry.outcome = "too_late"
+        else:
+            entry.outcome = "done"
+            message_rows.recall(self.conn, conversation.id, entry.seq, found.name)
+            if conversation.last_text == found.text[:conversation_rows.LAST_TEXT_CHARS]:
+                conversation.last_text = ""
+                self.touched[conversation.id] = conversation
+            self.result.recalled.append((conversation, entry.seq))
+
     def _note(self, entry: Change, conversation: Conversation) -> None:
         if entry.note:
             self.row(Row(conversation, conversation.last_seq + 1, "note",
@@ -118,4 +144,6 @@ class Moves(Effects):
 def _act(entry: Change) -> Act:
     if entry.kind == "assign":
         return "give" if entry.agent_id else "pass"
+    assert entry.kind != "note", "it changes nobody's turn"
+    assert entry.kind != "recall", "nor does this"
     return entry.kind

@@ -150,6 +150,15 @@ def release(conn: Connection, row: OutboxRow, due_at: int) -> bool:
     return _mark(conn, row, state="due", due_at=due_at, attempts=row.attempts - 1)
 
 
+def withdraw(conn: Connection, conversation_id: int, seq: int) -> bool:
+    """Keeps a message from leaving through its channels. False: it may have left already."""
+    mine = (outbox.c.conversation_id == conversation_id, outbox.c.seq == seq)
+    conn.execute(update(outbox).where(*mine, outbox.c.state == "due", outbox.c.attempts == 0)
+                 .values(state="failed", last_error="recalled"))
+    left = select(outbox.c.id).where(*mine, outbox.c.last_error != "recalled").limit(1)
+    return conn.execute(left).first() is None
+
+
 def next_due(conn: Connection, inbox_id: int, channel: str) -> int | None:
     """When the next row of the inbox can be claimed (ms), or None."""
     ours = (outbox.c.inbox_id == inbox_id, outbox.c.channel == channel)

@@ -20,6 +20,7 @@ from zhike.store import contacts as contact_rows
 from zhike.store import conversations as conversation_rows
 from zhike.store.dialect import next_ids
 from zhike.store.effects import Result
+from zhike.store.mentions import mentioned
 from zhike.store.messages import by_dedup_keys, open_questions
 from zhike.store.moves import Moves
 
@@ -212,7 +213,9 @@ class _Unit(Moves):
         seq = conversation.last_seq + 1
         self.row(Row(conversation, seq, direction, "agent", entry.text, entry.at,
                       sender_id=entry.agent_id, agent_name=entry.agent_name,
-                      client_msg_id=entry.client_msg_id, entry=entry), entry.dedup_key)
+                      client_msg_id=entry.client_msg_id, entry=entry,
+                      mentions=mentioned(self.conn, entry.mentions) if entry.mentions and entry.note else ()),
+                 entry.dedup_key)
         if direction == "outgoing":
             self.covered(conversation)
             if conversation.waiting_since is not None:

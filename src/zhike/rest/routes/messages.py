@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from zhike.access.addresses import bucket_of
-from zhike.access.rights import AGENT, KEY
+from zhike.access.rights import AGENT, AGENT_ONLY, KEY
 from zhike.bus.base import Stored
 from zhike.clock import to_datetime
 from zhike.domain.message import MAX_TEXT_CHARS, Message
@@ -15,11 +15,12 @@ from zhike.domain.views import view_of
 from zhike.domain.wire import Ack, Messages, SendMessage
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
-from zhike.rest.decode import MAX_ID, FieldFault, path_id
+from zhike.rest.decode import MAX_ID, FieldFault, Id, path_id
 from zhike.rest.paging import Limit
 from zhike.rest.routes.conversations import find
 from zhike.rest.source import Bell, HttpSource, wait_for
 from zhike.rest.table import Call, Route
+from zhike.rest.write import audited
 from zhike.store import contacts
 from zhike.store import messages as rows
 
@@ -30,6 +31,7 @@ WaitS = Annotated[
     int, Meta(ge=0, le=MAX_WAIT_S, description="Wait up to this many seconds for something new.")
 ]
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
+Mentions = Annotated[list[Id], Meta(max_length=20)]
 ClientMsgId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -44,12 +46,13 @@ class MessageQuery(Struct, forbid_unknown_fields=True):
 
 
 class NewMessage(Struct, forbid_unknown_fields=True):
-    """A session sends as its agent (``note``: a private note), a key on behalf of the contact.
-    ``client_msg_id`` makes a retry harmless."""
+    """A session sends as its agent (``note``: a private note, which may call colleagues by ``mentions``), a
+    key on behalf of the contact. ``client_msg_id`` makes a retry harmless."""
 
     client_msg_id: ClientMsgId
     text: Text
     note: bool = False
+    mentions: Mentions = []
 
 
 class ContactMessage(Struct, forbid_unknown_fields=True):
@@ -125,7 +128,8 @@ async def send_message(call: Call) -> Answer:
         source = HttpSource(
             c.inbox_id, f"a:{who.id}", call.lang, agent_id=who.id, agent_name=who.name, conversation_id=c.id
         )
-        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, note=body.note)
+        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, note=body.note,
+                            mentions=tuple(body.mentions))
     else:
         if body.note:
             raise FieldFault("note", "A note is written by an agent.", "内部备注只能由客服写。")
@@ -165,7 +169,26 @@ SEND_ERRORS = (
     "going_away",
 )
 
+async def recall_message(call: Call) -> None:
+    """Takes back what I said within the last two minutes: the visitor sees that something was recalled, and
+    its words are gone. What left through another channel cannot be taken back."""
+    seq = path_id(call.path["seq"])
+    conversation_id = path_id(call.path["id"])
+    who = call.principal
+    await call.to.desk.change("recall", conversation_id, who.id, who.name, seq=seq)
+    await audited(call, "message.recalled", f"message:{conversation_id}-{seq}", None, lambda conn: None)
+
+
 ROUTES = [
+    Route(
+        "POST",
+        "/api/v1/conversations/{id}/messages/{seq}/recall",
+        recall_message,
+        AGENT_ONLY,
+        ("Recall a message", "撤回消息"),
+        status=204,
+        errors=("too_late",),
+    ),
     Route(
         "GET",
         "/api/v1/conversations/{id}/messages",
