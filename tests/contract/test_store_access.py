@@ -9,7 +9,7 @@ from zhike.access.tokens import digest
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.errors import ZhikeError
-from zhike.store import agents, api_keys, audit, contact_edit, inboxes, listing, messages, sessions
+from zhike.store import agents, api_keys, audit, contact_edit, inboxes, listing, messages, second_factors, sessions
 from zhike.store.conversations import insert_conversations
 from zhike.store.dialect import insert_many
 from zhike.store.engine import Store
@@ -49,8 +49,11 @@ async def test_the_setup_link_works_once_and_the_newest_counts(store: Store) -> 
     with pytest.raises(ZhikeError, match="setup_done"):
         await store.write(agents.use_setup_link, digest("new"), "c@d.example", "C", "hash", "", NOW)
     await store.write(agents.put_setup_link, digest("recover"), NOW + 1000, True)
+    await store.write(second_factors.begin, made.id, "AAAA")
+    await store.write(second_factors.confirm, made.id, "AAAA", 1, [], NOW)
     again = await store.write(agents.use_setup_link, digest("recover"), "A@b.example", "", "hash2", "", NOW)
     assert (again.id, again.name, again.password_hash) == (made.id, "A", "hash2")
+    assert await store.read(second_factors.get, made.id) is None, "a lost phone keeps no owner out"
 
 
 async def test_sessions_end_with_time_agent_or_password(store: Store) -> None:

@@ -29,6 +29,7 @@ from zhike.desk.reads import Reads
 from zhike.desk.recovery import Recovery
 from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
+from zhike.domain.agent import RANK
 from zhike.domain.message import Reply
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
@@ -65,6 +66,12 @@ def line_settings(settings: Settings) -> LineSettings:
                         receive_max_bytes=p.receive_max_bytes, fragment_wait_s=p.fragment_wait_s,
                         out_of_order_wait_s=p.out_of_order_wait_s,
                         search_batch=settings.answer.search_batch)
+
+
+def _veil(frame: bytes) -> bytes:
+    from zhike.answer.mask.veil import veil_json  # its word lists: for desks that hide something only
+
+    return veil_json(frame)
 
 
 class Core:
@@ -131,9 +138,10 @@ class Core:
         self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
                          registry.channels, line_settings(self.settings), registry.agent_name,
                          lambda bot_id: registry.fragment_wait_s(bot_id, default_s), self.answers.ladder)
+        clear_for = RANK[self.settings.privacy.clear_for]
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
-                    self.public_url)
-        self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply)
+                    self.public_url, lambda role: RANK[role] >= clear_for)
+        self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply, _veil)
         self._line_heard = self.line.heard
         self.line.start()
         self.recovery = Recovery(self.store, registry.bots, self.line.owe, self.now)

@@ -332,8 +332,8 @@ class Session:
     # ---- sending -----------------------------------------------------------------------------
 
     def send(self, payload: bytes) -> None:
-        """Queues one text frame."""
-        if self.conn.send_text(payload):
+        """Queues one text frame ("" = nothing)."""
+        if payload and self.conn.send_text(payload):
             self.gateway.counters.messages_out += 1
 
     def send_masked(self, payload: bytes) -> None:

@@ -16,6 +16,7 @@ from zhike.rest.answer import Answer, empty, encoded
 from zhike.rest.context import Context
 from zhike.rest.decode import BodyDecoder, QueryDecoder
 from zhike.rest.guard import admit
+from zhike.rest.privacy import check_change, is_veiled, veiled
 from zhike.rest.reach import check_fields, check_path
 from zhike.rest.table import Call, Route
 
@@ -99,7 +100,11 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
                 call.body = decode_body(await read_body(request.receive, call.headers, limit_bytes))
             check_fields(call)
             call.gone = _gone(request.receive)
-            return cast(ASGIApp, _finish(route, await route.handler(call)))
+            veils = is_veiled(call, route)
+            if veils:
+                check_change(call, route)
+            answer = _finish(route, await route.handler(call))
+            return cast(ASGIApp, veiled(answer) if veils else answer)
         finally:
             if room is not None:
                 room.leave(household)

@@ -67,6 +67,7 @@ class Route:
         budget: which budget of simultaneous requests it counts for.
         text: the content type of an answer that is not JSON.
         listed: whether the API document shows it.
+        reveals: whether it shows personal data also to roles that otherwise do not see it; it is audited.
         cors: whether pages of other sites may call it (the inbox's list decides).
     """
 
@@ -88,6 +89,7 @@ class Route:
     text: str = ""
     listed: bool = True
     cors: bool = False
+    reveals: bool = False
 
     @property
     def name(self) -> str:

@@ -126,6 +126,8 @@ DESCRIPTIONS: dict[str, str] = {
     "list_audit": "操作记录，最新的在前。",
     "verify_audit": "沿着摘要链核对全部操作记录：改过、删过或插入过的条目会显出来。",
     "export_audit": "按顺序导出操作记录，每行一个 JSON，最多 10,000 条；用最后一条的 id 作 after 继续。",
+    "reveal_in_conversation": "查看会话里一条消息或客户资料的原文；谁、何时、看了哪一条都会记入操作记录。",
+    "reveal_contact": "查看一位客户的原始资料；谁、何时、看了谁都会记入操作记录。",
     "list_usage": "按天（UTC）、机器人和模型统计的请求数、token 数和费用，最新的在前；默认最近 31 天。",
     "visitor_hello": "说明访客是谁；回答中的 token 是其余接口的凭证。",
     "visitor_send": "发送消息；存好之后才返回确认。",

@@ -12,7 +12,7 @@ from zhike.domain.agent import Agent, Role
 from zhike.domain.team import AgentSettings
 from zhike.errors import ZhikeError
 from zhike.store import dialect
-from zhike.store.tables import agents, meta, sessions
+from zhike.store.tables import agents, meta, second_factors, sessions
 
 SETUP_ROW = "setup_link"
 
@@ -175,5 +175,7 @@ def use_setup_link(conn: Connection, digest: bytes, email: str, name: str, passw
     known = by_email(conn, email)
     if known is None:
         return create(conn, email, name, "owner", password_hash, lang, now)
+    # who has the machine owns the desk: a lost second factor must not keep them out
+    conn.execute(delete(second_factors).where(second_factors.c.agent_id == known.id))
     return change(conn, known.id, {"name": name or known.name, "role": "owner", "enabled": True,
                                    "password_hash": password_hash}, end_sessions=True)

@@ -33,6 +33,7 @@ from zhike.gateway.writer import Writer
 from zhike.pipeline.line import Line, LineSettings
 from zhike.rest.app import build
 from zhike.rest.ports import FileRead, Health
+from zhike.rest.privacy import sees_clear
 from zhike.search.shelf import Shelf
 from zhike.search.text import Question
 from zhike.store import agents, bots, inboxes
@@ -267,7 +268,8 @@ class Rig:
         self.line = Line(store, bus, self.engine, InlineExecutor(), self.now, self.registry.bots,
                          self.registry.channels, LineSettings(fragment_wait_s=0.0), self.registry.agent_name)
         door = Door(store, self.registry, self.access.visitors, self.access.sessions, self.now,
-                    self.settings.server.public_url)
+                    self.settings.server.public_url,
+                    lambda role: sees_clear(role, self.settings.privacy.clear_for))
         self.reads = Reads(store, bus)
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
         self.line.start()

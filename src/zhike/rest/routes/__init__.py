@@ -23,6 +23,7 @@ from zhike.rest.routes import (
     pages,
     presence,
     prompts,
+    reveal,
     rules,
     sample,
     sessions,
@@ -47,6 +48,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         messages,
         mentions,
         contacts,
+        reveal,
         tags,
         canned,
         knowledge_files,  # before {id}: these are names, no numbers
