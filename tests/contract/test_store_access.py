@@ -9,7 +9,17 @@ from zhike.access.tokens import digest
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.errors import ZhikeError
-from zhike.store import agents, api_keys, audit, contact_edit, inboxes, listing, messages, second_factors, sessions
+from zhike.store import (
+    agents,
+    api_keys,
+    audit,
+    contact_edit,
+    inboxes,
+    listing,
+    messages,
+    second_factors,
+    sessions,
+)
 from zhike.store.conversations import insert_conversations
 from zhike.store.dialect import insert_many
 from zhike.store.engine import Store
