@@ -244,6 +244,8 @@ async def _beside(bench: Bench, real: LlamaServer) -> None:
     for name, found in (("alone", alone), ("beside", beside)):
         bench.result[f"others_{name}_p50_ms"] = _quantile(found, .5) * 1000
         bench.result[f"others_{name}_p99_ms"] = _quantile(found, .99) * 1000
+    if max(alone) > USEFUL_S:  # then it went to a model, and nothing below says what it should
+        bench.failed.append("a question that the sample shop should know was not known")
     ratio = _quantile(beside, .99) / _quantile(alone, .99)
     bench.result["others_p99_ratio"] = ratio
     if ratio > SLACK and _quantile(beside, .99) - _quantile(alone, .99) > 0.02:
