@@ -304,3 +304,64 @@ async def test_a_message_is_taken_back_on_both_sides(rig: Rig) -> None:
     owner = await rig.signed_in("owner")
     audit = (await owner("GET", "/api/v1/audit?action=message.recalled")).json["items"]
     assert audit[0]["target"] == f"message:{number}-{seq}"
+
+
+async def test_whoever_is_blocked_is_told_and_counted(rig: Rig) -> None:
+    visitor, number = await asked(rig)
+    agent, admin = await rig.signed_in(), await rig.signed_in("admin")
+    contact = (await agent("GET", f"/api/v1/conversations/{number}")).json["contact_id"]
+    token = visitor.headers["authorization"].removeprefix("Bearer ")
+    blocked = (await agent("POST", f"/api/v1/contacts/{contact}/block")).json
+    assert blocked["blocked"]
+    assert (await agent("GET", f"/api/v1/conversations/{number}")).json["contact_blocked"]
+    refused = await visitor("POST", "/api/v1/visitor/messages", {"client_msg_id": "m2", "text": "为什么"})
+    assert (refused.status, refused.code) == (403, "blocked")
+    assert rig.line.counts["dedup", "blocked"] == 1
+    again = await visitor("POST", "/api/v1/visitor/hello", {"inbox": "shop", "token": token})
+    assert again.code == "blocked"
+    _, other = await asked(rig)  # nobody else is
+    assert other != number
+    assert not (await agent("POST", f"/api/v1/contacts/{contact}/unblock")).json["blocked"]
+    back = await visitor("POST", "/api/v1/visitor/messages", {"client_msg_id": "m3", "text": "谢谢"})
+    assert back.status == 201
+    assert (await agent("POST", "/api/v1/contacts/99/block")).code == "not_found"
+    actions = [entry["action"] for entry in (await admin("GET", "/api/v1/audit")).json["items"]]
+    assert {"contact.blocked", "contact.unblocked"} <= set(actions)
+
+
+async def test_two_contacts_become_one(rig: Rig) -> None:
+    (visitor, one), (_, two) = await asked(rig), await asked(rig, client_msg_id="m2")
+    agent = await rig.signed_in()
+    first, second = [(await agent("GET", f"/api/v1/conversations/{number}")).json["contact_id"]
+                     for number in (one, two)]
+    await agent("PATCH", f"/api/v1/contacts/{first}", {"name": "李娜"})
+    left = (await agent("POST", f"/api/v1/contacts/{first}/merge", {"into": second})).json
+    assert (left["id"], left["name"], left["merged_into"]) == (second, "李娜", None)
+    history = (await agent("GET", f"/api/v1/contacts/{second}/conversations")).json["items"]
+    assert {item["id"] for item in history} == {one, two}
+    assert (await agent("GET", f"/api/v1/contacts/{first}")).json["merged_into"] == second
+    notes = (await agent("GET", f"/api/v1/conversations/{one}/messages")).json["items"]
+    assert (notes[-1]["direction"], notes[-1]["sender"]) == ("note", "system")
+    assert "李娜" in notes[-1]["text"]
+    ack = await visitor("POST", "/api/v1/visitor/messages", {"client_msg_id": "m9", "text": "还在"})
+    assert ack.json["conversation"] == one
+    assert "李娜" not in str((await visitor("GET", "/api/v1/visitor/messages?after=0")).json)
+    assert (await agent("POST", f"/api/v1/contacts/{second}/merge", {"into": first})).code == "conflict"
+    assert (await agent("POST", f"/api/v1/contacts/{second}/merge", {"into": second})).code == "invalid_field"
+
+
+async def test_one_search_over_everything(rig: Rig) -> None:
+    _, number = await asked(rig, "我想问退货运费")
+    agent = await rig.signed_in()
+    found = (await agent("GET", "/api/v1/search?q=运费")).json
+    assert [(m["conversation_id"], m["seq"]) for m in found["messages"]] == [(number, 1)]
+    assert found["conversations"] == found["contacts"] == found["articles"] == []
+    contact = (await agent("GET", f"/api/v1/conversations/{number}")).json["contact_id"]
+    await agent("PATCH", f"/api/v1/contacts/{contact}", {"name": "王芳", "phone": "13900002222"})
+    found = (await agent("GET", "/api/v1/search?q=1390000")).json
+    assert [c["id"] for c in found["contacts"]] == [contact]
+    assert [c["id"] for c in found["conversations"]] == [number]
+    found = (await agent("GET", f"/api/v1/search?q=%23{number}")).json
+    assert [c["id"] for c in found["conversations"]] == [number]
+    for bad in ("", "q=", "q=%20", "q=x&limit=21"):
+        assert (await agent("GET", f"/api/v1/search?{bad}")).code == "invalid_field", bad

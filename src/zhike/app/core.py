@@ -137,7 +137,8 @@ class Core:
         default_s = self.settings.pipeline.fragment_wait_s
         self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
                          registry.channels, line_settings(self.settings), registry.agent_name,
-                         lambda bot_id: registry.fragment_wait_s(bot_id, default_s), self.answers.ladder)
+                         lambda bot_id: registry.fragment_wait_s(bot_id, default_s), self.answers.ladder,
+                         registry.blocked)
         clear_for = RANK[self.settings.privacy.clear_for]
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
                     self.public_url, lambda role: RANK[role] >= clear_for)

@@ -49,13 +49,15 @@ class Door:
         """Admits a visitor and finds the conversation they are in.
 
         Raises:
-            ZhikeError: inbox_not_found, origin_not_allowed, bad_identity.
+            ZhikeError: inbox_not_found, origin_not_allowed, bad_identity, blocked.
         """
         inbox = self._registry.by_key.get(hello.inbox)
         if inbox is None:
             raise ZhikeError("inbox_not_found", hello.inbox[:64], field="inbox")
         admitted = self._visitors.admit(hello, inbox, origin, origins.own_origins(host, self._public_url),
                                         self._now_ms() // 1000)
+        if (inbox.id, admitted.visitor.sender) in self._registry.blocked:
+            raise ZhikeError("blocked")
         joined = Joined("visitor", inbox_id=inbox.id, sender=admitted.visitor.sender, lang=hello.lang[:16])
         joined.token = admitted.token
         joined.contact = _known_of(admitted.contact, hello)

@@ -16,8 +16,8 @@ from zhike.desk.knowledge import KnowledgeKeeper, Loader
 from zhike.domain.knowledge import Bot, Inbox
 from zhike.store import agents as agent_rows
 from zhike.store import bots as bot_rows
+from zhike.store import contact_merge, tables
 from zhike.store import inboxes as inbox_rows
-from zhike.store import tables
 from zhike.store.engine import Store
 
 DIRECT_CHANNELS = frozenset({"web"})
@@ -29,8 +29,8 @@ Follower = Callable[[Bot], Awaitable[None]]
 
 
 class Registry:
-    """Inboxes by id and key, the bot of each, names of agents. The dicts are updated in place:
-    the pipeline holds on to ``bots`` and ``channels``.
+    """Inboxes by id and key, the bot of each, names of agents, who is blocked. The dicts are updated in
+    place: the pipeline holds on to ``bots``, ``channels`` and ``blocked``.
 
     Args:
         keeper: brings what bots know (default: everything in memory).
@@ -47,6 +47,8 @@ class Registry:
         self.channels: dict[int, str] = {}
         self.bot_rows: dict[int, Bot] = {}
         self.agent_names: dict[int, str] = {}
+        self.blocked: set[tuple[int, str]] = set()
+        """(inbox_id, sender) of those whose messages are refused."""
         self.followers: list[Follower] = []
         self._followed: dict[int, tuple[int, int]] = {}
         self._stamp: tuple[object, ...] = ()
@@ -70,8 +72,10 @@ class Registry:
                 if self.knowledge.behind:
                     await self.knowledge.follow(list(self.bot_rows.values()))
                 return False
-            inboxes, bots, names = await self._store.read(_read_all)
+            inboxes, bots, names, blocked = await self._store.read(_read_all)
             self._take(inboxes, bots, names)
+            self.blocked.intersection_update(blocked)
+            self.blocked.update(blocked)
             await self.tell_followers()
             await self.knowledge.follow(bots)
             self._stamp = stamp
@@ -100,14 +104,16 @@ class Registry:
 
 
 def _stamp(conn: Connection) -> tuple[object, ...]:
-    """Changes whenever an inbox, bot, article, rule, template or agent does. A few index look-ups."""
+    """Changes whenever an inbox, bot, article, rule, template or agent does, or somebody is blocked. A few
+    index look-ups."""
     bots = conn.execute(select(func.count(), func.sum(tables.bots.c.knowledge_version),
                                func.max(tables.bots.c.updated_at))).one()
     inboxes = conn.execute(select(func.count(), func.max(tables.inboxes.c.updated_at),
                                   func.sum(tables.inboxes.c.bot_id))).one()
     people = tuple(sorted(agent_rows.names(conn).items()))
-    return (*map(str, bots), *map(str, inboxes), people)
+    return (*map(str, bots), *map(str, inboxes), people, *map(str, contact_merge.blocked_stamp(conn)))
 
 
-def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str]]:
-    return (inbox_rows.list_inboxes(conn), bot_rows.list_bots(conn), agent_rows.names(conn))
+def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str], set[tuple[int, str]]]:
+    return (inbox_rows.list_inboxes(conn), bot_rows.list_bots(conn), agent_rows.names(conn),
+            contact_merge.blocked(conn))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from zhike.bus.base import Event
@@ -24,6 +24,7 @@ from zhike.domain.message import Message, Reply
 from zhike.domain.unit import Change, ChangeKind
 from zhike.domain.views import list_frame, state_of
 from zhike.domain.wire import ConversationState, Hello, Read, SendMessage, Typing
+from zhike.domain.words import system_text
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
 from zhike.store import messages as message_rows
@@ -205,6 +206,14 @@ class Desk:
             raise ZhikeError("conflict", "Another conversation of this visitor is open.",
                              details={"conversation": change.other_id})
         return change.conversation
+
+    async def note_all(self, conversation_ids: Sequence[int], what: str, name: str) -> None:
+        """A private note of the desk itself in each of these: ``words.SYSTEM_TEXTS[what]`` about ``name``."""
+        found = await self._store.read(conversation_rows.by_ids, conversation_ids)
+        await asyncio.gather(*(
+            self._line.change(Change(c.id, "note", self._now_ms(),
+                                     note=system_text(what, c.lang, {"name": name})))
+            for c in found.values()))
 
     async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:
         """Conversations changed in what only agents' lists show: id → ``priority``, ``tags``."""

@@ -18,6 +18,8 @@ SYSTEM_TEXTS: dict[str, dict[Literal["zh", "en"], str]] = {
                  "en": "Our agent has left; the bot is here for further questions."},
     "resolved": {"zh": "本次会话已结束，感谢您的咨询。有问题随时再来。",
                  "en": "This conversation is closed. Thank you, and write to us any time."},
+    "merged": {"zh": "客户「{name}」与本会话的客户合并为一人，此前的会话见客户资料。",
+               "en": "{name} turned out to be the same person; see the contact for what was said before."},
     "fallback": {"zh": "抱歉，这个问题我还不会。您可以换个说法，或转人工客服。",
                  "en": "Sorry, I don't know this one. Try other words, or ask for a person."},
 }

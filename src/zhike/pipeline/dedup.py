@@ -2,7 +2,7 @@
 
 Way: decode → **dedup** → understand.
 Outcomes: an entry of the unit of work, with hints for the look-up | answered from memory as a
-duplicate.
+duplicate | refused, because this sender is blocked.
 Promise: unique per (inbox, authenticated sender, client_msg_id). The unique key of the store
 decides, in the transaction; what stands here only saves look-ups.
 State: a Bloom filter of the ids this process has seen, and the last stored ids with their seq.
@@ -12,6 +12,7 @@ through another instance: it may spare a look-up, never decide.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from hashlib import blake2b
 
 import msgspec
@@ -20,6 +21,7 @@ from rbloom import Bloom
 from zhike.bus.base import Event, Stored
 from zhike.domain.unit import Incoming
 from zhike.domain.wire import SendMessage
+from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch, Item
 from zhike.pipeline.ports import Source
 
@@ -47,9 +49,11 @@ def key_of(source: Source, client_msg_id: str) -> bytes:
 
 
 class Dedup:
-    """The hints, and the stage over them."""
+    """The hints, and the stage over them. ``blocked``: (inbox_id, sender) of those whose messages are
+    refused; read at every batch, kept by the desk."""
 
-    def __init__(self) -> None:
+    def __init__(self, blocked: Collection[tuple[int, str]] = ()) -> None:
+        self._blocked = blocked
         self._bloom = Bloom(BLOOM_ITEMS, BLOOM_FALSE)
         self._older: Bloom | None = None
         self._bloom_count = 0
@@ -58,11 +62,16 @@ class Dedup:
 
     def __call__(self, batch: Batch) -> None:
         """Runs the stage."""
+        blocked = self._blocked
         kept: list[Item] = []
         for item in batch.part:
             frame = item.frame
             assert frame is not None
             source = item.source
+            if blocked and not source.agent_id and (source.inbox_id, source.sender) in blocked:
+                batch.count("dedup", "blocked")
+                source.on_refused(frame.client_msg_id, ZhikeError("blocked"))
+                continue
             key = key_of(source, frame.client_msg_id)
             recent = self._known(key)
             if recent is not None and recent.text == frame.text:

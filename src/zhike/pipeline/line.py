@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 
 from sqlalchemy.exc import IntegrityError
@@ -66,6 +66,7 @@ class Line:
         channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
         agent_name: an agent's name as visitors see it.
         fragment_wait_s: bot id → how long it waits for the rest of a thought (default: the setting).
+        blocked: (inbox_id, sender) of those whose messages are refused; read at every batch.
         worker: answers in jobs what the stages cannot answer at once; None = there are no jobs.
     """
 
@@ -74,7 +75,7 @@ class Line:
                  settings: LineSettings | None = None,
                  agent_name: Callable[[int | None], str] = lambda _: "",
                  fragment_wait_s: Callable[[int], float] | None = None,
-                 worker: Worker | None = None) -> None:
+                 worker: Worker | None = None, blocked: Collection[tuple[int, str]] = ()) -> None:
         settings = settings or LineSettings()
         self.settings = settings
         self._store = store
@@ -83,7 +84,7 @@ class Line:
         self._channels = channels
         self._loop = asyncio.get_running_loop()
         self.receive = Receive(settings.receive_max_messages, settings.receive_max_bytes, self._loop)
-        self.dedup = Dedup()
+        self.dedup = Dedup(blocked)
         self.understand = Understand()
         self.route = Route(answerer, bots, executor, settings.search_batch)
         self.queue = Queue(answerer, executor, self.receive.work,

@@ -97,6 +97,9 @@ class Desk(Protocol):
             ZhikeError: not_found, conversation_resolved, wrong_state, conflict, too_late.
         """
 
+    async def note_all(self, conversation_ids: Sequence[int], what: str, name: str) -> None:
+        """A private note of the desk itself in each of these: ``words.SYSTEM_TEXTS[what]`` about ``name``."""
+
     async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:
         """Conversations changed in what only lists show: id → ``priority``, ``tags``. Stored already."""
 

@@ -170,7 +170,8 @@ def conversation_view(row: ConversationRow) -> ConversationView:
 
 
 class ContactView(Struct):
-    """Who asks. ``external_id``: the shop's own id of a known customer, "" for a visitor."""
+    """Who asks. ``external_id``: the shop's own id of a known customer, "" for a visitor. ``blocked``: what
+    they send is refused. ``merged_into``: the contact that this one turned out to be."""
 
     id: int
     inbox_id: int
@@ -181,6 +182,8 @@ class ContactView(Struct):
     attributes: dict[str, Any]
     created_at: datetime
     last_seen_at: datetime
+    blocked: bool
+    merged_into: int | None
 
 
 def contact_view(c: Contact) -> ContactView:
@@ -194,6 +197,8 @@ def contact_view(c: Contact) -> ContactView:
         c.attributes,
         to_datetime(c.created_at),
         to_datetime(c.last_seen_at),
+        c.blocked_at is not None,
+        c.merged_into,
     )
 
 

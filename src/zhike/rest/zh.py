@@ -38,6 +38,12 @@ DESCRIPTIONS: dict[str, str] = {
     "read_contact": "一个客户的资料。",
     "create_contact": "为店铺已知的客户建档；external_id 已存在时返回 200 且不改动。",
     "change_contact": "修改客户资料；没有给出的字段保持不变。",
+    "list_contact_conversations": "一个客户的全部会话，最近有变化的在前。",
+    "merge_contact": "两个客户其实是同一人：全部会话归到 into，原有的入口都保持可用；不能撤销。",
+    "block_contact": "从现在起拒收这个客户的消息，不管从哪里来；客户会收到提示，次数会被统计。",
+    "unblock_contact": "恢复接收这个客户的消息。",
+    "search_everything": "在会话、消息、客户和知识里找文字。只看最近的两万条消息、两万个客户和五千条知识；"
+    "更早的请用会话列表的 q。",
     "list_tags": "全部标签，按名称排列，最多 500 个。",
     "create_tag": "新建标签。",
     "change_tag": "修改标签的名称或颜色，用到它的地方一起改变。",

@@ -17,12 +17,13 @@ _INSERT = ("id", "inbox_id", "sender", "name", "email", "phone", "attributes", "
 
 def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], int]]) -> dict[
         tuple[int, str], int]:
-    """The contact ids of (inbox_id, sender, fields, now) each; makes those that are missing."""
+    """The contact ids of (inbox_id, sender, fields, now) each; makes those that are missing. A contact that
+    turned out to be another one is that one."""
     if not wanted:
         return {}
     senders = list(dict.fromkeys(sender for _, sender, _, _ in wanted))
-    rows = select_in(conn, "contacts", ("id", "inbox_id", "sender"), "sender", senders)
-    found = {(row[1], row[2]): row[0] for row in rows}
+    rows = select_in(conn, "contacts", ("id", "inbox_id", "sender", "merged_into"), "sender", senders)
+    found = {(row[1], row[2]): row[3] or row[0] for row in rows}
     missing = {(inbox_id, sender): (fields, now) for inbox_id, sender, fields, now in wanted
                if (inbox_id, sender) not in found}
     if missing:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from zhike.domain.conversation import Conversation
 from zhike.store.dialect import insert_many, run, select_in, update_many
-from zhike.store.tables import conversations
+from zhike.store.tables import contacts, conversations
 
 COLUMNS = Conversation.__struct_fields__
 """The columns in the order of the struct's fields: a row becomes ``Conversation(*row)``."""
@@ -86,11 +86,11 @@ def get_conversation(conn: Connection, conversation_id: int) -> Conversation | N
 
 def latest_of_sender(conn: Connection, inbox_id: int, sender: str) -> Conversation | None:
     """The sender's open conversation, else the last resolved one, else None."""
-    from zhike.store.tables import contacts
-
+    # (a sender's conversations are those of the contact that theirs turned out to be)
+    owner = select(func.coalesce(contacts.c.merged_into, contacts.c.id)).where(
+        contacts.c.inbox_id == inbox_id, contacts.c.sender == sender).scalar_subquery()
     stmt = (select(*(conversations.c[name] for name in COLUMNS))
-            .join(contacts, contacts.c.id == conversations.c.contact_id)
-            .where(contacts.c.inbox_id == inbox_id, contacts.c.sender == sender)
+            .where(conversations.c.contact_id == owner, conversations.c.sender == sender)
             .order_by(conversations.c.open_key.is_(None), conversations.c.id.desc()).limit(1))
     row = conn.execute(stmt).first()
     return Conversation(*row) if row else None

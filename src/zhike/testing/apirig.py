@@ -266,7 +266,8 @@ class Rig:
         bus = MemoryBus().node()
         bus.attach(self.hub.handle)
         self.line = Line(store, bus, self.engine, InlineExecutor(), self.now, self.registry.bots,
-                         self.registry.channels, LineSettings(fragment_wait_s=0.0), self.registry.agent_name)
+                         self.registry.channels, LineSettings(fragment_wait_s=0.0), self.registry.agent_name,
+                         blocked=self.registry.blocked)
         door = Door(store, self.registry, self.access.visitors, self.access.sessions, self.now,
                     self.settings.server.public_url,
                     lambda role: sees_clear(role, self.settings.privacy.clear_for))

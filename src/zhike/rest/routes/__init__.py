@@ -26,6 +26,7 @@ from zhike.rest.routes import (
     reveal,
     rules,
     sample,
+    search,
     sessions,
     system,
     tags,
@@ -49,6 +50,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         mentions,
         contacts,
         reveal,
+        search,
         tags,
         canned,
         knowledge_files,  # before {id}: these are names, no numbers

@@ -13,10 +13,11 @@ from zhike.rest.answer import Answer, encoded
 from zhike.rest.decode import FieldFault, Id, path_id, printable
 from zhike.rest.fields import Attributes
 from zhike.rest.paging import Paged, page, position
+from zhike.rest.routes.conversations import page_of
 from zhike.rest.table import Call, Route
-from zhike.rest.views import ContactView, Page, contact_view
+from zhike.rest.views import ContactView, ConversationView, Page, contact_view
 from zhike.rest.write import audited
-from zhike.store import contact_edit, listing
+from zhike.store import contact_edit, contact_merge, listing, scopes
 from zhike.store.contacts import get_contact
 
 Name = Annotated[str, Meta(max_length=200)]
@@ -115,7 +116,100 @@ async def change_contact(call: Call) -> ContactView:
     )
 
 
+class Merge(Struct, forbid_unknown_fields=True):
+    """``into``: the contact that is left."""
+
+    into: Id
+
+
+async def merge_contact(call: Call) -> ContactView:
+    """Two contacts are one person: all conversations move to ``into``, which is left. Both ways in stay open;
+    cannot be undone."""
+    body: Merge = call.body
+    contact_id = path_id(call.path["id"])
+    scope = call.principal.scope
+    if scope.limited and not await call.to.store.read(scopes.sees_contact, scope, body.into):
+        raise ZhikeError("not_found", field="into")
+    before = await call.to.store.read(get_contact, contact_id)
+    left, awake = await audited(
+        call,
+        "contact.merged",
+        f"contact:{contact_id}",
+        {"into": body.into},
+        contact_merge.merge,
+        contact_id,
+        body.into,
+    )
+    await call.to.desk.inboxes_changed()
+    name = before.name if before is not None and before.name else str(contact_id)
+    await call.to.desk.note_all(awake, "merged", name)
+    return contact_view(left)
+
+
+async def block_contact(call: Call) -> ContactView:
+    """Refuses what this contact sends from now on, wherever they write from; counted, and they are told."""
+    return await _block(call, "contact.blocked", call.now)
+
+
+async def unblock_contact(call: Call) -> ContactView:
+    """Takes what this contact sends again."""
+    return await _block(call, "contact.unblocked", None)
+
+
+async def _block(call: Call, action: str, at: int | None) -> ContactView:
+    contact_id = path_id(call.path["id"])
+    contact = await audited(call, action, f"contact:{contact_id}", None, contact_merge.block, contact_id, at)
+    await call.to.desk.inboxes_changed()
+    return contact_view(contact)
+
+
+class HistoryQuery(Paged, forbid_unknown_fields=True):
+    """Only the page."""
+
+
+async def list_contact_conversations(call: Call) -> Page[ConversationView]:
+    """All conversations of a contact, last changed first."""
+    wanted = listing.Filter(contact_id=path_id(call.path["id"]), scope=call.principal.scope)
+    return await page_of(call, wanted, call.query)
+
+
 ROUTES = [
+    Route(
+        "GET",
+        "/api/v1/contacts/{id}/conversations",
+        list_contact_conversations,
+        AGENT,
+        ("List a contact's conversations", "客户的全部会话"),
+        answer=Page[ConversationView],
+        query=HistoryQuery,
+    ),
+    Route(
+        "POST",
+        "/api/v1/contacts/{id}/merge",
+        merge_contact,
+        AGENT,
+        ("Merge into another contact", "合并客户"),
+        answer=ContactView,
+        body=Merge,
+        errors=("conflict",),
+        example={"into": 2},
+    ),
+    Route(
+        "POST",
+        "/api/v1/contacts/{id}/block",
+        block_contact,
+        AGENT,
+        ("Block a contact", "屏蔽客户"),
+        answer=ContactView,
+    ),
+    Route(
+        "POST",
+        "/api/v1/contacts/{id}/unblock",
+        unblock_contact,
+        AGENT,
+        ("Unblock a contact", "解除屏蔽"),
+        answer=ContactView,
+    ),
     Route(
         "GET",
         "/api/v1/contacts",

@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 
 from zhike.store.migrations.columns import NAMING, Digest, Id, LongText, Ms, key, table
-from zhike.store.migrations.steps import add_column, create_table
+from zhike.store.migrations.steps import add_column, create_index, create_table
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -27,7 +27,13 @@ metadata = MetaData(naming_convention=NAMING)
 table(metadata, "agents", Column("id", Id, primary_key=True, autoincrement=False))
 table(metadata, "conversations", Column("id", Id, primary_key=True, autoincrement=False))
 table(metadata, "inboxes", Column("id", Id, primary_key=True, autoincrement=False))
-KNOWN = ("agents", "conversations", "inboxes")
+KNOWN = ("agents", "contacts", "conversations", "inboxes")
+BLOCKED = Index("ix_contacts_blocked_at", "blocked_at", sqlite_where=text("blocked_at IS NOT NULL"),
+                postgresql_where=text("blocked_at IS NOT NULL"))
+MERGED = Index("ix_contacts_merged_into", "merged_into", sqlite_where=text("merged_into IS NOT NULL"),
+               postgresql_where=text("merged_into IS NOT NULL"))
+table(metadata, "contacts", Column("id", Id, primary_key=True, autoincrement=False), Column("blocked_at", Ms),
+      Column("merged_into", Id), BLOCKED, MERGED)
 
 table(metadata, "teams", Column("id", Id, primary_key=True, autoincrement=False),
     Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
@@ -130,3 +136,5 @@ def upgrade() -> None:
     for name, columns in ADDED.items():
         for column in columns:
             add_column(name, column)
+    create_index(BLOCKED)
+    create_index(MERGED)
