@@ -34,7 +34,7 @@ const routes: RouteRecordRaw[] = [
         children: [
           { path: "settings", component: () => import("@/views/SettingsHome.vue"), meta: { title: "nav.settings" } },
           { path: "rules", component: () => import("@/views/Rules.vue"), meta: { title: "nav.rules" } },
-          { path: "inboxes", component: () => import("@/views/Inboxes.vue"), meta: { title: "nav.inboxes", role: "admin" } },
+          { path: "inboxes/:id(\\d+|new)?", component: () => import("@/views/Inboxes.vue"), meta: { title: "nav.inboxes", role: "admin" } },
           { path: "agents", component: () => import("@/views/Agents.vue"), meta: { title: "nav.agents", role: "admin" } },
           { path: "api-keys", component: () => import("@/views/ApiKeys.vue"), meta: { title: "nav.apiKeys", role: "admin" } },
           { path: "bots", component: () => import("@/views/Bots.vue"), meta: { title: "nav.bots", role: "admin" } },

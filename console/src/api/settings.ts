@@ -1,7 +1,7 @@
 /** Calls that only the settings make, by noun. */
 
 import { call, type Query } from "./client";
-import type { Bot, Page, RuleKind } from "./types";
+import type { Bot, Page, RuleKind, Team } from "./types";
 import type {
   AuditEntry, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
   PromptText, UsageRow,
@@ -40,6 +40,11 @@ export const settingsApi = {
   usage: (query: Query) => call<{ items: UsageRow[]; cost: number }>("GET", "usage", { query }),
   audit: (query: Query, signal?: AbortSignal) =>
     call<Page<AuditEntry>>("GET", "audit", { query, ...(signal ? { signal } : {}) }),
+
+  newCallbackSecret: (id: number) => call<{ callback_secret: string }>("POST", `inboxes/${id}/callback-secret`),
+  deleteInbox: (id: number, keepalive = false) => call<void>("DELETE", `inboxes/${id}`, { keepalive }),
+
+  teams: (query: Query) => call<Page<Team>>("GET", "teams", { query }),
 
   addBot: (body: { key: string; name: string }) => call<Bot>("POST", "bots", { body }),
   changeBot: (id: number, body: { name?: string; settings?: Record<string, unknown> }) =>

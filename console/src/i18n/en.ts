@@ -260,7 +260,6 @@ export const en = {
 
   "inbox.text": "Where visitors come in. Each has its own bot, greeting and sites.",
   "inbox.new": "New inbox",
-  "inbox.edit": "Edit inbox",
   "inbox.empty": "No inbox yet",
   "inbox.emptyText": "Make one, then paste its line into your site.",
   "inbox.key": "Key {key}",
@@ -272,10 +271,6 @@ export const en = {
   "inbox.keyHint": "Letters, digits, dots and dashes. It stands in the snippet and does not change.",
   "inbox.origins": "Sites",
   "inbox.originsHint": "One per line, for example https://www.example.com. A * allows any site.",
-  "inbox.greetingZh": "Greeting in Chinese",
-  "inbox.greetingEn": "Greeting in English",
-  "inbox.suggestionsZh": "First questions in Chinese",
-  "inbox.suggestionsEn": "First questions in English",
   "inbox.suggestionsHint": "One per line, at best three. They become buttons.",
   "inbox.identity": "Recognise signed-in customers",
   "inbox.identityText": "Your shop signs each customer's id with this secret, so that nobody can pose as somebody else.",

@@ -261,7 +261,6 @@ export const zh: Record<keyof typeof en, string> = {
 
   "inbox.text": "访客从这里进来，每个收件箱有自己的机器人、欢迎语和网站。",
   "inbox.new": "新建收件箱",
-  "inbox.edit": "编辑收件箱",
   "inbox.empty": "还没有收件箱",
   "inbox.emptyText": "先新建一个，再把代码粘贴到您的网站。",
   "inbox.key": "标识 {key}",
@@ -273,10 +272,6 @@ export const zh: Record<keyof typeof en, string> = {
   "inbox.keyHint": "字母、数字、点和短横线，写在代码里，之后不能修改。",
   "inbox.origins": "网站",
   "inbox.originsHint": "每行一个，例如 https://www.example.com；填 * 表示不限网站。",
-  "inbox.greetingZh": "中文欢迎语",
-  "inbox.greetingEn": "英文欢迎语",
-  "inbox.suggestionsZh": "中文推荐问题",
-  "inbox.suggestionsEn": "英文推荐问题",
   "inbox.suggestionsHint": "每行一个，最好三个，会显示为按钮。",
   "inbox.identity": "识别已登录的客户",
   "inbox.identityText": "店铺用这个密钥为客户编号签名，防止有人冒充别人。",
