@@ -93,7 +93,7 @@ async def test_pages_of_several_processes_make_one_presence(store: Store) -> Non
     # the last page somebody sat at is closed; another process still has some open
     await store.write(presence.put, "a", [Pages(one, 0, 0)], NOW + 1000, LEASE)
     assert await seen(one, NOW + 2000) == ("away", NOW + 2000)
-    await store.write(presence.prolong, "b", NOW + 20_000, LEASE)
+    await store.write(presence.put, "b", [Pages(one, 2, 0)], NOW + 20_000, LEASE)
     # process b dies without a word: its lease ends, and the time it was last alive counts
     assert await seen(one, NOW + 49_999) == ("away", NOW + 49_999)
     assert await seen(one, NOW + 50_000) == ("offline", NOW + 20_000)

@@ -74,7 +74,7 @@ class Walk:
         return Incoming(1, sender, f"m{self.number}", key, text, self.at, lang="zh", **values)
 
     def change(self, before: Conversation, kind: ChangeKind, agent_id: int, team_id: int | None) -> None:
-        if kind == "note" or kind == "recall" or (kind == "take" and not agent_id):
+        if kind == "note" or kind == "recall" or kind == "say" or (kind == "take" and not agent_id):
             return  # they move nothing; nobody takes without being somebody
         change = Change(before.id, kind, self.at, agent_id=agent_id, agent_name=f"A{agent_id}",
                         team_id=team_id, until=self.at + 60_000 if kind == "snooze" else None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zhike.bus.base import STAFF, Event
 from zhike.domain.wire import Watch
 from zhike.gateway import commands
 from zhike.gateway.gateway import Gateway
@@ -155,5 +156,65 @@ def test_a_signed_out_agent_is_closed_and_its_subscriptions_go() -> None:
         assert client.frames()[0]["error"]["code"] == "session_revoked"
         assert client.close_code == 4508
         assert gateway.hub.sizes() == {"visitors": 0, "watched": 0, "listed": 0}
+
+    run_virtual(main)
+
+
+def test_pages_of_agents_are_counted_and_idle_ones_told() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, desk = rig(loop)
+        first, second = await agent(gateway), await agent(gateway)
+        assert desk.agent_pages == [(7, 1, 1), (7, 2, 2)]
+        for _ in range(2):
+            first.say({"type": "active", "on": False})
+        await turns()
+        assert desk.agent_pages[2:] == [(7, 2, 1)], "told once"
+        second.transport.close()
+        await turns()
+        assert desk.agent_pages[3:] == [(7, 1, 0)]
+        first.say({"type": "active"})
+        first.transport.close()
+        await turns()
+        assert desk.agent_pages[4:] == [(7, 1, 1), (7, 0, 0)]
+
+    run_virtual(main)
+
+
+def test_what_concerns_everybody_reaches_every_agent_and_no_visitor() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, _ = rig(loop)
+        client, visitor = await agent(gateway), Client(gateway)
+        visitor.hello()
+        await turns()
+        visitor.frames()
+        gateway.hub.handle([Event(0, STAFF, "", list_frame=b'{"type":"presence"}')])
+        assert client.frames() == [{"type": "presence"}]
+        assert visitor.frames() == []
+        client.transport.close()
+        await turns()
+        assert gateway.hub.sizes()["listed"] == 0
+
+    run_virtual(main)
+
+
+def test_ratings_are_a_visitors_and_idle_pages_an_agents_matter() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, desk = rig(loop)
+        client, visitor = await agent(gateway), Client(gateway)
+        visitor.hello()
+        desk.begin(1, "v1")
+        desk.resolved.add(1)
+        await turns()
+        visitor.frames()
+        visitor.say({"type": "rate", "conversation": 1, "score": 5, "comment": "快"})
+        visitor.say({"type": "rate", "conversation": 2, "score": 5})
+        visitor.say({"type": "rate", "conversation": 1, "score": 9})
+        visitor.say({"type": "active"})
+        client.say({"type": "rate", "conversation": 1, "score": 1})
+        await turns()
+        assert desk.ratings == {1: (5, "快")}
+        assert [frame["error"]["code"] for frame in visitor.of("error")] == [
+            "protocol_error", "forbidden", "not_found"]
+        assert [frame["error"]["code"] for frame in client.of("error")] == ["forbidden"]
 
     run_virtual(main)

@@ -8,8 +8,9 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zhike.domain.routing import Person, Place, Waiting, allowed, assign, overflow, places
+from zhike.domain.routing import Person, Waiting, allowed, assign, overflow, places
 from zhike.domain.team import Team, TeamSettings
+from zhike.domain.wire import QueuePlace
 
 NOW = 1_790_000_000_000
 
@@ -99,8 +100,9 @@ def test_places_are_counted_in_ones_own_team_and_an_estimate_needs_a_pace() -> N
     queue = [waits(1, since=1), waits(2, since=0), waits(3, team_id=2), waits(4, since=5, priority=2)]
     served: dict[int | None, list[int]] = {1: [NOW - 300_000, NOW - 200_000, NOW - 100_000], 2: [NOW - 1]}
     found = places(queue, served, [1, 2], NOW)
-    assert found == {4: Place(1, 120), 2: Place(2, 240), 1: Place(3, 300), 3: Place(1, None)}
-    assert places(queue, served, [], NOW)[2] == Place(2, None)  # nobody is there
+    assert found == {
+        4: QueuePlace(1, 120), 2: QueuePlace(2, 240), 1: QueuePlace(3, 300), 3: QueuePlace(1, None)}
+    assert places(queue, served, [], NOW)[2] == QueuePlace(2, None)  # nobody is there
 
 
 words_st = st.frozensets(st.sampled_from("ab"), max_size=2)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,18 +20,21 @@ from zhike.access.setup import first_link
 from zhike.answer.cache import AnswerCache
 from zhike.answer.engine import Engine
 from zhike.app.answers import Answers
-from zhike.bus.base import BusNode, Event
+from zhike.bus.base import STAFF, BusNode, Event
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
 from zhike.config import Settings
+from zhike.desk.aftercare import Aftercare
 from zhike.desk.door import Door
 from zhike.desk.knowledge import KnowledgeKeeper
+from zhike.desk.presence import PresenceKeeper
 from zhike.desk.reads import Reads
 from zhike.desk.recovery import Recovery
 from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
 from zhike.domain.agent import RANK
 from zhike.domain.message import Reply
+from zhike.errors import ZhikeError
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
 from zhike.search.learn.trainer import Busy, Trainer
@@ -45,9 +49,13 @@ if TYPE_CHECKING:
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.tools import Toolbox
     from zhike.channels.api.deliver import ApiChannel
+    from zhike.desk.routing.router import Router
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
     from zhike.search.embed import Embedder
+
+NUDGE_S = 0.05
+"""What happens at once is told to routers once."""
 
 log = logging.getLogger("zhike")
 
@@ -115,6 +123,12 @@ class Core:
         self.desk: Desk
         self.reads = Reads(self.store, self.bus)
         self.recovery: Recovery
+        self.node = secrets.token_hex(8)
+        """The name of this process where several share a database."""
+        self.aftercare: Aftercare
+        self.presence: PresenceKeeper
+        self.router: Router | None = None
+        self._nudging: asyncio.TimerHandle | None = None
         self.runner: Runner | None = None
         self.dispatcher: Dispatcher | None = None
         self._channel: ApiChannel | None = None
@@ -144,6 +158,7 @@ class Core:
                     self.public_url, lambda role: RANK[role] >= clear_for)
         self.desk = Desk(self.store, registry, door, self.reads, self.line, self.now, self._try_reply, _veil)
         self._line_heard = self.line.heard
+        self._care(door)
         self.line.start()
         self.recovery = Recovery(self.store, registry.bots, self.line.owe, self.now)
         await self.recovery.sweep()
@@ -151,6 +166,27 @@ class Core:
         loop.run_in_executor(None, warm)
         self._tasks = [loop.create_task(self.recovery.run(), name="recovery"),
                        loop.create_task(self._follow_edits(), name="edits")]
+
+    def _care(self, door: Door) -> None:
+        """Who is here, and what follows a commit: from the first message on."""
+        send = self.line.send
+        self.aftercare = Aftercare(self.store, self.line, self.bus, self.registry, self.now, door.open_now,
+                                   self.nudge)
+        send.on_changed, send.on_unanswered = self.aftercare.changed, self.aftercare.unanswered
+        self.presence = PresenceKeeper(self.store, self.node, self.now, self.nudge)
+        self.desk.pages, self.desk.nudge = self.presence.pages, self.nudge
+        self._door = door
+
+    def nudge(self) -> None:
+        """Somebody may be served now: tells the router here, and those of other instances; what happens at
+        once is told once."""
+        if self._nudging is None:
+            loop = asyncio.get_running_loop()
+            self._nudging = loop.call_later(NUDGE_S, self._nudge)
+
+    def _nudge(self) -> None:
+        self._nudging = None
+        self.bus.publish([Event(0, STAFF, "")])
 
     @property
     def models(self) -> ModelPart | None:
@@ -175,6 +211,7 @@ class Core:
         from zhike.jobs.runner import Runner
 
         await self.answers.start()
+        await self._start_routing()
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
         await self.runner.start()
@@ -200,6 +237,16 @@ class Core:
         if self.settings.answer.learn:
             self.trainer.start()
 
+    async def _start_routing(self) -> None:
+        from zhike.desk.routing.board import Board
+        from zhike.desk.routing.router import Router
+
+        self._door.place = Board(self.store, self.registry, self.now).place
+        self.router = Router(self.store, self.line, self.bus, self.registry, self.now, self.node)
+        loop = asyncio.get_running_loop()
+        self._tasks += [loop.create_task(self.presence.run(), name="presence"),
+                        loop.create_task(self.router.run(), name="routing")]
+
     def _inbox_key(self, inbox_id: int) -> str:
         inbox = self.registry.inboxes.get(inbox_id)
         return inbox.key if inbox is not None else ""
@@ -208,6 +255,10 @@ class Core:
         """Every event of the bus: to the connections, to the line, and a nudge to the outbox."""
         self._handle(events)
         self._line_heard(events)
+        if len(events) == 1 and not events[0].conversation_id and self.router is not None:
+            if not events[0].list_frame:
+                self.router.wake()
+            return
         channels = self.registry.channels
         if channels and self.dispatcher is not None:
             for inbox_id in {event.inbox_id for event in events if event.inbox_id in channels}:
@@ -254,6 +305,16 @@ class Core:
             except Exception:
                 log.warning("the look for edits failed; it runs again", exc_info=True)
 
+    async def _stop_routing(self) -> None:
+        if self._nudging is not None:
+            self._nudging.cancel()
+        try:
+            await self.presence.close()
+            if self.router is not None:
+                await self.router.stop()
+        except ZhikeError:
+            log.warning("the database is away; this process's agents count as here until their lease ends")
+
     async def stop(self) -> None:
         """Finishes what was taken and closes the store. Drain first."""
         await asyncio.get_running_loop().run_in_executor(None, self.trainer.stop)
@@ -271,7 +332,9 @@ class Core:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.reads.flush()
         if hasattr(self, "line"):
+            await self._stop_routing()
             await self.line.drain(self.settings.server.drain_timeout_s)
+            await self.aftercare.settle()
             await self.line.stop()
             await self.answers.stop()
             self.access.close()

@@ -16,6 +16,9 @@ import msgspec
 from zhike.domain.unit import Row
 from zhike.domain.views import list_frame, row_frame
 
+STAFF = 0
+"""The inbox of events that concern every agent, whatever inboxes they see."""
+
 
 class Stored(msgspec.Struct, frozen=True, gc=False):
     """What a sender is told about its own message. ``at``: ms since 1970 UTC."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlalchemy import Connection
 
 from zhike.access import origins
 from zhike.access.sessions import Sessions, cookie_of
 from zhike.access.visitors import Visitors
-from zhike.clock import NowMs
+from zhike.clock import NowMs, to_datetime
+from zhike.desk.aftercare import csat_question
+from zhike.desk.hours import OfficeHours
 from zhike.desk.registry import Registry
 from zhike.domain.agent import Role, Seat
 from zhike.domain.conversation import Conversation
@@ -18,10 +20,11 @@ from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
 from zhike.domain.unit import open_key
 from zhike.domain.views import state_of
-from zhike.domain.wire import Hello
+from zhike.domain.wire import Hello, HoursState, QueuePlace
 from zhike.domain.words import pick
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
+from zhike.store import ratings
 from zhike.store.dialect import select_in
 from zhike.store.engine import Store
 
@@ -43,6 +46,9 @@ class Door:
         self._now_ms = now_ms
         self._public_url = public_url
         self._clear = clear
+        self._office = OfficeHours()
+        self.place: Callable[[int], Awaitable[QueuePlace | None]] = _nowhere
+        """A conversation's place in the queue; set when there is somebody to ask."""
         self._asked: list[tuple[tuple[int, str], asyncio.Future[Conversation | None]]] = []
 
     async def join_visitor(self, hello: Hello, origin: str, address: str, host: str = "") -> Joined:
@@ -65,11 +71,45 @@ class Door:
         if hello.token or hello.customer is not None:  # a new visitor has no past to look up
             conversation = await self._conversation_of((inbox.id, joined.sender))
             if conversation is not None:
-                joined.conversation = state_of(
-                    conversation, self._registry.agent_name(conversation.agent_id), for_visitor=True)
+                await self._back(joined, conversation)
         return joined
 
+    async def _back(self, joined: Joined, conversation: Conversation) -> None:
+        """A visitor comes back into a conversation: their place in the queue; what they were asked."""
+        place = None
+        if conversation.holder == "queue":
+            place = await self.place(conversation.id)
+        elif conversation.holder == "none":
+            joined.csat = await self.csat(conversation, joined.lang)
+        if conversation.holder != "none":
+            joined.greeting = ""  # it was said before their first message
+        joined.conversation = state_of(
+            conversation, self._registry.agent_name(conversation.agent_id), for_visitor=True,
+            queue=place)
+
+    async def csat(self, conversation: Conversation, lang: str) -> str:
+        """The question that the visitor was asked about this conversation and has not answered, or ""."""
+        inbox = self._registry.inboxes.get(conversation.inbox_id)
+        question = csat_question(inbox, lang or conversation.lang) if inbox is not None else ""
+        asked = bool(question) and await self._store.read(ratings.waits, conversation.id)
+        return question if asked else ""
+
+    def open_now(self, inbox: Inbox) -> bool:
+        """Whether people are at work behind this inbox."""
+        state = self._office.state(inbox.id, inbox.settings, self._now_ms())
+        return state is None or state.open
+
+    def _hours(self, joined: Joined, inbox: Inbox) -> None:
+        state = self._office.state(inbox.id, inbox.settings, self._now_ms())
+        if state is None:
+            return
+        joined.hours = HoursState(state.open, None if state.opens_at is None else to_datetime(state.opens_at))
+        form = inbox.settings.get("offline_form") or {}
+        if form.get("enabled") and not state.open:
+            joined.offline_form = tuple(form.get("fields") or ())
+
     def _greet(self, joined: Joined, inbox: Inbox) -> None:
+        self._hours(joined, inbox)
         joined.name = inbox.name
         settings = inbox.settings
         joined.greeting = pick(settings.get("greeting") or {}, joined.lang[:2] or "zh")
@@ -117,6 +157,10 @@ class Door:
         for who, future in asked:
             if not future.done():
                 future.set_result(found.get(who))
+
+
+async def _nowhere(_conversation_id: int) -> QueuePlace | None:
+    return None
 
 
 def _known_of(contact: dict[str, str], hello: Hello) -> dict[str, str]:

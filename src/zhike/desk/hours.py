@@ -11,9 +11,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
-
-from zhike.desk.holidays import by_date
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LOOK_AHEAD_DAYS = 370
@@ -35,6 +32,10 @@ class Hours:
     """The hours of one inbox, from its setting ``hours`` (checked when it was stored)."""
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
+        from zoneinfo import ZoneInfo  # only where an inbox has hours
+
+        from zhike.desk.holidays import by_date
+
         self._zone = ZoneInfo(setting["timezone"])
         week = setting.get("week") or {}
         self._week = [[_minutes(*pair) for pair in week.get(day) or ()] for day in DAYS]

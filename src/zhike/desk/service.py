@@ -23,12 +23,22 @@ from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message, Reply
 from zhike.domain.unit import Change, ChangeKind
 from zhike.domain.views import list_frame, state_of
-from zhike.domain.wire import ConversationState, Hello, Read, SendMessage, Typing
+from zhike.domain.wire import (
+    ConversationState,
+    Hello,
+    QueuePlace,
+    Rate,
+    Rated,
+    Read,
+    SendMessage,
+    Typing,
+    encode,
+)
 from zhike.domain.words import system_text
 from zhike.errors import ZhikeError
 from zhike.store import conversations as conversation_rows
 from zhike.store import messages as message_rows
-from zhike.store import scopes
+from zhike.store import ratings, scopes
 from zhike.store.engine import Store
 
 ROUTES_KEPT = 10_000
@@ -68,6 +78,8 @@ class Desk:
         self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
         self.nudge: Callable[[], None] = lambda: None
         """Has the router look; set when there is one."""
+        self.pages: Callable[[int, int, int], None] = lambda *_: None
+        """Hears how many pages an agent has open here: (agent_id, sockets, active)."""
 
     # ---- coming in -----------------------------------------------------------------------------
 
@@ -178,6 +190,40 @@ class Desk:
         """A read mark over REST."""
         conversation = await self.conversation(conversation_id)
         self._reads.mark(conversation_id, conversation.inbox_id, conversation.sender, seq, by_agent=by_agent)
+
+    async def rate(self, session: Any, frame: Rate) -> None:
+        """A visitor says how it was; see :meth:`rated`."""
+        await self.rated(session.inbox_id, session.sender, frame)
+
+    async def rated(self, inbox_id: int, sender: str, frame: Rate) -> Rated:
+        """Stores how it was, and tells everybody concerned. Saying the same again does no harm.
+
+        Raises:
+            ZhikeError: not_found (not theirs, or nobody asked), conflict (they said something else before),
+                invalid_text.
+        """
+        if "\0" in frame.comment:
+            raise ZhikeError("invalid_text", field="comment")
+        if not await self.owns(inbox_id, sender, frame.conversation):
+            raise ZhikeError("not_found", field="conversation")
+        wanted = ratings.Rating(frame.score, frame.comment.strip())
+        stored = await self._store.write(ratings.rate, frame.conversation, wanted, self._now_ms())
+        if stored is None:
+            raise ZhikeError("not_found", "Nobody asked about this conversation.", field="conversation")
+        if stored != wanted:
+            raise ZhikeError("conflict", "This conversation was rated already.")
+        rated = Rated(frame.conversation, *stored)
+        told = encode(rated)
+        self._reads.bus.publish([Event(frame.conversation, inbox_id, sender, frame=told, agent_frame=told)])
+        return rated
+
+    async def csat(self, conversation: Conversation, lang: str) -> str:
+        """The question that the visitor of a conversation was asked and has not answered, or ""."""
+        return await self._door.csat(conversation, lang)
+
+    async def queue_place(self, conversation_id: int) -> QueuePlace | None:
+        """Where a conversation stands in the queue; None: it does not wait."""
+        return await self._door.place(conversation_id)
 
     # ---- changing ------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from zhike.domain.agent import Seat
-from zhike.domain.wire import ConversationState
+from zhike.domain.wire import ConversationState, HoursState
 
 
 class Joined:
@@ -18,8 +18,9 @@ class Joined:
     do. ``conversation`` is the state at the time of the look-up.
     """
 
-    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "greeting", "inbox_id",
-                 "inbox_ids", "lang", "name", "role", "seat", "sender", "suggestions", "token")
+    __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "csat", "greeting", "hours",
+                 "inbox_id", "inbox_ids", "lang", "name", "offline_form", "role", "seat", "sender",
+                 "suggestions", "token")
 
     def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
                  token: str = "", lang: str = "", conversation: ConversationState | None = None,
@@ -42,3 +43,6 @@ class Joined:
         self.contact = contact or {}
         self.inbox_ids = tuple(inbox_ids)
         self.seat = seat
+        self.hours: HoursState | None = None
+        self.offline_form: tuple[str, ...] | None = None
+        self.csat = ""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from zhike.domain.team import Team
+from zhike.domain.wire import QueuePlace
 
 ESTIMATE_FROM = 3
 """An estimate made of fewer assignments than this would be a guess."""
@@ -60,13 +61,6 @@ class Assignment(NamedTuple):
     epoch: int
     team_id: int
     agent_id: int
-
-
-class Place(NamedTuple):
-    """Where a visitor stands: 1 = next. ``estimate_s``: whole minutes, None = unknown."""
-
-    position: int
-    estimate_s: int | None
 
 
 def short(lang: str) -> str:
@@ -132,7 +126,7 @@ def overflow(waiting: Waiting, teams: Mapping[int, Team], now: int) -> int | Non
 
 
 def places(queue: Iterable[Waiting], served: Mapping[int | None, Sequence[int]],
-           open_teams: Iterable[int | None], now: int) -> dict[int, Place]:
+           open_teams: Iterable[int | None], now: int) -> dict[int, QueuePlace]:
     """Everybody's place in the queue of their team.
 
     Args:
@@ -145,11 +139,11 @@ def places(queue: Iterable[Waiting], served: Mapping[int | None, Sequence[int]],
         if len(lately) >= ESTIMATE_FROM:
             pace_s[team_id] = max(1.0, (now - min(lately)) / 1000 / len(lately))
     position: dict[int | None, int] = {}
-    found: dict[int, Place] = {}
+    found: dict[int, QueuePlace] = {}
     for waiting in sorted(queue, key=lambda one: one.rank):
         team_id = waiting.team_id
         position[team_id] = place = position.get(team_id, 0) + 1
         pace = pace_s.get(team_id)
         minutes = None if pace is None else -int(-place * pace // MINUTE_S)
-        found[waiting.conversation_id] = Place(place, None if minutes is None else minutes * MINUTE_S)
+        found[waiting.conversation_id] = QueuePlace(place, None if minutes is None else minutes * MINUTE_S)
     return found

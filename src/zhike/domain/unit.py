@@ -19,7 +19,7 @@ IncomingOutcome = Literal["", "stored", "duplicate", "conflict", "waiting", "not
                           "not_found", "refused"]
 ReplyOutcome = Literal["", "stored", "stale"]
 ChangeKind = Literal["take", "assign", "return", "resolve", "queue", "snooze", "wake", "reopen",
-                     "note", "recall"]
+                     "note", "recall", "say"]
 ChangeOutcome = Literal["", "done", "unchanged", "not_found", "resolved", "wrong_state", "conflict",
                         "too_late"]
 
@@ -107,7 +107,8 @@ class Change(msgspec.Struct, eq=False):
     who acts, where that is another one. ``note``: a private note, stored behind what the change says.
 
     ``until`` (ms): how long it is snoozed; of a wake by timer: only if it was to sleep until then at most.
-    ``wrap_up``: what it was about, said on resolve.
+    ``wrap_up``: what it was about, said on resolve. ``say``: nothing changes; the desk itself tells the
+    visitor ``text``, if the conversation is not over. ``once``: only once in each conversation.
 
     A ``note`` changes nothing else: it is only stored. A ``recall`` takes back message ``seq`` that
     ``agent_id`` wrote a moment ago (too_late: it is older than two minutes, or left through a channel).
@@ -136,6 +137,8 @@ class Change(msgspec.Struct, eq=False):
     wrap_up: str = ""
     epoch: int = 0
     seq: int = 0
+    text: str = ""
+    once: Literal["", "out_of_office"] = ""
     outcome: ChangeOutcome = ""
     other_id: int = 0
     conversation: Conversation | None = None

@@ -13,7 +13,14 @@ from zhike.clock import to_datetime
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Message, Payload, TraceStep
 from zhike.domain.unit import Row
-from zhike.domain.wire import ConversationEvent, ConversationState, MessageEvent, MessageView, encode
+from zhike.domain.wire import (
+    ConversationEvent,
+    ConversationState,
+    MessageEvent,
+    MessageView,
+    QueuePlace,
+    encode,
+)
 
 _decode_payload = msgspec.json.Decoder(Payload).decode
 _decode_trace = msgspec.json.Decoder(tuple[TraceStep, ...]).decode
@@ -21,13 +28,13 @@ _NO_PAYLOAD = Payload()
 
 
 def state_of(conversation: Conversation, agent_name: str = "", *,
-             for_visitor: bool = False) -> ConversationState:
+             for_visitor: bool = False, queue: QueuePlace | None = None) -> ConversationState:
     """The conversation's state for clients. That it was put aside is the desk's own business: to the
-    visitor it is open."""
+    visitor it is open. ``queue``: their place in it."""
     c = conversation
     status = "open" if for_visitor and c.status == "snoozed" else c.status
     return ConversationState(c.id, status, c.holder, c.holder_epoch, c.last_seq, agent_name,
-                             c.read_by_contact_seq, c.read_by_agent_seq)
+                             c.read_by_contact_seq, c.read_by_agent_seq, queue)
 
 
 def payload_of(message: Message) -> Payload:

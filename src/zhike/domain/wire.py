@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.domain.conversation import Holder, Status
 from zhike.domain.message import Button, Card, Direction, SenderType, Source, TraceStep
+from zhike.domain.team import Availability, Presence
 from zhike.errors import ErrorBody
 
 PROTOCOL_VERSION = 1
@@ -108,13 +109,28 @@ class Watch(Struct, frozen=True, tag="watch", omit_defaults=True):
     on: bool = True
 
 
+class Rate(Struct, frozen=True, tag="rate", omit_defaults=True):
+    """Visitors: how it was, after the desk has asked (``csat``); once. Answered with ``rated``."""
+
+    conversation: int
+    score: Annotated[int, Meta(ge=1, le=5)]
+    comment: Annotated[str, Meta(max_length=1000)] = ""
+
+
+class Active(Struct, frozen=True, tag="active", omit_defaults=True):
+    """Agents: somebody sits at this page, or (``on=False``) nobody has touched it for some minutes. An agent
+    whose pages are all idle is ``away`` and is given no conversations."""
+
+    on: bool = True
+
+
 class Ping(Struct, frozen=True, tag="ping", omit_defaults=True):
     """Answered with pong at once; for clients that cannot send WebSocket pings."""
 
     id: str = ""
 
 
-ClientFrame = Hello | SendMessage | Typing | Read | Resume | History | Watch | Ping
+ClientFrame = Hello | SendMessage | Typing | Read | Resume | History | Watch | Rate | Active | Ping
 
 
 # ---- server to client ------------------------------------------------------------------------
@@ -123,8 +139,24 @@ class Starting(Struct, frozen=True, tag="starting", omit_defaults=True):
     """The hello was received and is held until the store is open; welcome or error follows."""
 
 
+class QueuePlace(Struct, frozen=True):
+    """Where a visitor stands who waits for a person: ``position`` 1 is next. ``estimate_s``: in whole
+    minutes; null when nobody is there or too few were served lately."""
+
+    position: int
+    estimate_s: int | None = None
+
+
+class HoursState(Struct, frozen=True):
+    """Whether people are at work now, and when they are next; null: they are, or it is not known."""
+
+    open: bool
+    opens_at: datetime | None = None
+
+
 class ConversationState(Struct, frozen=True, omit_defaults=True):
-    """A conversation as a client sees it."""
+    """A conversation as a client sees it. ``queue``: for its visitor, while it waits; absent = as told
+    before, as long as ``holder`` is ``queue``."""
 
     id: int
     status: Status
@@ -134,10 +166,16 @@ class ConversationState(Struct, frozen=True, omit_defaults=True):
     agent_name: str = ""
     read_by_contact_seq: int = 0
     read_by_agent_seq: int = 0
+    queue: QueuePlace | None = None
 
 
 class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
-    """Answers hello. Messages after the resume point follow as ``messages`` pages."""
+    """Answers hello. Messages after the resume point follow as ``messages`` pages.
+
+    ``greeting``: said before a visitor's first message; absent while they are in a conversation.
+    ``hours``: of the people behind this inbox, absent = always. ``offline_form``: what to ask for beside
+    the text while they are not at work (``POST /api/v1/visitor/offline-form``); absent = there is no form.
+    ``csat``: the question that the visitor was asked about ``conversation`` and has not answered."""
 
     v: int
     session: str
@@ -152,6 +190,9 @@ class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
     max_text_chars: int = 0
     rate_per_s: float = 0.0
     agent: dict[str, Any] | None = None
+    hours: HoursState | None = None
+    offline_form: tuple[str, ...] | None = None
+    csat: str = ""
 
 
 class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
@@ -273,6 +314,42 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     mentions: tuple[int, ...] = ()
 
 
+class Csat(Struct, frozen=True, tag="csat", omit_defaults=True):
+    """Visitors: the conversation is over; how was it? Asked once. Answered with ``rate``."""
+
+    conversation: int
+    question: str
+
+
+class Rated(Struct, frozen=True, tag="rated", omit_defaults=True):
+    """The visitor has rated the conversation; to all their pages and to agents who watch."""
+
+    conversation: int
+    score: int
+    comment: str = ""
+
+
+class PresenceEvent(Struct, frozen=True, tag="presence"):
+    """Agents: somebody came, went, or holds more or fewer conversations; see ``GET /api/v1/presence``."""
+
+    agent_id: int
+    availability: Availability
+    presence: Presence
+    load: int
+
+
+class Alarm(Struct, frozen=True, tag="alarm"):
+    """Agents: a visitor has waited longer than their team allows (``late_after_s``): for somebody to take
+    over (``waiting_late``), or for a reply of the one who has (``reply_late``). Told once for each wait."""
+
+    kind: Literal["waiting_late", "reply_late"]
+    conversation: int
+    inbox_id: int
+    team_id: int
+    agent_id: int | None
+    waiting_since: datetime
+
+
 class ErrorFrame(Struct, frozen=True, tag="error", omit_defaults=True):
     """A frame was refused; ``client_msg_id`` says which message. Nothing was stored."""
 
@@ -293,7 +370,8 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | Recalled | ReadEvent | ConversationEvent | ErrorFrame | GoingAway | Pong)
+               | Recalled | ReadEvent | ConversationEvent | Csat | Rated | PresenceEvent | Alarm
+               | ErrorFrame | GoingAway | Pong)
 
 decode_client = msgspec.json.Decoder(ClientFrame).decode
 decode_hello = msgspec.json.Decoder(Hello).decode

@@ -20,6 +20,10 @@ SYSTEM_TEXTS: dict[str, dict[Literal["zh", "en"], str]] = {
                  "en": "This conversation is closed. Thank you, and write to us any time."},
     "merged": {"zh": "客户「{name}」与本会话的客户合并为一人，此前的会话见客户资料。",
                "en": "{name} turned out to be the same person; see the contact for what was said before."},
+    "out_of_office": {"zh": "现在是非工作时间。您的留言已收到，我们上班后会尽快回复。",
+                      "en": "We are out of office. Your message is safe with us; we will reply when we are "
+                            "back."},
+    "csat": {"zh": "请为本次服务打分", "en": "How was our service?"},
     "fallback": {"zh": "抱歉，这个问题我还不会。您可以换个说法，或转人工客服。",
                  "en": "Sorry, I don't know this one. Try other words, or ask for a person."},
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from zhike.domain import wire
-from zhike.domain.wire import ClientFrame, History, Ping, Read, Resume, Typing, Watch
+from zhike.domain.wire import Active, ClientFrame, History, Ping, Rate, Read, Resume, Typing, Watch
 from zhike.errors import ZhikeError
 from zhike.gateway import views
 from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
@@ -20,7 +20,7 @@ MAX_WATCHES: Final = 100
 
 def needs_store(frame: ClientFrame) -> bool:
     """True if answering takes a read from the store."""
-    return isinstance(frame, Resume | History) or (isinstance(frame, Watch) and frame.on)
+    return isinstance(frame, Resume | History | Rate) or (isinstance(frame, Watch) and frame.on)
 
 
 def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
@@ -45,6 +45,14 @@ def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
         gateway.spawn(_history(gateway, session, frame), session)
     elif isinstance(frame, Watch):
         _watch(gateway, session, frame)
+    elif isinstance(frame, Rate):
+        if session.agent_id:
+            raise ZhikeError("forbidden", "Visitors rate.")
+        gateway.spawn(gateway.backend.rate(session, frame), session)
+    elif isinstance(frame, Active):
+        if not session.agent_id:
+            raise ZhikeError("forbidden", "Only agents say whether they are there.")
+        gateway.pages.active(session, on=frame.on)
     else:
         raise ZhikeError("protocol_error", "hello may be sent once.")
 

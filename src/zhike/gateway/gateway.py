@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Coroutine
 from typing import Any, Final
 
+from zhike.bus.base import STAFF
 from zhike.clock import NowMs, now_ms, to_datetime
 from zhike.domain import wire
 from zhike.domain.message import MAX_TEXT_CHARS
@@ -19,6 +20,7 @@ from zhike.gateway.endpoint import Endpoint
 from zhike.gateway.hub import Hub
 from zhike.gateway.joining import Joins
 from zhike.gateway.limits import Limits
+from zhike.gateway.pages import AgentPages
 from zhike.gateway.places import Places
 from zhike.gateway.ports import Backend, Joined
 from zhike.gateway.session import Session
@@ -44,6 +46,7 @@ class Gateway(Endpoint):
         self.hub = Hub(self.writer)
         self.joins = Joins(self, self.limits.joins_at_once)
         self.places = Places(self)
+        self.pages = AgentPages(lambda *counts: self.backend.pages(*counts))
         self.sessions: set[Session] = set()
         """Joined ones."""
         self.draining = False
@@ -155,8 +158,9 @@ class Gateway(Endpoint):
         self.counters.joined += 1
         self.counters.joined_total += 1
         if session.agent_id:
-            for inbox_id in session.inbox_ids:
+            for inbox_id in (STAFF, *session.inbox_ids):
                 self.hub.list_on(inbox_id, session)
+            self.pages.came(session)
         else:
             self.hub.subscribe_key(session.key, session)
 
@@ -169,8 +173,9 @@ class Gateway(Endpoint):
         if session.agent_id:
             if session.seat is not None and session.seat.scope.team_ids is not None:
                 self.places.forget()
-            for inbox_id in session.inbox_ids:
+            for inbox_id in (STAFF, *session.inbox_ids):
                 self.hub.list_off(inbox_id, session)
+            self.pages.went(session)
             for conversation_id in session.watches or ():
                 self.hub.unwatch(conversation_id, session)
         else:
@@ -183,7 +188,8 @@ class Gateway(Endpoint):
             server_time=to_datetime(self._now()), heartbeat_s=self.limits.heartbeat_s, token=joined.token,
             conversation=joined.conversation, name=joined.name, greeting=joined.greeting,
             suggestions=joined.suggestions, max_text_chars=MAX_TEXT_CHARS,
-            rate_per_s=self.limits.messages_per_s, agent=joined.agent))
+            rate_per_s=self.limits.messages_per_s, agent=joined.agent, hours=joined.hours,
+            offline_form=joined.offline_form, csat=joined.csat))
 
     def control(self, session: Session, frame: ClientFrame) -> None:
         """A decoded frame that is not a message."""

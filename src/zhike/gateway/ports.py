@@ -9,7 +9,7 @@ from zhike.bus.base import Event
 from zhike.domain.agent import Place
 from zhike.domain.joined import Joined
 from zhike.domain.message import Message
-from zhike.domain.wire import ClientFrame, ConversationState, Hello
+from zhike.domain.wire import ClientFrame, ConversationState, Hello, Rate
 from zhike.errors import ZhikeError
 
 __all__ = ["Backend", "Joined", "ListSubscriber", "Source", "Subscriber"]
@@ -105,6 +105,16 @@ class Backend(Protocol):
 
     def masked(self, frame: bytes) -> bytes:
         """A frame for agents, with personal data made unreadable."""
+
+    def pages(self, agent_id: int, sockets: int, active: int) -> None:
+        """How many connections an agent has here now, and at how many of them somebody sits."""
+
+    async def rate(self, session: Source, frame: Rate) -> None:
+        """A visitor says how it was.
+
+        Raises:
+            ZhikeError: not_found, conflict.
+        """
 
     async def settle(self) -> None:
         """Returns when all that was put in has been answered; used while draining."""

@@ -11,9 +11,10 @@ Pitfall: an ack that overtakes an older message makes the client believe it has 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from zhike.bus.base import BusNode, Event, Stored, StoredEvent
+from zhike.domain.conversation import Conversation
 from zhike.domain.unit import BotReply, Incoming
 from zhike.domain.views import list_frame, state_frame
 from zhike.domain.wire import Recalled, encode
@@ -36,6 +37,10 @@ class Send:
         self._bus = bus
         self._dedup = dedup
         self._queue = queue
+        self.on_changed: Callable[[Sequence[Conversation]], None] = lambda _: None
+        """Hears of conversations whose holder, status or team has changed."""
+        self.on_unanswered: Callable[[Conversation], None] = lambda _: None
+        """Hears of a visitor's message that no bot will answer."""
 
     def __call__(self, batch: Batch, result: Result) -> None:
         """Runs the stage, after the commit."""
@@ -53,6 +58,8 @@ class Send:
                 self._queue.settled(entry)
         for conversation in result.changed:
             self._queue.forget(conversation)
+        if result.changed:
+            self.on_changed(result.changed)
 
     def _publish(self, result: Result, sources: dict[int, Item]) -> None:
         events: list[Event] = []
@@ -113,6 +120,8 @@ class Send:
         if item.question is not None and item.bot_id and conversation.holder == "bot":
             self._queue.owed(conversation, entry.seq, item.question, item.bot_id, item.sure, batch.now_s,
                              searched=item.searched, arrived_s=item.arrived_s)
+        elif not entry.agent_id:
+            self.on_unanswered(conversation)
 
 
 def _border(error: BaseException | None) -> ZhikeError:

@@ -19,7 +19,7 @@ from zhike.domain.message import Reply
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
 from zhike.domain.unit import ChangeKind
-from zhike.domain.wire import ConversationState, Hello, SendMessage
+from zhike.domain.wire import ConversationState, Hello, HoursState, QueuePlace, Rate, Rated, SendMessage
 from zhike.errors import ZhikeError
 
 P = ParamSpec("P")
@@ -58,6 +58,12 @@ class Joined(Protocol):
     def suggestions(self) -> tuple[str, ...]: ...
     @property
     def name(self) -> str: ...
+    @property
+    def hours(self) -> HoursState | None: ...
+    @property
+    def offline_form(self) -> tuple[str, ...] | None: ...
+    @property
+    def csat(self) -> str: ...
 
 
 class Desk(Protocol):
@@ -105,6 +111,19 @@ class Desk(Protocol):
 
     async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
         """Everything up to ``seq`` was read; tells the other side."""
+
+    async def rated(self, inbox_id: int, sender: str, frame: Rate) -> Rated:
+        """Stores how a visitor says it was.
+
+        Raises:
+            ZhikeError: not_found, conflict, invalid_text.
+        """
+
+    def queue_place(self, conversation_id: int) -> Awaitable[QueuePlace | None]:
+        """Where a conversation stands in the queue; None: it does not wait."""
+
+    async def csat(self, conversation: Conversation, lang: str) -> str:
+        """The question its visitor was asked and has not answered, or ""."""
 
     def inbox(self, inbox_id: int) -> Inbox | None:
         """An inbox as it is in memory."""

@@ -139,6 +139,8 @@ DESCRIPTIONS: dict[str, str] = {
     "visitor_send": "发送消息；存好之后才返回确认。",
     "visitor_poll": "某个 seq 之后的消息，带 wait_s 时会等待新消息；或用 before 查看更早的消息。",
     "visitor_read": "记下访客读到哪一条。",
+    "visitor_rate": "访客在被询问后打分；重复提交同样的评分不会出错，改分不算。",
+    "visitor_offline_form": "留言并留下联系方式；会话进入排队，等待人工客服。",
     "live": "只要进程在运行就会应答。",
     "ready": "正在启动、正在退出或数据库不可用时返回 503。",
     "metrics": "Prometheus 文本格式。本机可直接读取，其他机器需要设置中的令牌。",

@@ -14,7 +14,7 @@ from zhike.domain.message import RECALL_MS
 from zhike.domain.transitions import Act, Step, step
 from zhike.domain.unit import Change, Row, open_key
 from zhike.store import conversations as conversation_rows
-from zhike.store import jobs, outbox
+from zhike.store import jobs, outbox, waits
 from zhike.store import messages as message_rows
 from zhike.store.effects import Effects
 
@@ -44,6 +44,9 @@ class Moves(Effects):
         if entry.kind == "recall":
             self._recall(entry, conversation)
             return
+        if entry.kind == "say":
+            self._tell(entry, conversation)
+            return
         act = _act(entry)
         own = conversation.holder == "agent" and conversation.agent_id == entry.agent_id
         found = step(act, conversation.status, conversation.holder, own=own, by_agent=entry.agent_id > 0)
@@ -58,6 +61,16 @@ class Moves(Effects):
         else:
             entry.outcome = "done"
             self._go(entry, act, found, conversation)
+
+    def _tell(self, entry: Change, conversation: Conversation) -> None:
+        if conversation.holder == "none":
+            entry.outcome = "resolved"
+        elif not self._holds(entry, conversation) or (
+                entry.once and not waits.first_out_of_office(self.conn, conversation.id, entry.at)):
+            entry.outcome = "unchanged"
+        else:
+            entry.outcome = "done"
+            self.row(Row(conversation, conversation.last_seq + 1, "outgoing", "system", entry.text, entry.at))
 
     def _holds(self, entry: Change, conversation: Conversation) -> bool:
         """Whether the conditions of a change hold at this moment."""
@@ -146,4 +159,5 @@ def _act(entry: Change) -> Act:
         return "give" if entry.agent_id else "pass"
     assert entry.kind != "note", "it changes nobody's turn"
     assert entry.kind != "recall", "nor does this"
+    assert entry.kind != "say", "it is no act"
     return entry.kind

@@ -43,28 +43,28 @@ def put(conn: Connection, node: str, pages: Sequence[Pages], now: int, lease_ms:
          "seen_at": now, "lease_until": now + lease_ms if one.sockets else 0}
         for one in pages if one.agent_id in known], ["agent_id", "node"],
         ["sockets", "active", "seen_at", "lease_until"])
-    gone = [one.agent_id for one in pages if not one.sockets]
-    if gone:
-        conn.execute(update(agents).where(agents.c.id.in_(gone), agents.c.last_seen_at < now)
-                     .values(last_seen_at=now))
-
-
-def prolong(conn: Connection, node: str, now: int, lease_ms: int) -> None:
-    """This process is alive."""
-    conn.execute(update(presence).where(presence.c.node == node, presence.c.sockets > 0)
-                 .values(seen_at=now, lease_until=now + lease_ms))
+    _note_seen(conn, [one.agent_id for one in pages if not one.sockets], now)
 
 
 def close(conn: Connection, node: str, now: int) -> None:
     """This process ends: its pages are closed."""
-    conn.execute(update(presence).where(presence.c.node == node, presence.c.sockets > 0)
-                 .values(sockets=0, active=0, seen_at=now, lease_until=0))
+    here = (presence.c.node == node) & (presence.c.sockets > 0)
+    _note_seen(conn, list(conn.execute(select(presence.c.agent_id).where(here)).scalars()), now)
+    conn.execute(update(presence).where(here).values(sockets=0, active=0, seen_at=now, lease_until=0))
+
+
+def _note_seen(conn: Connection, agent_ids: Sequence[int], at: int) -> None:
+    if agent_ids:
+        conn.execute(update(agents).where(agents.c.id.in_(agent_ids), agents.c.last_seen_at < at)
+                     .values(last_seen_at=at))
 
 
 def prune(conn: Connection, before: int) -> int:
-    """Removes rows of processes that are long gone; the newest time is kept with the agent."""
-    return conn.execute(delete(presence).where(presence.c.lease_until < before,
-                                               presence.c.seen_at < before)).rowcount
+    """Removes rows of processes that are long gone; when somebody was seen is kept with the agent."""
+    old = (presence.c.lease_until < before) & (presence.c.seen_at < before)
+    for row in conn.execute(select(presence.c.agent_id, presence.c.seen_at).where(old)).all():
+        _note_seen(conn, [row.agent_id], row.seen_at)
+    return conn.execute(delete(presence).where(old)).rowcount
 
 
 def read(conn: Connection, now: int) -> dict[int, Seen]:

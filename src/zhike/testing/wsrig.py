@@ -16,7 +16,7 @@ from zhike.bus.base import Event, Stored
 from zhike.domain import wire
 from zhike.domain.agent import Place, Seat
 from zhike.domain.message import Message
-from zhike.domain.wire import ClientFrame, ConversationState, Hello, SendMessage
+from zhike.domain.wire import ClientFrame, ConversationState, Hello, Rate, SendMessage
 from zhike.errors import ZhikeError
 from zhike.gateway.connection import Connection
 from zhike.gateway.gateway import Gateway
@@ -196,6 +196,8 @@ class FakeDesk:
         self.places: dict[int, Place] = {}
         self.place_reads = 0
         self.lag = 0
+        self.agent_pages: list[tuple[int, int, int]] = []
+        self.ratings: dict[int, tuple[int, str]] = {}
         self.slow_s = 0.0
         self.unsettled: asyncio.Future[None] | None = None
         self._callbacks: list[Callable[[], None]] = []
@@ -314,6 +316,14 @@ class FakeDesk:
 
     def masked(self, frame: bytes) -> bytes:
         return frame.replace(b"13800138000", b"138****8000")
+
+    def pages(self, agent_id: int, sockets: int, active: int) -> None:
+        self.agent_pages.append((agent_id, sockets, active))
+
+    async def rate(self, session: Source, frame: Rate) -> None:
+        if frame.conversation not in self.resolved:
+            raise ZhikeError("not_found", field="conversation")
+        self.ratings[frame.conversation] = (frame.score, frame.comment)
 
     async def settle(self) -> None:
         if self.unsettled is not None:

@@ -35,6 +35,7 @@ from zhike.rest.routes import (
     totp,
     usage,
     visitor,
+    visitor_forms,
 )
 from zhike.rest.table import Route
 
@@ -72,6 +73,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         audit,
         usage,
         visitor,
+        visitor_forms,
         system,
         pages,
     ):

@@ -67,12 +67,18 @@ class PollQuery(Struct, forbid_unknown_fields=True):
 
 class VisitorMessages(Messages, frozen=True, tag="messages", omit_defaults=True):
     """The ``messages`` of the WebSocket protocol, with the conversation as it stands now;
-    ``conversation`` 0: there is none yet."""
+    ``conversation`` 0: there is none yet. ``csat``: the question that the visitor was asked about it."""
 
     state: ConversationState | None = None
+    csat: str = ""
 
 
-def _check_origin(call: Call) -> None:
+def check_inbox_origin(call: Call) -> None:
+    """Whether the page that asks may use the visitor's inbox.
+
+    Raises:
+        ZhikeError: inbox_not_found, origin_not_allowed.
+    """
     inbox = call.to.desk.inbox(call.principal.inbox_id)
     if inbox is None:
         raise ZhikeError("inbox_not_found")
@@ -99,13 +105,16 @@ async def visitor_hello(call: Call) -> Welcome:
         tuple(joined.suggestions),
         MAX_TEXT_CHARS,
         gateway.messages_per_s,
+        hours=joined.hours,
+        offline_form=joined.offline_form,
+        csat=joined.csat,
     )
 
 
 async def visitor_send(call: Call) -> Answer:
     """Sends a message; the ack comes when it is stored."""
     body: SendBody = call.body
-    _check_origin(call)
+    check_inbox_origin(call)
     if body.note:
         raise FieldFault("note", "Visitors write no notes.", "访客不能写内部备注。")
     who = call.principal
@@ -220,7 +229,7 @@ async def _past(call: Call, query: PollQuery, before: int) -> VisitorMessages:
 async def visitor_poll(call: Call) -> VisitorMessages:
     """Messages after a seq, with ``wait_s`` waiting for one; or a page of the past."""
     query: PollQuery = call.query
-    _check_origin(call)
+    check_inbox_origin(call)
     if query.before is not None:
         return await _past(call, query, query.before)
     who = call.principal
@@ -243,14 +252,16 @@ async def visitor_poll(call: Call) -> VisitorMessages:
         return VisitorMessages(0, (), 0)
     items = tuple(view_of(message, for_agent=False) for message in found[: query.limit])
     more = len(found) > query.limit
-    state = state_of(current, agent_name, for_visitor=True)
-    return VisitorMessages(current.id, items, current.last_seq, "resume", more, state)
+    place = await call.to.desk.queue_place(current.id) if current.holder == "queue" else None
+    csat = await call.to.desk.csat(current, call.lang) if current.holder == "none" else ""
+    state = state_of(current, agent_name, for_visitor=True, queue=place)
+    return VisitorMessages(current.id, items, current.last_seq, "resume", more, state, csat)
 
 
 async def visitor_read(call: Call) -> None:
     """Notes up to where the visitor has read."""
     body: ReadBody = call.body
-    _check_origin(call)
+    check_inbox_origin(call)
     if not 0 <= body.seq <= MAX_ID:
         raise FieldFault("seq", "`seq` is out of range.", "`seq` 超出范围。")
     who = call.principal

@@ -1,0 +1,1 @@
+"""Hands waiting conversations to people: see :mod:`zhike.desk.routing.router`."""
