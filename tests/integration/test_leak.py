@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def test_a_thousand_sessions_leave_nothing_behind(tmp_path: Path) -> None:
         settings = quiet_settings(tmp_path)
         async with running(Process, settings, limits_of(settings)) as instance:
             await come_and_go(instance.url, 20)  # threads and caches that come with the first use
+            await every_reader(instance, settings.database.readers)
             before = await quiet(instance)
             await come_and_go(instance.url, SESSIONS)
             assert instance.gateway.counters.joined_total == SESSIONS + 20
@@ -94,6 +96,14 @@ def test_a_thousand_sessions_leave_nothing_behind(tmp_path: Path) -> None:
                 await asyncio.sleep(0.3)  # a tick of the wheel; nothing announces "gone"
 
     uvloop.run(main())
+
+
+async def every_reader(instance: Instance[Process], count: int) -> None:
+    """Each reader of the store opens its files when it is first used; which one that is, is chance."""
+    core = instance.process.core
+    assert core is not None
+    meeting = threading.Barrier(count)
+    await asyncio.gather(*(core.store.read(lambda _: meeting.wait(30)) for _ in range(count)))
 
 
 async def test_memory_does_not_grow_with_sessions_that_have_gone(tmp_path: Path) -> None:
