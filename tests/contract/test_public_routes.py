@@ -45,6 +45,8 @@ PUBLIC = {
     "GET /sample/api/orders/{number}": "invented orders, proved by number and phone tail, throttled",
     "GET /sample/{name:path}": "files only",
     "GET /widget.js": "files only",
+    "GET /api/v1/sso/callback": "signed cookie and the provider's token",
+    "GET /api/v1/sso/start": "sends to the provider that is set",
     "POST /api/v1/login": "throttled",
     "POST /api/v1/reset": "one-time token, throttled",
     "POST /api/v1/setup": "one-time token, throttled",

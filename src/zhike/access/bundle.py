@@ -20,7 +20,8 @@ class Access:
     """
 
     def __init__(self, store: Database, secret: str, now: NowMs = now_ms) -> None:
-        self.visitors = Visitors(bytes.fromhex(secret))
+        self.secret = bytes.fromhex(secret)
+        self.visitors = Visitors(self.secret)
         self.sessions = Sessions(store, now)
         self.api_keys = ApiKeys(store, now)
         self.passwords = Passwords()

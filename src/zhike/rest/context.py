@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from zhike.access import addresses
 from zhike.access.bundle import Access
 from zhike.access.limits import Buckets
+from zhike.access.sso import CALLBACK, SingleSignOn
 from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.errors import ZhikeError
@@ -93,6 +94,7 @@ class Context:
         self.observe = observe
         self.now = now
         self.public_url = public_url or settings.public_url()
+        self.sso = SingleSignOn(settings.oidc, access.secret, f"{self.public_url.rstrip('/')}{CALLBACK}", now)
         self.proxies = addresses.networks(settings.server.trusted_proxies)
         per_s = settings.api.requests_per_minute / 60
         burst = max(10, settings.api.requests_per_minute // 6)

@@ -152,12 +152,17 @@ class BodyDecoder:
 
 
 class QueryDecoder:
-    """Decodes query strings into one kind of struct: whole numbers, true/false, or text."""
+    """Decodes query strings into one kind of struct: whole numbers, true/false, or text.
+
+    Parameters nobody declared are refused, unless the struct says ``OTHERS_MAY_ADD`` (a query that another
+    server's redirect makes).
+    """
 
     def __init__(self, kind: type[msgspec.Struct]) -> None:
         from msgspec import inspect
 
         self._kind = kind
+        self._lenient = getattr(kind, "OTHERS_MAY_ADD", False)
         self._kinds: dict[str, str] = {}
         for field in msgspec.structs.fields(kind):
             info = inspect.type_info(field.type)
@@ -181,6 +186,8 @@ class QueryDecoder:
         for name, text in self._pairs(query):
             kind = self._kinds.get(name)
             if kind is None:
+                if self._lenient:
+                    continue
                 en, zh = _nearest(name, self._kinds)
                 raise FieldFault(
                     name[:100],

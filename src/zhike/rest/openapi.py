@@ -209,6 +209,8 @@ def _tag(path: str) -> str:
             "logout": "account",
             "me": "account",
             "setup": "account",
+            "reset": "account",
+            "sso": "account",
             "openapi.json": "documents",
             "asyncapi.json": "documents",
         }.get(first, first)

@@ -172,6 +172,8 @@ class Response:
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         self.status = status
         self.headers = {name.decode().lower(): value.decode("latin-1") for name, value in headers}
+        self.cookies = [value.decode("latin-1").partition(";")[0] for name, value in headers
+                        if name.lower() == b"set-cookie"]
         self.body = body
 
     @property

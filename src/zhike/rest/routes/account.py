@@ -49,9 +49,10 @@ class Setup(Struct, forbid_unknown_fields=True):
 
 
 class SetupState(Struct):
-    """``needed``: nobody owns the desk yet."""
+    """``needed``: nobody owns the desk yet. ``sso``: what the button of single sign-on says, "" = none."""
 
     needed: bool
+    sso: str = ""
 
 
 class ApiKeyInfo(Struct):
@@ -244,8 +245,9 @@ async def change_me(call: Call) -> Any:
 
 
 async def get_setup(call: Call) -> SetupState:
-    """Whether the first admin has to be made."""
-    return SetupState(not await call.to.store.read(agents.owner_exists))
+    """Whether the first admin has to be made, and whether there is single sign-on."""
+    sso = call.to.sso.settings.name if call.to.sso.on else ""
+    return SetupState(not await call.to.store.read(agents.owner_exists), sso)
 
 
 async def post_setup(call: Call) -> Answer:
