@@ -208,7 +208,8 @@ class SingleSignOn:
             "authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")]
         if not all(isinstance(address, str) for address in addresses) or not all(addresses[:3]):
             raise ZhikeError("sso_failed", "The provider's document is not complete.")
-        provider = Provider(found["issuer"], *addresses, post)
+        authorize, token, jwks, userinfo = addresses
+        provider = Provider(found["issuer"], authorize, token, jwks, userinfo, post)
         try:
             check_url(provider.authorize, allow_private=self.settings.allow_private)
         except BadTarget as error:
