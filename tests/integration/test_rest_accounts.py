@@ -19,9 +19,9 @@ async def rig() -> AsyncIterator[Rig]:
 
 
 async def test_first_admin_sign_in_and_out(rig: Rig) -> None:
-    assert (await rig.http("GET", "/api/v1/setup")).json == {"needed": True}
+    assert (await rig.http("GET", "/api/v1/setup")).json == {"needed": True, "sso": ""}
     owner, token = await first_owner(rig)
-    assert (await rig.http("GET", "/api/v1/setup")).json == {"needed": False}
+    assert (await rig.http("GET", "/api/v1/setup")).json == {"needed": False, "sso": ""}
     assert (await owner("GET", "/api/v1/me")).json["role"] == "owner"
     again = await rig.http(
         "POST", "/api/v1/setup", {"token": token, "email": "x@y.example", "name": "X", "password": PASSWORD}
