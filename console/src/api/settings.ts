@@ -1,10 +1,10 @@
 /** Calls that only the settings make, by noun. */
 
 import { call, type Query } from "./client";
-import type { Bot, Page, RuleKind, Team } from "./types";
+import type { Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
-  AuditEntry, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
-  PromptText, UsageRow,
+  AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
+  PromptText, SignIn, TeamFull, TeamSettings, UsageRow,
 } from "./settingsTypes";
 
 export type KeyedPath = "tools" | "flows";
@@ -44,7 +44,35 @@ export const settingsApi = {
   newCallbackSecret: (id: number) => call<{ callback_secret: string }>("POST", `inboxes/${id}/callback-secret`),
   deleteInbox: (id: number, keepalive = false) => call<void>("DELETE", `inboxes/${id}`, { keepalive }),
 
-  teams: (query: Query) => call<Page<Team>>("GET", "teams", { query }),
+  teams: (query: Query) => call<Page<TeamFull>>("GET", "teams", { query }),
+  addTeam: (body: { key: string; name: string; member_ids: number[]; settings: Partial<TeamSettings> }) => call<TeamFull>("POST", "teams", { body }),
+  changeTeam: (id: number, body: { name?: string; member_ids?: number[]; settings?: Partial<TeamSettings> }) => call<TeamFull>("PATCH", `teams/${id}`, { body }),
+  deleteTeam: (id: number, keepalive = false) => call<void>("DELETE", `teams/${id}`, { keepalive }),
+
+  agents: (query: Query) => call<Page<AgentFull>>("GET", "agents", { query }),
+  changeAgent: (id: number, body: Partial<Pick<AgentFull, "name" | "role" | "enabled" | "capacity" | "skills" | "languages">>) => call<AgentFull>("PATCH", `agents/${id}`, { body }),
+  agentInboxes: (id: number) => call<{ inbox_ids: number[] }>("GET", `agents/${id}/inboxes`),
+  setAgentInboxes: (id: number, inbox_ids: number[]) => call<{ inbox_ids: number[] }>("PUT", `agents/${id}/inboxes`, { body: { inbox_ids } }),
+  resetLink: (id: number) => call<{ link: string; expires_at: string }>("POST", `agents/${id}/reset-link`),
+
+  canned: (query: Query, signal?: AbortSignal) => call<Page<Canned>>("GET", "canned", { query, ...(signal ? { signal } : {}) }),
+  addCanned: (body: CannedInput) => call<Canned>("POST", "canned", { body }),
+  changeCanned: (id: number, body: Partial<CannedInput>) => call<Canned>("PATCH", `canned/${id}`, { body }),
+  deleteCanned: (id: number, keepalive = false) => call<void>("DELETE", `canned/${id}`, { keepalive }),
+
+  tags: () => call<Page<Tag>>("GET", "tags"),
+  addTag: (body: { name: string; colour: string }) => call<Tag>("POST", "tags", { body }),
+  changeTag: (id: number, body: { name?: string; colour?: string }) => call<Tag>("PATCH", `tags/${id}`, { body }),
+  deleteTag: (id: number, keepalive = false) => call<void>("DELETE", `tags/${id}`, { keepalive }),
+
+  sessions: () => call<Page<SignIn>>("GET", "me/sessions"),
+  endSession: (id: number, keepalive = false) => call<void>("DELETE", `me/sessions/${id}`, { keepalive }),
+  beginTotp: () => call<{ secret: string; uri: string; qr_svg: string }>("POST", "me/totp/begin"),
+  confirmTotp: (code: string) => call<{ recovery_codes: string[] }>("POST", "me/totp/confirm", { body: { code } }),
+  endTotp: (password: string) => call<void>("DELETE", "me/totp", { body: { password } }),
+  myTotp: () => call<{ totp: boolean }>("GET", "me"),
+
+  verifyAudit: () => call<{ ok: boolean; checked: number; broken_at: number | null; last_digest: string }>("GET", "audit/verify"),
 
   addBot: (body: { key: string; name: string }) => call<Bot>("POST", "bots", { body }),
   changeBot: (id: number, body: { name?: string; settings?: Record<string, unknown> }) =>

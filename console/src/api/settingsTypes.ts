@@ -1,6 +1,7 @@
 /** What the REST API shows of the things that only the settings know. */
 
 import type { Button } from "@widget/wire";
+import type { Agent, Availability, Canned, Team } from "./types";
 
 export interface ModelState {
   key: string;
@@ -173,4 +174,42 @@ export interface FileFound {
   articles: FoundArticle[];
   skipped: { place: string; line: number; why: string }[];
   skipped_count: number;
+}
+
+export interface TeamSettings {
+  auto_assign: boolean;
+  strategy: "round_robin" | "least_busy";
+  overflow_team_id: number | null;
+  overflow_after_s: number;
+  late_after_s: number;
+  reassign_after_s: number;
+  fair_limit: number;
+  fair_window_s: number;
+  languages: string[];
+  skills: string[];
+}
+
+export interface TeamFull extends Omit<Team, "settings"> {
+  settings: TeamSettings;
+}
+
+export interface AgentFull extends Omit<Agent, "capacity" | "skills" | "languages" | "availability" | "presence" | "load" | "team_ids"> {
+  availability: Availability;
+  capacity: number;
+  skills: string[];
+  languages: string[];
+  presence: "online" | "away" | "offline" | null;
+  load: number | null;
+  team_ids: number[] | null;
+}
+
+export type CannedInput = Pick<Canned, "shortcut" | "folder" | "lang" | "text" | "own" | "team_id">;
+
+export interface SignIn {
+  id: number;
+  created_at: string;
+  last_used_at: string;
+  address: string;
+  user_agent: string;
+  current: boolean;
 }

@@ -2,7 +2,7 @@
 
 import type { Button, Holder, Source, Status, TraceStep } from "@widget/wire";
 
-export type Role = "owner" | "admin" | "agent";
+export type Role = "owner" | "admin" | "supervisor" | "agent" | "analyst";
 
 export interface Page<T> {
   items: T[];

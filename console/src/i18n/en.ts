@@ -88,7 +88,9 @@ export const en = {
 
   "role.owner": "Owner",
   "role.admin": "Admin",
+  "role.supervisor": "Supervisor",
   "role.agent": "Agent",
+  "role.analyst": "Analyst",
 
   "desk.search": "Search conversations",
   "desk.filters": "Filter",
@@ -286,7 +288,6 @@ export const en = {
   "agents.me": "you",
   "agents.seen": "seen {when}",
   "agents.never": "not yet signed in",
-  "agents.reset": "New password",
   "agents.disable": "Disable",
   "agents.enable": "Enable",
   "agents.made": "{name} can sign in with this password:",

@@ -89,7 +89,9 @@ export const zh: Record<keyof typeof en, string> = {
 
   "role.owner": "所有者",
   "role.admin": "管理员",
+  "role.supervisor": "主管",
   "role.agent": "客服",
+  "role.analyst": "分析员",
 
   "desk.search": "搜索会话",
   "desk.filters": "筛选",
@@ -287,7 +289,6 @@ export const zh: Record<keyof typeof en, string> = {
   "agents.me": "（我）",
   "agents.seen": "{when}在线",
   "agents.never": "尚未登录",
-  "agents.reset": "重设密码",
   "agents.disable": "停用",
   "agents.enable": "启用",
   "agents.made": "{name}可以用这个密码登录：",

@@ -6,7 +6,7 @@ import { ApiError, setCsrf } from "@/api/client";
 import type { Role } from "@/api/types";
 import { lang, setLang, type Lang } from "@/i18n";
 
-const RANK: Record<Role, number> = { agent: 1, admin: 2, owner: 3 };
+const RANK: Record<Role, number> = { analyst: 0, agent: 1, supervisor: 2, admin: 3, owner: 4 };
 
 export const me = ref<Me | null>(null);
 export const myId = computed(() => me.value?.agent?.id ?? 0);

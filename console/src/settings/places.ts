@@ -35,6 +35,9 @@ export const GROUPS: Group[] = [
   ] },
   { key: "settings.group.team", places: [
     { to: "/agents", icon: "people", key: "nav.agents", text: "settings.agents.text", words: "settings.agents.words", role: "admin" },
+    { to: "/teams", icon: "hand", key: "nav.teams", text: "settings.teams.text", words: "settings.teams.words", role: "admin" },
+    { to: "/canned", icon: "quick", key: "nav.canned", text: "settings.canned.text", words: "settings.canned.words" },
+    { to: "/tags", icon: "tag", key: "nav.tags", text: "settings.tags.text", words: "settings.tags.words" },
   ] },
   { key: "settings.group.build", places: [
     { to: "/tools", icon: "tool", key: "nav.tools", text: "settings.tools.text", words: "settings.tools.words", role: "admin" },
@@ -46,6 +49,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "settings.group.me", places: [
     { to: "/account", icon: "person", key: "nav.account", text: "settings.account.text", words: "settings.account.words" },
+    { to: "/security", icon: "key", key: "nav.security", text: "settings.security.text", words: "settings.security.words" },
   ] },
 ];
 
