@@ -20,6 +20,7 @@ declare module "vue-router" {
 const routes: RouteRecordRaw[] = [
   { path: "/setup", component: () => import("@/views/Setup.vue"), meta: { open: true, title: "setup.title" } },
   { path: "/sign-in", component: () => import("@/views/SignIn.vue"), meta: { open: true, title: "signin.title" } },
+  { path: "/reset", component: () => import("@/views/Reset.vue"), meta: { open: true, title: "reset.title" } },
   {
     path: "/",
     component: () => import("@/views/Shell.vue"),

@@ -13,6 +13,8 @@ export interface Me {
   role: Role;
   agent: Agent | null;
   csrf_token: string;
+  /** Signing in asks for a code. */
+  totp: boolean;
 }
 
 export type ArticleInput = Pick<Article, "bot_id" | "key" | "lang" | "question" | "answer" | "variants" | "category" | "enabled">
@@ -34,9 +36,9 @@ export const api = {
   me: () => call<Me>("GET", "me"),
   changeMe: (body: { name?: string; lang?: string; password?: { current: string; new: string } }) =>
     call<Me>("PATCH", "me", { body }),
-  login: (email: string, password: string) => call<Me>("POST", "login", { body: { email, password } }),
+  login: (email: string, password: string, code = "") => call<Me>("POST", "login", { body: { email, password, code } }),
   logout: () => call<void>("POST", "logout"),
-  setupNeeded: () => call<{ needed: boolean }>("GET", "setup"),
+  setupNeeded: () => call<{ needed: boolean; sso: string }>("GET", "setup"),
   setup: (body: { token: string; email: string; name: string; password: string; lang: string }) =>
     call<Me>("POST", "setup", { body }),
 

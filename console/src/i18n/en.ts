@@ -1,3 +1,4 @@
+import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
 import { enSettings } from "./settings.en";
 
@@ -74,7 +75,6 @@ export const en = {
 
   "signin.title": "Sign in",
   "signin.go": "Sign in",
-  "signin.help": "Forgot the password? An admin can set a new one under Agents.",
   "signin.setupTitle": "Almost there",
   "signin.setupText": "Nobody owns this desk yet. Open the link that was printed at the first start. To get a new one, run:",
 
@@ -313,6 +313,7 @@ export const en = {
   "account.next": "New password",
   "account.change": "Change password",
 
+  ...enAccess,
   ...enDesk,
   ...enSettings,
 };

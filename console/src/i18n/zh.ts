@@ -1,3 +1,4 @@
+import { zhAccess } from "./access.zh";
 import type { en } from "./en";
 import { zhDesk } from "./desk.zh";
 import { zhSettings } from "./settings.zh";
@@ -75,7 +76,6 @@ export const zh: Record<keyof typeof en, string> = {
 
   "signin.title": "登录",
   "signin.go": "登录",
-  "signin.help": "忘记密码？请管理员在“客服”页面重新设置。",
   "signin.setupTitle": "还差一步",
   "signin.setupText": "这里还没有管理员。请打开首次启动时给出的链接；需要新链接请运行：",
 
@@ -314,6 +314,7 @@ export const zh: Record<keyof typeof en, string> = {
   "account.next": "新密码",
   "account.change": "修改密码",
 
+  ...zhAccess,
   ...zhDesk,
   ...zhSettings,
 };

@@ -1,0 +1,48 @@
+/** 中文：登录与自己的账号。 */
+import type { enAccess } from "./access.en";
+
+export const zhAccess: Record<keyof typeof enAccess, string> = {
+  "signin.help": "忘记密码？请管理员给你一个重设链接。",
+  "signin.code": "验证码",
+  "signin.codeHint": "验证器应用里显示的 6 位数字，或一个恢复码。",
+  "signin.codeTitle": "还差一步",
+  "signin.codeText": "这个账号开启了两步验证。",
+  "signin.back": "换个账号登录",
+  "signin.or": "或",
+  "signin.sso": "用{name}登录",
+  "signin.ssoRefused": "用公司账号登录没有成功：可能没有权限，或时间太久。请重试，或联系管理员。",
+  "signin.ssoFailed": "暂时连不上公司的登录系统。请稍后再试，或用密码登录。",
+
+  "reset.title": "设置新密码",
+  "reset.text": "保存后所有设备都会退出登录，请用新密码重新登录。",
+  "reset.go": "保存新密码",
+  "reset.doneTitle": "新密码已生效",
+  "reset.doneText": "现在就用它登录吧。",
+  "reset.spentTitle": "链接无法使用",
+  "reset.spentText": "它可能已用过、已过期，或没有复制完整。请向管理员要一个新链接。",
+  "reset.toSignIn": "去登录",
+
+  "totp.title": "两步验证",
+  "totp.off": "未开启。开启后，登录还要输入手机上的验证码，密码被人知道也进不来。",
+  "totp.on": "已开启。登录时要输入验证器应用里的验证码。",
+  "totp.begin": "开始设置",
+  "totp.scan": "1. 用验证器应用扫描，或把密钥手动输进去。",
+  "totp.key": "密钥",
+  "totp.uri": "在本机的应用里打开",
+  "totp.enter": "2. 输入应用现在显示的 6 位数字。",
+  "totp.confirm": "开启",
+  "totp.recovery": "恢复码",
+  "totp.recoveryText": "手机丢了时，每个恢复码可以登录一次。只在这里显示一次，请和密码分开保管。",
+  "totp.kept": "我已保存好",
+  "totp.remove": "关闭",
+  "totp.removeText": "请输入密码，确认是你本人。",
+  "totp.qr": "密钥的二维码",
+
+  "signins.title": "登录的设备",
+  "signins.text": "有不认识的？请退出它，并修改密码。",
+  "signins.this": "本机",
+  "signins.used": "{when}使用过 · {address}",
+  "signins.end": "退出",
+  "signins.endOf": "退出 {name}",
+  "signins.ended": "{name} 已退出",
+};
