@@ -105,6 +105,18 @@ async def test_who_decided_by_an_older_epoch_loses(desk: Store) -> None:
     assert (await row(desk, where)).agent_id == 7
 
 
+async def test_what_somebody_else_holds_by_now_is_not_handed_over(desk: Store) -> None:
+    first = say("人工", 1000, action="handoff")
+    await commit(desk, first)
+    where = first.conversation_id
+    await commit(desk, change(where, "take", 2000, 7))
+    handed = change(where, "assign", 3000, 0, team_id=5, from_id=7)
+    await commit(desk, change(where, "take", 3000, 8), handed)
+    assert handed.outcome == "unchanged"
+    found = await row(desk, where)
+    assert (found.agent_id, found.team_id) == (8, None)
+
+
 async def test_a_person_who_takes_is_waited_for_until_they_write(desk: Store) -> None:
     first = say("你好", 1000)
     await commit(desk, first)

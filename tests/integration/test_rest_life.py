@@ -12,10 +12,11 @@ import pytest_asyncio
 
 from zhike.bus.base import Event
 from zhike.clock import now_ms
+from zhike.domain.knowledge import Inbox
 from zhike.domain.team import Team, TeamSettings
 from zhike.domain.transitions import ACTORS, Act
 from zhike.rest.routes import life
-from zhike.store import teams
+from zhike.store import inboxes, scopes, teams
 from zhike.testing.apirig import Rig, asked
 
 
@@ -221,6 +222,24 @@ async def test_a_shift_is_handed_over(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     counts = (await ben("GET", "/api/v1/conversations/counts")).json
     assert (counts["mine"], counts["waiting"], list(counts["by_team"].values())) == (0, 12, [12])
     assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 0}
+
+
+async def test_nobody_is_given_what_they_may_not_see(rig: Rig) -> None:
+    numbers = [(await asked(rig, client_msg_id=f"m{n}"))[1] for n in range(2)]
+    anna, _ = await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example")
+    other = rig.store.run(inboxes.create_inbox, Inbox(0, "other", "Other", "web", 1, {}), now_ms())
+    rig.store.run(scopes.set_inboxes, 2, [other.id])
+    path = f"/api/v1/conversations/{numbers[0]}"
+    refused = await anna("POST", f"{path}/assign", {"agent_id": 2})
+    assert (refused.code, refused.json["error"]["field"]) == ("invalid_field", "agent_id")
+    many = (await anna("POST", "/api/v1/conversations/bulk",
+                       {"ids": numbers, "action": "assign", "agent_id": 2})).json
+    assert (many["done"], [one["id"] for one in many["failed"]]) == ([], numbers)
+    await anna("POST", f"{path}/take")
+    assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 0}
+    assert (await anna("GET", path)).json["agent_id"] == 1
+    rig.store.run(scopes.set_inboxes, 2, [])
+    assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 1}
 
 
 async def test_canned_responses(rig: Rig) -> None:

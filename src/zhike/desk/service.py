@@ -230,7 +230,7 @@ class Desk:
     async def change(self, kind: ChangeKind, conversation_id: int, agent_id: int, agent_name: str, *,
                      team_id: int | None = None, by_id: int = 0, by_name: str = "", note: str = "",
                      until: int | None = None, wrap_up: str = "", epoch: int = 0,
-                     seq: int = 0) -> Conversation:
+                     seq: int = 0, from_id: int = 0) -> Conversation:
         """Takes, assigns, returns, queues, snoozes, wakes, reopens or resolves; stored when it returns. What
         each argument means stands at :class:`zhike.domain.unit.Change`.
 
@@ -241,7 +241,8 @@ class Desk:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         change = await self._line.change(Change(
             conversation_id, kind, self._now_ms(), agent_id=agent_id, agent_name=agent_name, team_id=team_id,
-            by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch, seq=seq))
+            by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch, seq=seq,
+            from_id=from_id))
         if change.outcome == "not_found" or change.conversation is None:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         if change.outcome == "resolved":

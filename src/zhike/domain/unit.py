@@ -113,6 +113,7 @@ class Change(msgspec.Struct, eq=False):
     A ``note`` changes nothing else: it is only stored. A ``recall`` takes back message ``seq`` that
     ``agent_id`` wrote a moment ago (too_late: it is older than two minutes, or left through a channel).
 
+    ``from_id``: only while this agent holds it (a handover must not take what somebody else has by now).
     ``epoch``: only if this is still the epoch and nobody put it aside: whoever decided by what was read
     earlier (the router) loses against a person who was quicker. ``idle_before`` (ms): only if nobody waits
     for a word and nobody wrote since then; so that a sweep never closes a conversation in which somebody
@@ -137,6 +138,7 @@ class Change(msgspec.Struct, eq=False):
     wrap_up: str = ""
     epoch: int = 0
     seq: int = 0
+    from_id: int = 0
     text: str = ""
     once: Literal["", "out_of_office"] = ""
     outcome: ChangeOutcome = ""

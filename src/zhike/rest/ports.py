@@ -94,6 +94,7 @@ class Desk(Protocol):
         until: int | None = None,
         wrap_up: str = "",
         seq: int = 0,
+        from_id: int = 0,
     ) -> Conversation:
         """Changes who holds a conversation, or whether it is awake; stored when it returns. What each
         argument means stands at :class:`zhike.domain.unit.Change`. ``agent_id`` 0: an integrator's program.

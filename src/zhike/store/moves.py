@@ -74,6 +74,8 @@ class Moves(Effects):
 
     def _holds(self, entry: Change, conversation: Conversation) -> bool:
         """Whether the conditions of a change hold at this moment."""
+        if entry.from_id and entry.from_id != conversation.agent_id:
+            return False
         if entry.epoch and (conversation.holder_epoch != entry.epoch or conversation.status == "snoozed"):
             return False
         if entry.idle_before is not None and (

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import AGENT, AGENT_ONLY
 from zhike.clock import to_ms
+from zhike.domain.agent import Scope
 from zhike.domain.conversation import Conversation
 from zhike.errors import ErrorBody, ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
@@ -148,7 +149,26 @@ async def assign_conversation(call: Call) -> ConversationView:
     """Gives the conversation to a colleague, to a team, or back to the queue; the visitor is told."""
     body: Assignment = call.body
     values = await _assignment(call, body.agent_id, body.team_id, body.note)
+    number = path_id(call.path["id"])
+    if number not in await _in_reach(call, values["agent_id"], [number]):
+        raise _out_of_reach(values["agent_name"])
     return await _change(call, "assign", **values)
+
+
+async def _in_reach(call: Call, agent_id: int, ids: list[int]) -> set[int]:
+    """Those of ``ids`` that stand in an inbox which this agent may see (0: nobody is meant). A team is no
+    limit: what somebody holds is theirs."""
+    agent = await call.to.store.read(agents.get, agent_id) if agent_id else None
+    if agent is None:
+        return set(ids)
+    inbox_ids = (await call.to.store.read(scopes.scope, agent)).inbox_ids
+    if inbox_ids is None:
+        return set(ids)
+    return await call.to.store.read(scopes.visible, Scope(inbox_ids=inbox_ids), ids)
+
+
+def _out_of_reach(name: str) -> FieldFault:
+    return FieldFault("agent_id", f"{name} may not see this inbox.", f"{name} 不能查看这个收件箱。")
 
 
 def _until(call: Call, until: datetime | None) -> int:
@@ -218,10 +238,15 @@ async def bulk_conversations(call: Call) -> BulkDone:
         values = {"wrap_up": body.wrap_up.strip()}
     kind: Any = body.action
     wanted = [number for number in ids if number in seen]
+    refused: dict[int, ZhikeError] = {}
+    if body.action == "assign":
+        reached = await _in_reach(call, values["agent_id"], wanted)
+        refused = {number: _out_of_reach(values["agent_name"]) for number in wanted if number not in reached}
+        wanted = [number for number in wanted if number in reached]
     outcomes = await asyncio.gather(
         *(_do(call, number, kind, **values) for number in wanted), return_exceptions=True
     )
-    by_id: dict[int, Any] = dict(zip(wanted, outcomes, strict=True))
+    by_id: dict[int, Any] = {**refused, **dict(zip(wanted, outcomes, strict=True))}
     return _bulk_done(call, ids, {number: by_id.get(number, ZhikeError("not_found")) for number in ids})
 
 
@@ -268,7 +293,8 @@ def _bulk_done(call: Call, ids: list[int], outcomes: dict[int, Any]) -> BulkDone
 
 
 async def hand_over(call: Call) -> Moved:
-    """Gives everything I hold to a colleague or to a team's queue; what was snoozed wakes there."""
+    """Gives everything I hold to a colleague or to a team's queue; what was snoozed wakes there. What stands
+    in an inbox that the colleague may not see stays."""
     body: Handover = call.body
     if (body.agent_id is None) == (body.team_id is None):
         raise FieldFault(
@@ -283,15 +309,17 @@ async def hand_over(call: Call) -> Moved:
     )
     moved, after = 0, 0
     while page := await call.to.store.read(listing.held_by, call.principal.id, after, HANDOVER_PAGE):
+        wanted = await _in_reach(call, values["agent_id"], page)
         outcomes = await asyncio.gather(
-            *(_do(call, number, "assign", **values) for number in page), return_exceptions=True
+            *(_do(call, number, "assign", from_id=call.principal.id, **values) for number in sorted(wanted)),
+            return_exceptions=True,
         )
         for outcome in outcomes:
             if isinstance(outcome, ZhikeError) and outcome.code in ("conversation_resolved", "not_found"):
                 continue  # it ended at this moment
             if isinstance(outcome, BaseException):
                 raise outcome
-            moved += 1
+            moved += (outcome.agent_id or 0) == values["agent_id"]  # else somebody took it at this moment
         after = page[-1]
     return Moved(moved)
 
