@@ -31,12 +31,17 @@ export function whenSignedOut(callback: () => void): void {
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
+const LONGEST_WAIT_S = 3;
+const MOST_TRIES = 3;
+
 export interface CallOptions {
   query?: Query;
   body?: unknown;
   signal?: AbortSignal;
   /** The request outlives the page (an undo window that ends because the page is left). */
   keepalive?: boolean;
+  /** How often it was tried before. */
+  tries?: number;
 }
 
 export async function call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE", path: string, options: CallOptions = {}): Promise<T> {
@@ -67,6 +72,13 @@ export async function call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE
   const envelope = (await answer.json().catch(() => null)) as { error?: ErrorBody } | null;
   const body = envelope?.error ?? { code: "internal", message: `HTTP ${answer.status}`, retry: "later" as const };
   const error = new ApiError(body, answer.status);
+  // Reading is harmless to repeat: who opens many pages at once waits a moment instead of seeing a refusal.
+  const wait = method === "GET" && error.code === "rate_limited" ? (body.retry_after_s ?? 1) : Infinity;
+  if (wait <= LONGEST_WAIT_S && (options.tries ?? 0) < MOST_TRIES) {
+    await new Promise((resolve) => setTimeout(resolve, wait * 1000));
+    options.signal?.throwIfAborted();
+    return call<T>(method, path, { ...options, tries: (options.tries ?? 0) + 1 });
+  }
   if (error.code === "unauthenticated" || error.code === "session_revoked") onSignedOut();
   throw error;
 }
