@@ -16,6 +16,7 @@ from zhike.ops.configfile import read_files
 from zhike.ops.configplan import apply
 from zhike.sample import CONFIG_FILES
 from zhike.store import agents, conversations, messages, tables
+from zhike.store.dialect import insert_rows
 from zhike.store.engine import Store, open_store
 
 NOW = 1_800_000_000_000
@@ -80,6 +81,27 @@ def test_it_comes_once_and_goes_without_a_trace(shop: Db) -> None:
     assert shop.remove() == count
     assert shop.counts() == before
     assert shop.remove() == 0
+
+
+def test_what_people_did_with_it_goes_along(shop: Db) -> None:
+    before = shop.counts()
+    shop.load()
+
+    def work(conn: Connection) -> None:
+        one = conn.execute(select(tables.conversations.c.id)).scalars().first()
+        agents = tables.agents.c
+        agent = conn.execute(select(agents.id).where(agents.password_hash == "")).scalars().first()
+        insert_rows(conn, tables.tags, [{"id": 1, "name": "退款", "colour": "#000000", "created_at": 1}])
+        insert_rows(conn, tables.conversation_tags, [{"conversation_id": one, "tag_id": 1}])
+        insert_rows(conn, tables.mentions, [{"conversation_id": one, "seq": 1, "agent_id": agent,
+                                             "by_id": agent, "created_at": 1}])
+        insert_rows(conn, tables.teams, [{"id": 1, "key": "t", "name": "T", "settings": "{}", "created_at": 1,
+                                          "updated_at": 1}])
+        insert_rows(conn, tables.team_members, [{"team_id": 1, "agent_id": agent}])
+
+    shop(work)
+    shop.remove()
+    assert shop.counts() == before
 
 
 def test_it_keeps_the_desk_s_rules(shop: Db) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from sqlalchemy import Connection
 
+from zhike.app.answers import _heard
 from zhike.domain.agent import Scope
 from zhike.domain.message import RECALL_MS
 from zhike.domain.unit import Change, Entry, Incoming
@@ -94,6 +95,7 @@ async def test_a_slip_is_taken_back(desk: Store) -> None:
     view = view_of(stored, for_agent=False)
     assert (view.text, view.recalled, view.sender_name, view.seq) == ("", True, "A7", slip.seq)
     assert "密码" not in msgspec.json.encode(stored).decode()
+    assert _heard(stored) is None  # nor does a model hear of it
     again = Change(where, "recall", AT + 20, agent_id=7, seq=slip.seq)
     await commit(desk, again)
     assert again.outcome == "unchanged"

@@ -276,6 +276,22 @@ async def test_an_edit_on_b_is_in_the_answers_of_a_within_a_second(pair: Pair) -
     assert min(took_s) < 1.0, took_s
 
 
+async def test_who_is_blocked_on_b_is_refused_on_a(pair: Pair) -> None:
+    async with asking(pair) as (visitor, conversation):
+        contact = (await pair.owner.good("GET", f"/api/v1/conversations/{conversation}"))["contact_id"]
+        await pair.owner.good("POST", f"/api/v1/contacts/{contact}/block")
+        who = next(key for key in core_of(pair.b).registry.blocked)
+        async with asyncio.timeout(30):
+            while who not in core_of(pair.a).registry.blocked:
+                await core_of(pair.a).registry.refresh()
+        visitor.say("还在吗")
+        await visitor.until(lambda: bool(visitor.errors), "the refusal")
+        assert visitor.errors[-1]["error"]["code"] == "blocked"
+        await pair.owner.good("POST", f"/api/v1/contacts/{contact}/unblock")
+        await core_of(pair.a).registry.refresh()
+        assert not core_of(pair.a).registry.blocked
+
+
 async def test_what_one_instance_leaves_behind_the_other_answers_once(
         pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     async with asking(pair) as (visitor, _):

@@ -154,7 +154,7 @@ def _said(conn: Connection, conversation_id: int, below: int, most: int) -> list
 
 def _heard(message: Message) -> Said | None:
     role = _ROLES.get(message.sender_type)
-    if role is None or message.direction == "note":
+    if role is None or message.direction == "note" or not message.text:  # (recalled: nobody said it)
         return None
     source = payload_of(message).source
     topic = source.key if source is not None and source.kind == "article" else ""

@@ -187,15 +187,19 @@ def remove_history(conn: Connection) -> int:
     ids = list(conn.execute(select(c.id).where(c.demo.is_(True))).scalars())
     for start in range(0, len(ids), _PART):
         part = ids[start:start + _PART]
-        for table in (tables.messages, tables.ratings, tables.outbox):
+        for table in (tables.messages, tables.ratings, tables.outbox, tables.conversation_tags,
+                      tables.mentions, tables.assignments, tables.waits):
             conn.execute(delete(table).where(table.c.conversation_id.in_(part)))
         conn.execute(delete(tables.conversations).where(c.id.in_(part)))
     busy = set(conn.execute(select(c.contact_id).where(c.contact_id.in_(people.contacts))).scalars())
     conn.execute(delete(tables.contacts).where(
         tables.contacts.c.id.in_([one for one in people.contacts if one not in busy])))
     held = set(conn.execute(select(c.agent_id).where(c.agent_id.in_(people.agents))).scalars())
-    conn.execute(delete(tables.agents).where(
+    gone = list(conn.execute(select(tables.agents.c.id).where(
         tables.agents.c.id.in_([one for one in people.agents if one not in held]),
-        tables.agents.c.password_hash == ""))
+        tables.agents.c.password_hash == "")).scalars())
+    for table in (tables.mentions, tables.team_members, tables.agent_inboxes):
+        conn.execute(delete(table).where(table.c.agent_id.in_(gone)))
+    conn.execute(delete(tables.agents).where(tables.agents.c.id.in_(gone)))
     conn.execute(delete(tables.meta).where(tables.meta.c.name == MARK))
     return len(ids)
