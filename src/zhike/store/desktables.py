@@ -64,3 +64,13 @@ waits = table("waits",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
     Column("team_since", Ms, comment="when it came to the team in whose queue it waits"),
     Column("alarmed_at", Ms), Column("out_of_office_at", Ms))
+
+# What a supervisor thought of how a conversation was led.
+reviews = table("reviews",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("reviewer_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), nullable=False, comment="whose work was looked at"),
+    Column("scores", LongText, nullable=False, comment="JSON: criterion → 1 … 5"),
+    Column("comment", LongText, nullable=False), Column("created_at", Ms, nullable=False),
+    Column("updated_at", Ms, nullable=False),
+    Index("ix_reviews_agent_id_created_at", "agent_id", "created_at"))

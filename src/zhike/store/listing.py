@@ -21,7 +21,8 @@ from zhike.store.conversations import COLUMNS
 from zhike.store.tables import agents, contacts, conversation_tags, conversations, mentions, messages, teams
 
 __all__ = ["ConversationRow", "Counts", "Filter", "More", "contact_of", "contact_page", "conversation",
-           "conversation_page", "counts", "position"]
+           "conversation_page", "counts", "position",
+           "rows_where"]
 
 Sort = Literal["updated", "waiting", "priority"]
 """updated: last changed first · waiting: who has waited longest first · priority: urgent first, among
@@ -187,6 +188,12 @@ def conversation_page(conn: Connection, wanted: Filter, before: Sequence[int] | 
     if before is not None:
         query = query.where(_behind(keys, before))
     return _with_more(conn, [_row(row) for row in conn.execute(query)], me)
+
+
+def rows_where(conn: Connection, where: ColumnElement[bool], limit: int) -> list[ConversationRow]:
+    """Conversations under a condition, who has waited longest first."""
+    query = _select().where(where).limit(limit).order_by(*(column for column, _ in _order("waiting")))
+    return _with_more(conn, [_row(row) for row in conn.execute(query)], 0)
 
 
 def conversation(conn: Connection, conversation_id: int, me: int = 0) -> ConversationRow | None:

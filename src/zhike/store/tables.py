@@ -24,6 +24,7 @@ from zhike.store.desktables import (
     leases,
     mentions,
     presence,
+    reviews,
     tags,
     team_members,
     teams,
@@ -64,6 +65,7 @@ __all__ = [
     "ratings",
     "removals",
     "reset_links",
+    "reviews",
     "rules",
     "second_factors",
     "sessions",
@@ -226,6 +228,8 @@ conversations = table("conversations", Column("id", Id, primary_key=True, autoin
            comment="what it was about, said on resolve"),
     Column("attributes", LongText, comment="JSON: what a shop adds of its own"),
     Index("ix_conversations_contact_id", "contact_id"),
+    Index("ix_conversations_created_at", "created_at"),
+    Index("ix_conversations_resolved_at", "resolved_at"),
     Index("ix_conversations_holder_inbox_id", "holder", "inbox_id"))
 
 # An ordinary table on SQLite too: new rows go to its end, and a batch of many conversations writes a

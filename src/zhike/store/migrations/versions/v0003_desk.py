@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     String,
+    Table,
     UniqueConstraint,
     text,
 )
@@ -100,6 +101,15 @@ table(metadata, "agent_identities",
     Column("agent_id", Id, ForeignKey("agents.id"), nullable=False), Column("created_at", Ms, nullable=False),
     Index("ix_agent_identities_agent_id", "agent_id"))
 
+table(metadata, "reviews",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("reviewer_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), nullable=False, comment="whose work was looked at"),
+    Column("scores", LongText, nullable=False, comment="JSON: criterion → 1 … 5"),
+    Column("comment", LongText, nullable=False), Column("created_at", Ms, nullable=False),
+    Column("updated_at", Ms, nullable=False),
+    Index("ix_reviews_agent_id_created_at", "agent_id", "created_at"))
+
 ADDED: dict[str, tuple[Column[Any], ...]] = {
     "contacts": (Column("blocked_at", Ms), Column("merged_into", Id)),
     "api_keys": (
@@ -138,3 +148,6 @@ def upgrade() -> None:
             add_column(name, column)
     create_index(BLOCKED)
     create_index(MERGED)
+    c = Table("conversations", MetaData(), Column("created_at", Ms), Column("resolved_at", Ms)).c
+    create_index(Index("ix_conversations_created_at", c.created_at))
+    create_index(Index("ix_conversations_resolved_at", c.resolved_at))
