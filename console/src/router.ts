@@ -41,7 +41,6 @@ const routes: RouteRecordRaw[] = [
           { path: "teams", component: () => import("@/views/Teams.vue"), meta: { title: "nav.teams", role: "admin" } },
           { path: "canned", component: () => import("@/views/Canned.vue"), meta: { title: "nav.canned" } },
           { path: "tags", component: () => import("@/views/Tags.vue"), meta: { title: "nav.tags" } },
-          { path: "security", component: () => import("@/views/Security.vue"), meta: { title: "nav.security" } },
           { path: "bots", component: () => import("@/views/Bots.vue"), meta: { title: "nav.bots", role: "admin" } },
           { path: "prompts/:name?", component: () => import("@/views/Prompts.vue"), meta: { title: "nav.prompts", role: "admin" } },
           { path: "models", component: () => import("@/views/Models.vue"), meta: { title: "nav.models", role: "admin" } },

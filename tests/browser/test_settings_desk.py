@@ -8,8 +8,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from zhike.access import totp
-from zhike.clock import now_ms
 from zhike.testing.deskprocess import DeskProcess
 from zhike.testing.pages import PASSWORD, Console, Visits, Widget, state_of
 
@@ -164,6 +162,21 @@ def test_a_rule_is_tried_while_it_is_written(page: Page) -> None:
     expect(page.locator(".rule", has_text="We sharpen knives on Fridays.")).to_be_visible()
 
 
+def test_a_rule_keeps_the_flow_that_it_begins(page: Page) -> None:
+    page.goto("rules")
+    rule = page.locator(".rule", has=page.get_by_text(re.compile("^flow ")))
+    expect(rule.first).to_be_visible()
+    before = rule.count()
+    rule.first.locator(".body").click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("Position").fill("17")
+    drawer.get_by_label("Position").press("Tab")
+    drawer.get_by_role("button", name="Save").click()
+    expect(drawer).to_have_count(0)
+    page.reload()
+    expect(rule).to_have_count(before)
+
+
 def test_a_team_and_its_members(page: Page) -> None:
     page.goto("agents")
     page.locator(".one", has_text="bo@shop.example").locator(".body").click()
@@ -226,31 +239,6 @@ def test_canned_responses_and_tags(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()  # there is one already
     page.reload()
     expect(page.get_by_label("Name of Refunds")).to_be_visible()
-
-
-def test_the_second_factor_goes_on_and_off(visits: Visits, shop: tuple[str, str]) -> None:
-    url, _ = shop
-    person = Console(visits.page("en"), url)
-    person.open("/sign-in")
-    person.fill_sign_in("cy@shop.example")
-    person.page.wait_for_url("**/console/conversations")
-    person.open("/security")
-    page = person.page
-    page.get_by_role("button", name="Switch on").click()
-    secret = page.locator("pre").first.inner_text().replace(" ", "")
-    page.get_by_label("Code", exact=True).fill("000000")
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_label("Code", exact=True)).to_have_attribute("aria-invalid", "true")
-    page.get_by_label("Code", exact=True).fill(totp.code_at(secret, totp.step_at(now_ms())))
-    page.get_by_role("button", name="Confirm").click()
-    expect(page.get_by_text("Recovery codes").first).to_be_visible()
-    page.get_by_role("button", name="I have kept them").click()
-    page.reload()
-    expect(page.locator(".state")).to_have_text("On")
-    page.get_by_role("button", name="Switch off").click()
-    page.get_by_label("Present password").fill(PASSWORD)
-    page.get_by_role("button", name="Switch off").click()
-    expect(page.locator(".state")).to_have_text("Off")
 
 
 def test_the_record_of_changes_is_verified(page: Page) -> None:

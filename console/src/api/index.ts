@@ -4,7 +4,7 @@ import type { Ack, Button, Messages } from "@widget/wire";
 import { call, type Query } from "./client";
 import type { ErrorBody } from "@widget/wire";
 import type {
-  Agent, ApiKey, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, Presence,
+  Agent, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, Presence,
   Priority, Reply, Role, Rule, SearchHits, Tag, Team,
 } from "./types";
 
@@ -105,8 +105,4 @@ export const api = {
   changeAgent: (id: number, body: Partial<AgentInput> & { enabled?: boolean }) =>
     call<Agent>("PATCH", `agents/${id}`, { body }),
 
-  apiKeys: () => call<Page<ApiKey>>("GET", "api-keys"),
-  addApiKey: (body: { name: string; role: "agent" | "admin" }) =>
-    call<{ api_key: ApiKey; secret: string }>("POST", "api-keys", { body }),
-  revokeApiKey: (id: number, keepalive = false) => call<void>("DELETE", `api-keys/${id}`, { keepalive }),
 };

@@ -1,10 +1,10 @@
 /** Calls that only the settings make, by noun. */
 
 import { call, type Query } from "./client";
-import type { Bot, Canned, Page, RuleKind, Tag } from "./types";
+import type { ApiKey, Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
   AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
-  PromptText, SignIn, TeamFull, TeamSettings, UsageRow,
+  PromptText, TeamFull, TeamSettings, UsageRow,
 } from "./settingsTypes";
 
 export type KeyedPath = "tools" | "flows";
@@ -65,12 +65,9 @@ export const settingsApi = {
   changeTag: (id: number, body: { name?: string; colour?: string }) => call<Tag>("PATCH", `tags/${id}`, { body }),
   deleteTag: (id: number, keepalive = false) => call<void>("DELETE", `tags/${id}`, { keepalive }),
 
-  sessions: () => call<Page<SignIn>>("GET", "me/sessions"),
-  endSession: (id: number, keepalive = false) => call<void>("DELETE", `me/sessions/${id}`, { keepalive }),
-  beginTotp: () => call<{ secret: string; uri: string; qr_svg: string }>("POST", "me/totp/begin"),
-  confirmTotp: (code: string) => call<{ recovery_codes: string[] }>("POST", "me/totp/confirm", { body: { code } }),
-  endTotp: (password: string) => call<void>("DELETE", "me/totp", { body: { password } }),
-  myTotp: () => call<{ totp: boolean }>("GET", "me"),
+  apiKeys: (query: Query) => call<Page<ApiKey>>("GET", "api-keys", { query }),
+  addApiKey: (body: Pick<ApiKey, "name" | "role" | "inbox_ids">) => call<{ api_key: ApiKey; secret: string }>("POST", "api-keys", { body }),
+  revokeApiKey: (id: number, keepalive = false) => call<void>("DELETE", `api-keys/${id}`, { keepalive }),
 
   verifyAudit: () => call<{ ok: boolean; checked: number; broken_at: number | null; last_digest: string }>("GET", "audit/verify"),
 

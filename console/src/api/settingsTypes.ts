@@ -204,12 +204,3 @@ export interface AgentFull extends Omit<Agent, "capacity" | "skills" | "language
 }
 
 export type CannedInput = Pick<Canned, "shortcut" | "folder" | "lang" | "text" | "own" | "team_id">;
-
-export interface SignIn {
-  id: number;
-  created_at: string;
-  last_used_at: string;
-  address: string;
-  user_agent: string;
-  current: boolean;
-}

@@ -133,7 +133,9 @@ export interface InboxSettings {
 export interface ApiKey {
   id: number;
   name: string;
-  role: "agent" | "admin";
+  role: "analyst" | "agent" | "admin";
+  /** Empty: every inbox. */
+  inbox_ids: number[];
   created_at: string;
   last_used_at: string | null;
   revoked_at: string | null;

@@ -49,7 +49,6 @@ export const GROUPS: Group[] = [
   ] },
   { key: "settings.group.me", places: [
     { to: "/account", icon: "person", key: "nav.account", text: "settings.account.text", words: "settings.account.words" },
-    { to: "/security", icon: "key", key: "nav.security", text: "settings.security.text", words: "settings.security.words" },
   ] },
 ];
 
