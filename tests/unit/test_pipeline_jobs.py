@@ -11,7 +11,7 @@ import pytest
 from zhike.answer.ports import Asked, Outlet
 from zhike.bus.base import Event
 from zhike.domain.message import Reply
-from zhike.domain.unit import Change
+from zhike.domain.unit import Change, ChangeKind
 from zhike.store import tables
 from zhike.testing.inline import InlineStore
 from zhike.testing.linerig import ScriptedWorker, World, seed
@@ -109,7 +109,9 @@ def test_a_sure_answer_does_not_wait_for_a_slow_model() -> None:
     assert rows[2:] == [(3, "bot", "rule:退货", "2"), (4, "bot", "slow", "1")]
 
 
-def test_who_takes_over_ends_the_job_and_its_draft() -> None:
+@pytest.mark.parametrize(("kind", "agent"), [("take", 1), ("assign", 2), ("assign", 0), ("queue", 0),
+                                             ("resolve", 0)])
+def test_who_takes_over_ends_the_job_and_its_draft(kind: ChangeKind, agent: int) -> None:
     cancelled: list[bool] = []
 
     async def script(asked: Asked, outlet: Outlet) -> Reply:
@@ -126,7 +128,7 @@ def test_who_takes_over_ends_the_job_and_its_draft() -> None:
         assert world.drafts
         assert world.line is not None
         where = next(iter(world.visitors[0].acked.values()))[0]
-        await world.line.change(Change(where, "take", world.loop.now_ms(), agent_id=1, agent_name="A"))
+        await world.line.change(Change(where, kind, world.loop.now_ms(), agent_id=agent, agent_name="A"))
         assert not world.drafts
         await asyncio.sleep(20)
 

@@ -29,10 +29,8 @@ table(metadata, "agents", Column("id", Id, primary_key=True, autoincrement=False
 table(metadata, "conversations", Column("id", Id, primary_key=True, autoincrement=False))
 table(metadata, "inboxes", Column("id", Id, primary_key=True, autoincrement=False))
 KNOWN = ("agents", "contacts", "conversations", "inboxes")
-BLOCKED = Index("ix_contacts_blocked_at", "blocked_at", sqlite_where=text("blocked_at IS NOT NULL"),
-                postgresql_where=text("blocked_at IS NOT NULL"))
-MERGED = Index("ix_contacts_merged_into", "merged_into", sqlite_where=text("merged_into IS NOT NULL"),
-               postgresql_where=text("merged_into IS NOT NULL"))
+BLOCKED = Index("ix_contacts_blocked_at", "blocked_at", sqlite_where=text("blocked_at IS NOT NULL"))
+MERGED = Index("ix_contacts_merged_into", "merged_into", sqlite_where=text("merged_into IS NOT NULL"))
 table(metadata, "contacts", Column("id", Id, primary_key=True, autoincrement=False), Column("blocked_at", Ms),
       Column("merged_into", Id), BLOCKED, MERGED)
 
