@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete
 from zhike.clock import NowMs
 from zhike.domain.unit import Change
 from zhike.jobs.runner import Runner
-from zhike.store import agents, conversations, inboxes, jobs, outbox, proofs, sessions
+from zhike.store import agents, conversations, inboxes, jobs, outbox, presence, proofs, sessions, waits
 from zhike.store.engine import Store
 from zhike.store.jobs import Job
 from zhike.store.moves import WAKE
@@ -31,6 +31,8 @@ KEEP_DONE_MS = 7 * DAY_MS
 """How long the key of a job that is done stays used up."""
 KEEP_FAILED_MS = 30 * DAY_MS
 KEEP_SENT_MS = 30 * DAY_MS
+KEEP_ASSIGNMENTS_MS = 400 * DAY_MS
+"""Routing looks back a day; reports compare a month with that of the year before."""
 
 HELD_PAGE = 500
 """Conversations of people that are resolved by one sweep, per inbox."""
@@ -99,7 +101,7 @@ class Wake:
 
 
 def prune(conn: Connection, job: Job, now: int) -> None:
-    """Sessions and setup links that ran out; jobs and outbox rows that ended long ago."""
+    """Sessions and setup links that ran out; jobs, outbox rows and presences that ended long ago."""
     sessions.prune(conn, now)
     link = agents.setup_link(conn)
     if link is not None and link.expires_at <= now:
@@ -107,6 +109,8 @@ def prune(conn: Connection, job: Job, now: int) -> None:
     jobs.prune(conn, now - KEEP_DONE_MS, now - KEEP_FAILED_MS)
     outbox.prune(conn, now - KEEP_SENT_MS)
     proofs.purge_proofs(conn, now)
+    presence.prune(conn, now - DAY_MS)
+    waits.prune(conn, now - KEEP_ASSIGNMENTS_MS)
 
 
 def register(runner: Runner, store: Store, change: ChangeConversation, now_ms: NowMs, *,

@@ -89,6 +89,13 @@ def team_view(t: Team) -> TeamView:
     )
 
 
+class RatingView(Struct):
+    """How it was, by the visitor: ``score`` 1 (bad) to 5 (good)."""
+
+    score: int
+    comment: str
+
+
 class ConversationView(Struct):
     """A conversation with the names a list shows. ``epoch``: rises with every change of holder.
     ``waiting_since``: since when the visitor waits for a person's word. ``priority``: 0 none … 4 urgent.
@@ -126,6 +133,7 @@ class ConversationView(Struct):
     resolved_at: datetime | None
     mentioned: bool
     contact_blocked: bool
+    rating: RatingView | None
 
 
 def moment(ms: int | None) -> datetime | None:
@@ -166,6 +174,7 @@ def conversation_view(row: ConversationRow) -> ConversationView:
         moment(more.resolved_at),
         more.mentioned,
         more.contact_blocked,
+        None if more.rating is None else RatingView(more.rating.score, more.rating.comment),
     )
 
 

@@ -18,7 +18,17 @@ from zhike.domain.wire import TagView
 from zhike.store import scopes, tags
 from zhike.store.contact_list import contact_of, contact_page
 from zhike.store.conversations import COLUMNS
-from zhike.store.tables import agents, contacts, conversation_tags, conversations, mentions, messages, teams
+from zhike.store.ratings import Rating
+from zhike.store.tables import (
+    agents,
+    contacts,
+    conversation_tags,
+    conversations,
+    mentions,
+    messages,
+    ratings,
+    teams,
+)
 
 __all__ = ["ConversationRow", "Counts", "Filter", "More", "contact_of", "contact_page", "conversation",
            "conversation_page", "counts", "position",
@@ -65,6 +75,7 @@ class More(NamedTuple):
     attributes: dict[str, Any]
     team_name: str
     contact_blocked: bool
+    rating: Rating | None
     tags: tuple[TagView, ...] = ()
     mentioned: bool = False
 
@@ -99,17 +110,19 @@ def _row(row: Row[Any]) -> ConversationRow:
     return ConversationRow(
         Conversation(*row[:len(COLUMNS)]), row.contact_name, row.agent_name or "",
         More(**{name: getattr(row, name) for name in _MORE}, attributes=attributes,
-             team_name=row.team_name or "", contact_blocked=row.blocked_at is not None))
+             team_name=row.team_name or "", contact_blocked=row.blocked_at is not None,
+             rating=Rating(row.score, row.comment) if row.score else None))
 
 
 def _select() -> Select[Any]:
     c = conversations.c
     return (select(*(c[name] for name in COLUMNS), contacts.c.name.label("contact_name"),
                    agents.c.name.label("agent_name"), *(c[name] for name in _MORE), c.attributes,
-                   teams.c.name.label("team_name"), contacts.c.blocked_at)
+                   teams.c.name.label("team_name"), contacts.c.blocked_at, ratings.c.score, ratings.c.comment)
             .join(contacts, contacts.c.id == c.contact_id)
             .outerjoin(agents, agents.c.id == c.agent_id)
-            .outerjoin(teams, teams.c.id == c.team_id))
+            .outerjoin(teams, teams.c.id == c.team_id)
+            .outerjoin(ratings, ratings.c.conversation_id == c.id))
 
 
 def _text(text: str) -> ColumnElement[bool]:
