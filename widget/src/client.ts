@@ -2,11 +2,11 @@
  * view shows. Knows nothing of the DOM. */
 
 import { Connection, type Phase } from "./connection";
-import { pollLink, socketLink } from "./link";
+import { pollLink, socketLink, visitorCall } from "./link";
 import { Outbox, type Entry } from "./outbox";
 import { RENEW_MS, Slots, get, randomId, set } from "./storage";
 import { Timeline } from "./timeline";
-import type { ConversationState, CustomerClaim, ErrorBody, Hello, ServerFrame, Welcome } from "./wire";
+import type { Ack, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
 
 export interface ClientOptions {
   base: string;
@@ -34,6 +34,8 @@ export class Client {
   loading = false;
   /** The server asked to slow down; what waits is sent after that by itself. */
   slowed = false;
+  /** What the desk asks about a conversation that is over; `score` once it was said. */
+  csat: { conversation: number; question: string; score: number } | null = null;
 
   private readonly connection: Connection;
   private readonly slots: Slots;
@@ -152,6 +154,25 @@ export class Client {
     this.changed();
   }
 
+  /** True while nobody behind this inbox is at work, as far as is known here. */
+  get closed(): boolean {
+    const hours = this.welcome?.hours;
+    return hours !== undefined && !hours.open && !(hours.opens_at && Date.parse(hours.opens_at) <= Date.now());
+  }
+
+  /** Says how it was. */
+  rate(score: number, comment: string): boolean {
+    if (!this.csat || this.csat.score) return false;
+    return this.connection.send({ type: "rate", conversation: this.csat.conversation, score, comment });
+  }
+
+  /** Leaves a message with where to reach its author; what the desk says against it is thrown as Refused. The
+   * message itself arrives like every other. */
+  async leave(text: string, contact: Partial<Record<FormField, string>>, id: string): Promise<void> {
+    const { base, lang } = this.options;
+    await visitorCall<Ack>(base, "offline-form", this.token, lang, { client_msg_id: id, text, ...contact });
+  }
+
   private hello(): Hello {
     const { inbox, lang, customer } = this.options;
     const hello: Hello = { type: "hello", v: 1, role: "visitor", inbox, lang, page: this.options.page() };
@@ -210,6 +231,18 @@ export class Client {
       case "conversation":
         this.state(frame.conversation);
         break;
+      case "recalled":
+        if (frame.conversation === this.timeline.conversation) this.timeline.recalled(frame.seq);
+        break;
+      case "csat":
+        if (frame.conversation === this.csat?.conversation) break;
+        if (frame.conversation >= this.timeline.conversation) {
+          this.csat = { conversation: frame.conversation, question: frame.question, score: 0 };
+        }
+        break;
+      case "rated":
+        if (this.csat?.conversation === frame.conversation) this.csat = { ...this.csat, score: frame.score };
+        break;
       case "error":
         this.refused(frame.error, frame.client_msg_id ?? "");
     }
@@ -228,6 +261,7 @@ export class Client {
     const had = this.timeline.contiguous > 0 && this.timeline.conversation === welcome.conversation?.id;
     if (welcome.conversation) {
       this.state(welcome.conversation);
+      if (welcome.csat) this.take({ type: "csat", conversation: welcome.conversation.id, question: welcome.csat });
       if (!had) this.loading = this.connection.send({ type: "history", limit: PAGE });
     }
     this.flush();
@@ -236,7 +270,10 @@ export class Client {
   private state(conversation: ConversationState): void {
     if (this.conversation && conversation.id < this.conversation.id) return;
     if (conversation.epoch > (this.conversation?.epoch ?? 0)) this.drafts.clear();
+    const place = conversation.queue ?? (this.conversation?.id === conversation.id ? this.conversation.queue : undefined);
     this.conversation = { ...conversation };
+    if (place && conversation.holder === "queue") this.conversation.queue = place;
+    else delete this.conversation.queue;
     this.follow(conversation.id);
   }
 
@@ -245,6 +282,7 @@ export class Client {
     // A new conversation shows itself by its first message; until the server says more, the bot has it.
     if (this.conversation?.id !== id) this.conversation = { id, status: "pending", holder: "bot", epoch: 0, last_seq: 0 };
     this.drafts.clear();
+    if (this.csat && this.csat.conversation < id) this.csat = null;
     this.more = false;
     this.readUpTo = 0;
   }
@@ -320,6 +358,7 @@ export class Client {
     clearTimeout(this.retryTimer);
     this.slowed = false;
     this.loading = false;
+    if (!this.csat?.score) this.csat = null; // it is asked again by the next welcome
     this.quiet();
     this.drafts.clear();
   }

@@ -56,7 +56,29 @@ export function socketLink(url: string, hello: Hello, on: LinkEvents): Link {
 /** How long one poll may wait for news, in seconds. Below the usual proxy time-out of 30 s. */
 const WAIT_S = 25;
 
-class Refused extends Error {
+/** A call of a visitor's own, beside the connection. Throws {@link Refused}. */
+export async function visitorCall<T>(base: string, path: string, token: string, lang: string | undefined,
+  body: unknown, signal?: AbortSignal): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (lang) headers["Accept-Language"] = lang;
+  if (token) headers["Authorization"] = `Bearer ${token}`;
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const answer = await fetch(`${base}/api/v1/visitor/${path}`, {
+    method: body === undefined ? "GET" : "POST",
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: signal ?? null,
+    credentials: "omit",
+    cache: "no-store",
+  });
+  if (!answer.ok) {
+    const refusal = (await answer.json().catch(() => null)) as { error?: ErrorBody } | null;
+    throw new Refused(answer.status, refusal?.error ?? null);
+  }
+  return (answer.status === 204 ? undefined : await answer.json()) as T;
+}
+
+export class Refused extends Error {
   constructor(
     readonly status: number,
     readonly body: ErrorBody | null,
@@ -73,25 +95,8 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
   let conversation = hello.conversation ?? 0;
   let over = false;
 
-  async function call<T>(path: string, body?: unknown, signal: AbortSignal = stop.signal): Promise<T> {
-    const headers: Record<string, string> = {};
-    if (hello.lang) headers["Accept-Language"] = hello.lang;
-    if (token) headers["Authorization"] = `Bearer ${token}`;
-    if (body !== undefined) headers["Content-Type"] = "application/json";
-    const answer = await fetch(`${base}/api/v1/visitor/${path}`, {
-      method: body === undefined ? "GET" : "POST",
-      headers,
-      body: body === undefined ? null : JSON.stringify(body),
-      signal,
-      credentials: "omit",
-      cache: "no-store",
-    });
-    if (!answer.ok) {
-      const refusal = (await answer.json().catch(() => null)) as { error?: ErrorBody } | null;
-      throw new Refused(answer.status, refusal?.error ?? null);
-    }
-    return (answer.status === 204 ? undefined : await answer.json()) as T;
-  }
+  const call = <T>(path: string, body?: unknown, signal: AbortSignal = stop.signal): Promise<T> =>
+    visitorCall<T>(base, path, token, hello.lang, body, signal);
 
   function fail(reason: unknown): void {
     if (over) return;
@@ -124,6 +129,7 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
         conversation = page.conversation;
         after = Math.max(after, page.items[page.items.length - 1]?.seq ?? 0);
         if (page.state) on.frame({ type: "conversation", conversation: page.state });
+        if (page.csat) on.frame({ type: "csat", conversation: page.conversation, question: page.csat });
         if (page.items.length) on.frame({ ...page, type: "messages" });
       } catch (reason) {
         if (current.signal.aborted && !over) continue; // asked to start over from another seq
@@ -150,6 +156,10 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
       if (over) return;
       if (frame.type === "message") sendMessage(frame);
       else if (frame.type === "read") call("read", frame).catch(() => undefined);
+      else if (frame.type === "rate") {
+        call<{ conversation: number; score: number }>("rating", frame).then(
+          (rated) => over || on.frame({ ...rated, type: "rated" }), () => undefined);
+      }
       else if (frame.type === "resume" || frame.type === "history") {
         after = frame.type === "resume" ? frame.after : 0;
         round?.abort();

@@ -143,6 +143,14 @@ export class Log {
   }
 
   private drawMarks(): void {
+    for (const message of this.client.timeline.messages) {
+      const row = message.recalled ? this.rows.get(message.seq) : undefined;
+      if (!row || row.dataset["gone"]) continue;
+      const anew = storedRow(message, row.classList.contains("first"), this.shown);
+      anew.dataset["gone"] = "1";
+      row.replaceWith(anew);
+      this.rows.set(message.seq, anew);
+    }
     const read = this.client.conversation?.read_by_agent_seq ?? 0;
     for (const [seq, row] of this.rows) {
       const mark = row.querySelector<HTMLElement>(".mark");

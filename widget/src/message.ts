@@ -97,7 +97,7 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
   const row = h("div", { class: `row ${kind}${first ? " first" : ""}`, "data-seq": message.seq });
   if (mine) row.append(h("span", { class: "sr" }, `${t("you")}: `));
   else if (message.sender !== "system" && (first || message.ai)) row.append(who(message, on));
-  row.append(body(message.text, on));
+  row.append(message.recalled ? h("div", { class: "bub gone" }, t("recalled")) : body(message.text, on));
   if (message.cards?.length) row.append(cards(message.cards, on));
   const { kind: from, title: one, cites } = message.source ?? {};
   const title = from === "article" ? one : cites?.join(on.t("comma"));

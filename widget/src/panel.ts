@@ -3,6 +3,7 @@
 import { Client, type ClientOptions } from "./client";
 import { h, icon } from "./dom";
 import type { Key, Lang, Translate } from "./i18n";
+import { backAt, leaving, rating } from "./forms";
 import { Log } from "./log";
 import { get, set } from "./storage";
 import { css } from "./style";
@@ -114,6 +115,7 @@ export class Panel {
     const log = new Log(client, { t }, this.options.lang);
     const title = h("h2", { id: "title" }, t("title"));
     const status = h("p", { "aria-live": "polite" }, "");
+    const place = h("div", { class: "place", role: "status", hidden: true });
     const bar = h("div", { class: "bar", role: "status", hidden: true });
     const human = h("button", { class: "human", type: "button", onclick: () => {
       client.say(t("personSaid"), "handoff");
@@ -123,7 +125,11 @@ export class Panel {
     const input = h("textarea", { rows: 1, "aria-label": t("placeholder"), placeholder: t("placeholder"),
       enterkeyhint: "send", autocomplete: "off" });
     const go = h("button", { class: "go", type: "submit", "aria-label": t("send"), disabled: true }, icon("send"));
-    const tools = h("div", { class: "tools" }, human, count);
+    const leave = h("button", { class: "human2", type: "button", hidden: true, onclick: () => form.open() }, icon("mail", 16), t("leave"));
+    const away = h("span", { class: "away" });
+    const tools = h("div", { class: "tools" }, human, leave, away, count);
+    const stars = rating(client, t);
+    const form = leaving(client, t, () => input.focus({ preventScroll: true }));
     const draftKey = `zhike:${this.options.inbox}:draft`;
     input.value = get(draftKey, "session");
 
@@ -153,7 +159,7 @@ export class Panel {
       event.preventDefault();
       submit();
     });
-    const form = h("form", { class: "line", onsubmit: (event: Event) => {
+    const line = h("form", { class: "line", onsubmit: (event: Event) => {
       event.preventDefault();
       submit();
       input.focus();
@@ -163,8 +169,8 @@ export class Panel {
       h("div", { class: "head" }, h("div", {}, title, status),
         h("button", { class: "iconb", type: "button", "aria-label": t("close"), onclick: () => this.close() },
           icon("close"))),
-      bar, log.element,
-      h("div", { class: "foot" }, tools, form));
+      bar, place, log.element, stars.element, form.element,
+      h("div", { class: "foot" }, tools, line));
     panel.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the host page's shortcuts are not meant here
       if (event.key === "Escape" && !event.isComposing) this.close();
@@ -187,11 +193,20 @@ export class Panel {
     const draw = (): void => {
       title.textContent = client.welcome?.name || t("title");
       const [words, state] = statusOf(client);
-      const name = client.conversation?.agent_name ?? "";
-      status.textContent = t(words, { name });
+      status.textContent = t(words, { name: client.conversation?.agent_name ?? "" });
       status.dataset["state"] = state;
-      human.hidden = client.conversation?.holder === "queue" || client.conversation?.holder === "agent";
-      tools.classList.toggle("none", human.hidden && over() <= 0);
+      const where = placeOf(client, t);
+      if (place.textContent !== where) place.textContent = where;
+      place.hidden = where === "";
+      const byPeople = client.conversation?.holder === "queue" || client.conversation?.holder === "agent";
+      const opensAt = client.welcome?.hours?.opens_at;
+      leave.hidden = !client.closed || !client.welcome?.offline_form || byPeople;
+      human.hidden = byPeople || !leave.hidden;
+      away.textContent = !client.closed ? "" : opensAt ? t("awayUntil", { time: backAt(opensAt, this.options.lang) }) : t("away");
+      tools.classList.toggle("none", byPeople && !client.closed && over() <= 0);
+      const atEnd = log.atEnd();
+      stars.draw();
+      if (atEnd) log.toEnd();
       const notice = noticeOf(client, t);
       if (notice.text !== barKey) {
         barKey = notice.text;
@@ -216,6 +231,15 @@ function statusOf(client: Client): [Key, "on" | "wait" | ""] {
     default:
       return ["statusBot", "on"];
   }
+}
+
+/** Where the visitor stands who waits for a person; "" = nobody has said. */
+function placeOf(client: Client, t: Translate): string {
+  const place = client.conversation?.queue;
+  if (!place) return "";
+  const values = { n: place.position, m: Math.round((place.estimate_s ?? 0) / 60) };
+  if (place.estimate_s !== null) return t("placeEstimate", values);
+  return t(place.position === 1 ? "placeNext" : "place", values);
 }
 
 function noticeOf(client: Client, t: Translate): { text: string; bad: boolean } {

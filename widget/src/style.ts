@@ -37,6 +37,7 @@ animation:in .12s ease-out}
 .bar.bad{background:var(--tint);color:var(--red)}
 .bar span{flex:1}
 .bar button{min-height:32px;padding:0 8px;font-weight:600;text-decoration:underline;text-underline-offset:2px}
+.place{padding:8px 16px;font-size:13px;line-height:1.4;background:var(--tint);color:var(--fg);font-variant-numeric:tabular-nums}
 .wrap{position:relative;flex:1;min-height:0;display:flex}
 .log{flex:1;overflow-y:auto;overscroll-behavior:contain;padding:16px 16px 8px;display:flex;flex-direction:column;scrollbar-width:thin}
 .log:focus-visible{outline-offset:-2px}
@@ -78,11 +79,25 @@ text-decoration:none;overflow-wrap:anywhere;display:flex;align-items:center}
 @keyframes pulse{0%,60%,100%{opacity:.3}30%{opacity:1}}
 .below{position:absolute;left:50%;bottom:8px;transform:translateX(-50%);display:flex;align-items:center;gap:4px;min-height:36px;padding:0 14px;border-radius:18px;
 background:var(--fg);color:var(--bg);font-size:13px;box-shadow:0 2px 8px rgba(16,24,40,.2)}
+.card-in{border-top:1px solid var(--line);padding:12px 16px;max-height:60%;overflow-y:auto}
+.card-in p{margin-bottom:8px;font-size:14px}.card-in p:only-child{margin:0}
+.card-in input,.card-in textarea{display:block;width:100%;min-height:44px;margin-bottom:8px;padding:10px 12px;border:1px solid var(--line);border-radius:10px;background:var(--bg);color:var(--fg);font:inherit;font-size:16px;line-height:22px;resize:none}
+.card-in ::placeholder{color:var(--soft);opacity:1}
+.card-in .wrong{color:var(--red)}.card-in .wrong:empty{display:none}
+.stars{display:flex;gap:4px;margin:0 0 8px -8px}
+.star{width:44px;height:44px;font-size:26px;line-height:1;color:#b36b00}
+.star[aria-pressed=true]{outline-offset:-2px}
+.ends{display:flex;justify-content:flex-end;gap:8px}
+.main,.plain{min-height:44px;padding:0 16px;border-radius:10px}
+.main{background:var(--accent);color:var(--on-accent)}.main:disabled{background:var(--tint);color:var(--soft)}
+.plain{color:var(--soft)}.plain:hover{background:var(--tint)}
+.away{flex:1;min-width:0;padding:0 8px;font-size:12px;line-height:1.4;color:var(--soft);text-align:right}
+.bub.gone{background:none!important;border:1px dashed var(--line)!important;color:var(--soft)!important;font-size:13px}
 .foot{border-top:1px solid var(--line);padding:4px 8px calc(8px + env(safe-area-inset-bottom))}
 .tools{display:flex;align-items:center;justify-content:space-between;min-height:44px}
 .tools.none{min-height:4px}
-.human{display:inline-flex;align-items:center;gap:6px;min-height:44px;padding:0 10px;border-radius:8px;font-size:13px;color:var(--soft)}
-.human:hover{color:var(--accent);background:var(--tint)}
+.human,.human2{display:inline-flex;align-items:center;gap:6px;min-height:44px;padding:0 10px;border-radius:8px;font-size:13px;color:var(--soft)}
+.human:hover,.human2:hover{color:var(--accent);background:var(--tint)}
 .count{font-size:12px;color:var(--red);padding-right:8px;font-variant-numeric:tabular-nums}
 .line{display:flex;align-items:flex-end;gap:8px;border:1px solid var(--line);border-radius:12px;padding:3px;background:var(--bg)}
 .line:focus-within{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}

@@ -34,6 +34,12 @@ export class Timeline {
     return false;
   }
 
+  /** Who wrote it took it back. */
+  recalled(seq: number): void {
+    const held = this.bySeq.get(seq);
+    if (held) this.bySeq.set(seq, { ...held, text: "", recalled: true });
+  }
+
   /** A live message. Returns false when messages before it may be missing: resume after `contiguous`. */
   live(message: MessageView): boolean {
     this.bySeq.set(message.seq, message);

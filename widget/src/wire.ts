@@ -58,6 +58,19 @@ export interface TraceStep {
   took_us?: number;
 }
 
+/** Where a visitor stands who waits for a person; `position` 1 is next. */
+export interface QueuePlace {
+  position: number;
+  estimate_s: number | null;
+}
+
+export interface HoursState {
+  open: boolean;
+  opens_at: string | null;
+}
+
+export type FormField = "name" | "email" | "phone";
+
 export interface ConversationState {
   id: number;
   status: Status;
@@ -67,6 +80,8 @@ export interface ConversationState {
   agent_name?: string;
   read_by_contact_seq?: number;
   read_by_agent_seq?: number;
+  /** Absent: as told before, as long as `holder` is "queue". */
+  queue?: QueuePlace;
 }
 
 export interface MessageView {
@@ -87,6 +102,8 @@ export interface MessageView {
   ai?: boolean;
   /** Live only: the draft that this message replaces. */
   answer_id?: string;
+  /** Who wrote it took it back; the text is gone. */
+  recalled?: boolean;
 }
 
 export interface Hello {
@@ -118,6 +135,7 @@ export type ClientFrame =
   | { type: "typing"; on: boolean; conversation?: number }
   | { type: "read"; seq: number; conversation?: number }
   | { type: "resume"; after: number; conversation?: number }
+  | { type: "rate"; conversation: number; score: number; comment?: string }
   | { type: "history"; before?: number; limit?: number; conversation?: number }
   | { type: "watch"; conversation: number; after?: number; on?: boolean }
   | { type: "ping"; id?: string };
@@ -137,6 +155,12 @@ export interface Welcome {
   max_text_chars?: number;
   rate_per_s?: number;
   agent?: { id: number; name: string; role: string; email?: string };
+  /** Of the people behind this inbox; absent: always there. */
+  hours?: HoursState;
+  /** Only while they are not there. */
+  offline_form?: FormField[];
+  /** What was asked about the conversation and not answered yet. */
+  csat?: string;
 }
 
 export interface Ack {
@@ -155,8 +179,9 @@ export interface Messages {
   last_seq: number;
   reason?: "resume" | "history";
   more?: boolean;
-  /** Long polling only: the conversation as it stands. */
+  /** Long polling only: the conversation as it stands, and what was asked about it. */
   state?: ConversationState;
+  csat?: string;
 }
 
 export interface ConversationEvent {
@@ -180,6 +205,9 @@ export type ServerFrame =
   | { type: "typing"; conversation: number; sender: SenderType; on?: boolean }
   | { type: "read"; conversation: number; by: "contact" | "agent"; seq: number }
   | ConversationEvent
+  | { type: "recalled"; conversation: number; seq: number }
+  | { type: "csat"; conversation: number; question: string }
+  | { type: "rated"; conversation: number; score: number; comment?: string }
   | { type: "error"; error: ErrorBody; client_msg_id?: string }
   | { type: "going_away"; reconnect_after_ms: number }
   | { type: "pong"; id?: string };
