@@ -89,7 +89,7 @@ def test_out_of_hours_the_form_becomes_a_conversation_with_its_contact(own: tupl
     visits, owner = own
     owner.set_inbox(hours=NEVER, offline_form={"enabled": True, "fields": ["name", "phone"]},
                     out_of_office={"zh": "我们下班了，明天回复您。", "en": "We are closed."})
-    widget = visitor(visits, timezone_id="Asia/Shanghai", **PHONE)
+    widget = visitor(visits, "zh", timezone_id="Asia/Shanghai", **PHONE)
     expect(widget.page.locator(".away")).to_contain_text("09:00")
     expect(widget.human).to_be_hidden()
     widget.page.get_by_role("button", name="留言").click()
