@@ -10,6 +10,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from zhike.app.process import Process, limits_of
 from zhike.bus.memory import MemoryBus
 from zhike.clock import now_ms
 from zhike.domain.unit import BotReply
+from zhike.jobs.feed import POLL_S
 from zhike.store import tables
 from zhike.store.engine import open_store
 from zhike.store.unit import commit_unit
@@ -274,6 +276,22 @@ async def test_an_edit_on_b_is_in_the_answers_of_a_within_a_second(pair: Pair) -
             took_s.append(loop.time() - edited_s)
         visitor.check_order()
     assert min(took_s) < 1.0, took_s
+
+
+async def test_what_is_put_aside_comes_back_at_its_time_and_not_when_somebody_looks(pair: Pair) -> None:
+    async with asking(pair) as (_, conversation), Agent(pair.owner) as agent:
+        path = f"/api/v1/conversations/{conversation}"
+        agent.watch(conversation)
+        await pair.owner.good("POST", f"{path}/take")
+        until = datetime.now(UTC) + timedelta(seconds=1.5)
+        put = await pair.owner.good("POST", f"{path}/snooze", {"until": until.isoformat()})
+        assert put["status"] == "snoozed"
+        await agent.until(lambda: agent.states[conversation]["status"] == "snoozed", "being put aside")
+        async with asyncio.timeout(POLL_S - 3):  # by then timers look by themselves
+            await agent.until(lambda: agent.states[conversation]["status"] == "open", "coming back")
+        now = await pair.owner.good("GET", path)
+        assert datetime.now(UTC) >= until
+        assert (now["status"], now["snoozed_until"], now["epoch"]) == ("open", None, put["epoch"])
 
 
 async def test_who_is_blocked_on_b_is_refused_on_a(pair: Pair) -> None:

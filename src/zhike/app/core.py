@@ -215,6 +215,7 @@ class Core:
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
         await self.runner.start()
+        self.desk.timed = self.runner.poke
         self._channel = ApiChannel(self.desk.inbox, self.now,
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})

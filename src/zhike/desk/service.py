@@ -78,6 +78,8 @@ class Desk:
         self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
         self.nudge: Callable[[], None] = lambda: None
         """Has the router look; set when there is one."""
+        self.timed: Callable[[], None] = lambda: None
+        """Has the timers look for one that was written just now; set when they run."""
         self.pages: Callable[[int, int, int], None] = lambda *_: None
         """Hears how many pages an agent has open here: (agent_id, sockets, active)."""
 
@@ -243,6 +245,8 @@ class Desk:
             conversation_id, kind, self._now_ms(), agent_id=agent_id, agent_name=agent_name, team_id=team_id,
             by_id=by_id, by_name=by_name, note=note, until=until, wrap_up=wrap_up, epoch=epoch, seq=seq,
             from_id=from_id))
+        if kind == "snooze" and change.outcome == "done":
+            self.timed()
         if change.outcome == "not_found" or change.conversation is None:
             raise ZhikeError("not_found", f"conversation {conversation_id}")
         if change.outcome == "resolved":
