@@ -18,7 +18,7 @@ export interface Me {
 }
 
 export type ArticleInput = Pick<Article, "bot_id" | "key" | "lang" | "question" | "answer" | "variants" | "category" | "enabled">
-  & { buttons?: Button[] };
+  & { buttons?: Button[]; cards?: Article["cards"]; inboxes?: string[]; valid_from?: string | null; valid_until?: string | null };
 export type RuleInput = Omit<Rule, "id" | "created_at" | "updated_at">;
 export type AgentInput = { email: string; name: string; role: Role; password?: string; lang?: string };
 export type InboxInput = { key: string; name: string; channel?: string; bot_id: number | null; settings: InboxSettings };

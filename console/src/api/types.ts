@@ -78,6 +78,11 @@ export interface Article {
   variants: string[];
   category: string;
   buttons: Button[];
+  cards?: { kind: "image" | "link"; url: string; title: string; text: string }[];
+  /** Keys; empty: every inbox. */
+  inboxes?: string[];
+  valid_from?: string | null;
+  valid_until?: string | null;
   enabled: boolean;
   created_at: string;
   updated_at: string;

@@ -441,4 +441,17 @@ export const enSettings = {
   "audit.broken": "Broken at entry {id}: it is missing or was changed.",
 
   "apiKey.inboxesHint": "They see and change what stands in these inboxes only.",
+
+  "article.more": "Buttons, pictures, validity",
+  "article.buttonsHint": "One per line: label, or label = what it sends, or label = https://… to open.",
+  "article.images": "Pictures",
+  "article.links": "Links",
+  "article.cardsHint": "One per line; a title may stand before the address.",
+  "article.inboxes": "Only for visitors of",
+  "article.from": "Valid from",
+  "article.until": "Valid until",
+  "article.untilHint": "Outside of this time the bot does not use it.",
+  "cases.broken": "{share} could not be asked.",
+  "bots.synonyms": "Synonyms",
+  "bots.synonymsHint": "One group per line: refund = money back. The first stands for all.",
 };

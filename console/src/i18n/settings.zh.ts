@@ -443,4 +443,17 @@ export const zhSettings: Record<keyof typeof enSettings, string> = {
   "audit.broken": "第 {id} 条处断裂：缺失或被改动。",
 
   "apiKey.inboxesHint": "只能读写这些收件箱里的内容。",
+
+  "article.more": "按钮、图片、有效期",
+  "article.buttonsHint": "每行一个：文字；或 文字 = 要发送的话；或 文字 = https://… 打开网页。",
+  "article.images": "图片",
+  "article.links": "链接",
+  "article.cardsHint": "每行一个；地址前可以写标题。",
+  "article.inboxes": "只对这些收件箱的访客",
+  "article.from": "生效时间",
+  "article.until": "失效时间",
+  "article.untilHint": "不在有效期内时，机器人不会使用。",
+  "cases.broken": "{share} 没能问成。",
+  "bots.synonyms": "同义词",
+  "bots.synonymsHint": "每行一组：退款 = 退钱 = 返款。以第一个为准。",
 };

@@ -4,7 +4,7 @@ import { botForm, botSettings } from "./bots";
 const FULL = {
   fallback: { zh: "不知道", en: "I don't know" }, handoff: { zh: "转人工" }, holding: { en: "One moment" }, answer_threshold: 0.62,
   suggest_threshold: 0.3, fragment_wait_s: 1.5, models: ["qwen", "local"], tools: ["order"], template: "support",
-  forbidden: ["a", "b"], out_of_scope: ["weather"],
+  forbidden: ["a", "b"], out_of_scope: ["weather"], synonyms: [["refund", "money back"], ["kettle", "pot", "jug"]],
 };
 
 describe("a bot's settings in their form", () => {

@@ -19,6 +19,8 @@ export interface BotForm {
   template: string | null;
   forbidden: string;
   out_of_scope: string;
+  /** A group to a line, `=` between its words. */
+  synonyms: string;
 }
 
 type Texts = { zh?: string; en?: string } | undefined;
@@ -34,6 +36,7 @@ export function botForm(name: string, s: Record<string, unknown>): BotForm {
     wait: typeof s["fragment_wait_s"] === "number" ? s["fragment_wait_s"] : null, models: list(s["models"]), tools: list(s["tools"]),
     template: typeof s["template"] === "string" ? s["template"] : null,
     forbidden: list(s["forbidden"]).join("\n"), out_of_scope: list(s["out_of_scope"]).join("\n"),
+    synonyms: (Array.isArray(s["synonyms"]) ? (s["synonyms"] as unknown[]) : []).map((group) => list(group).join(" = ")).join("\n"),
   };
 }
 
@@ -50,5 +53,6 @@ export function botSettings(form: BotForm): Record<string, unknown> {
     answer_threshold: form.answer === null ? null : form.answer / 100, suggest_threshold: form.suggest === null ? null : form.suggest / 100,
     fragment_wait_s: form.wait, models: some(form.models), tools: some(form.tools), template: form.template || null,
     forbidden: some(lines(form.forbidden)), out_of_scope: some(lines(form.out_of_scope)),
+    synonyms: some(lines(form.synonyms).map((line) => line.split("=").map((word) => word.trim()).filter(Boolean)).filter((group) => group.length > 0)),
   };
 }
