@@ -13,6 +13,11 @@ export interface Me {
   role: Role;
   agent: Agent | null;
   csrf_token: string;
+  /** What the role may, in words: read, speak, supervise, report, administer, own. */
+  rights?: string[];
+  /** Empty: every inbox. */
+  inbox_ids?: number[];
+  team_ids?: number[];
   /** Signing in asks for a code. */
   totp: boolean;
 }
@@ -57,6 +62,9 @@ export const api = {
   changeConversation: (id: number, body: { priority?: Priority; attributes?: Record<string, unknown>; tag_ids?: number[] }) =>
     call<Conversation>("PATCH", `conversations/${id}`, { body }),
   recall: (id: number, seq: number) => call<void>("POST", `conversations/${id}/messages/${seq}/recall`),
+  /** What this role sees masked, as it is; recorded. */
+  reveal: (id: number, what: { seq: number } | { contact: true }) =>
+    call<{ text: string | null; contact: Contact | null }>("POST", `conversations/${id}/reveal`, { body: what }),
   bulk: (ids: number[], what: BulkAct) =>
     call<{ done: number[]; failed: { id: number; error: ErrorBody }[] }>("POST", "conversations/bulk", { body: { ids, ...what } }),
   counts: () => call<Counts>("GET", "conversations/counts"),

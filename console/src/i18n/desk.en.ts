@@ -34,6 +34,7 @@ export const enDesk = {
   "act.reopen": "Reopen",
   "act.wake": "Wake up now",
   "act.recall": "Recall",
+  "act.reveal": "Show hidden data",
   "act.article": "Make this an article",
 
   "priority.0": "None",
@@ -43,6 +44,7 @@ export const enDesk = {
   "priority.4": "Urgent",
 
   "ask.assign": "Assign to",
+  "ask.assignTo": "Assign to {name}",
   "ask.snooze": "Snooze until",
   "ask.resolve": "How did it end?",
   "ask.tags": "Tags",
@@ -141,5 +143,7 @@ export const enDesk = {
   "alert.refused": "The browser refuses notifications for this site. Allow them in its settings, then try again.",
   "alert.waiting": "{name} is waiting",
   "alert.mention": "You were mentioned: {name}",
+  "alert.lateReply": "{name} waits for your reply",
+  "alert.open": "Open",
   "alert.late": "{name} has waited long",
 };

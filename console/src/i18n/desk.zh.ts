@@ -36,6 +36,7 @@ export const zhDesk: Record<keyof typeof enDesk, string> = {
   "act.reopen": "重新打开",
   "act.wake": "立即恢复",
   "act.recall": "撤回",
+  "act.reveal": "查看隐藏内容",
   "act.article": "存为知识条目",
 
   "priority.0": "无",
@@ -45,6 +46,7 @@ export const zhDesk: Record<keyof typeof enDesk, string> = {
   "priority.4": "紧急",
 
   "ask.assign": "转接给",
+  "ask.assignTo": "转接给{name}",
   "ask.snooze": "什么时候再处理",
   "ask.resolve": "会话结果",
   "ask.tags": "标签",
@@ -143,5 +145,7 @@ export const zhDesk: Record<keyof typeof enDesk, string> = {
   "alert.refused": "浏览器拒绝了本站的通知。请在浏览器设置中允许后再试。",
   "alert.waiting": "{name}正在等待",
   "alert.mention": "有人提到您：{name}",
+  "alert.lateReply": "{name}在等您的回复",
+  "alert.open": "查看",
   "alert.late": "{name}等待已久",
 };

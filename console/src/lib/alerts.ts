@@ -5,6 +5,7 @@ import type { Conversation } from "@/api/types";
 import { t } from "@/i18n";
 import { kept } from "@/lib/kept";
 import { nameOf } from "@/lib/names";
+import { notice } from "@/lib/toasts";
 import { myId } from "@/lib/session";
 import { known, whenChanged } from "@/live/list";
 import { listen } from "@/live/socket";
@@ -80,6 +81,10 @@ function alert(c: Conversation, cause: Cause): void {
   };
 }
 
+function callFor(c: Conversation, kind: "waiting_late" | "reply_late"): void {
+  notice(t(kind === "waiting_late" ? "alert.late" : "alert.lateReply", { name: nameOf(c) }), { label: t("alert.open"), run: () => open(c.id) });
+}
+
 let running = false;
 
 /** Follows the lists; `goTo` opens a conversation. */
@@ -93,6 +98,9 @@ export function startAlerts(goTo: (id: number) => void): void {
   });
   listen((frame) => {
     const c = frame.type === "alarm" ? known.get(frame.conversation) : undefined;
-    if (c) alert(c, "late");
+    if (!c) return;
+    // Whoever looks at the page sees it there, and so need no notification.
+    callFor(c, frame.type === "alarm" ? frame.kind : "waiting_late");
+    alert(c, "late");
   });
 }

@@ -14,6 +14,7 @@ export interface Desk {
   targets(): number[];
   id(): number;
   open(): boolean;
+  speaks(): boolean;
   mine(): boolean;
   over(): boolean;
   reply(note: boolean): void;
@@ -27,8 +28,8 @@ export interface Desk {
 export function useDeskKeys(desk: Desk): void {
   const router = useRouter();
   const now = computed(() => known.get(desk.id()));
-  const some = (): boolean => desk.targets().length > 0;
-  const live = (): boolean => desk.open() && !desk.over();
+  const some = (): boolean => desk.speaks() && desk.targets().length > 0;
+  const live = (): boolean => desk.speaks() && desk.open() && !desk.over();
   const resting = (): boolean => now.value?.status === "snoozed" || now.value?.status === "resolved";
   const list: Command[] = [
     { name: "keys.reply", icon: "send", key: "r", able: live, run: () => desk.reply(false) },
@@ -40,11 +41,11 @@ export function useDeskKeys(desk: Desk): void {
     { name: "keys.tags", icon: "tag", key: "l", able: some, run: () => ask("tags", desk.targets()) },
     { name: "keys.priority", icon: "flag", key: "!", able: some, run: () => ask("priority", desk.targets()) },
     { name: "act.return", icon: "bot", able: () => live() && now.value?.holder !== "bot", run: () => void giveBack(desk.id()) },
-    { name: "act.reopen", icon: "undo", able: resting, run: () => void reopen(desk.id()) },
+    { name: "act.reopen", icon: "undo", able: () => desk.speaks() && resting(), run: () => void reopen(desk.id()) },
     { name: "keys.pin", icon: "pin", key: "p", able: desk.open, run: () => pin(desk.id(), !isPinned.value.has(desk.id())) },
-    { name: "contact.merge", icon: "merge", able: desk.open, run: () => ask("merge", [desk.id()]) },
+    { name: "contact.merge", icon: "merge", able: () => desk.speaks() && desk.open(), run: () => ask("merge", [desk.id()]) },
     { name: "keys.next", icon: "down", key: "j", run: () => desk.step(1) },
-    { name: "handover.go", icon: "people", run: () => ask("handover", []) },
+    { name: "handover.go", icon: "people", able: desk.speaks, run: () => ask("handover", []) },
     { name: "desk.go.needs", icon: "inbox", run: () => (view.value = "needs") },
     { name: "desk.go.mine", icon: "person", run: () => (view.value = "mine") },
     { name: "desk.go.mentioned", icon: "at", run: () => (view.value = "mentioned") },

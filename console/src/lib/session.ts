@@ -15,6 +15,13 @@ export function may(role: Role): boolean {
   return me.value !== null && RANK[me.value.role] >= RANK[role];
 }
 
+export type Right = "read" | "speak" | "supervise" | "report" | "administer" | "own";
+
+/** What the role may, in the server's own words. */
+export function can(right: Right): boolean {
+  return me.value?.rights?.includes(right) ?? false;
+}
+
 /** A language was chosen on this page, by hand: it counts for more than what the account says. */
 let chosen = false;
 

@@ -34,6 +34,11 @@ export function say(text: string): void {
   show({ text, tone: "plain" }, STAY_MS);
 }
 
+/** Something others should know now, with a way to it. */
+export function notice(text: string, action: { label: string; run(): void }): void {
+  const id = show({ text, tone: "plain", action: { label: action.label, run: () => (dismiss(id), action.run()) } }, STAY_MS * 2);
+}
+
 /** The words of any failure: the server's own, or ours when it could not be reached. */
 export function wordsOf(error: unknown): string {
   if (error instanceof ApiError) {

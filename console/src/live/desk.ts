@@ -4,6 +4,7 @@ import { startAlerts } from "@/lib/alerts";
 import { forgetPeople, startPeople } from "@/lib/people";
 import { clearChosen } from "@/lib/selection";
 import { startCounts } from "@/lib/views";
+import { startActivity } from "./active";
 import { forgetLists, startLists } from "./list";
 import { forgetThreads, resumeSending } from "./open";
 import { connection, whenOnline } from "./socket";
@@ -16,6 +17,7 @@ export function startDesk(goTo: (id: number) => void): void {
   startPeople();
   startCounts();
   startAlerts(goTo);
+  startActivity();
   connection.start();
   if (!resumed) whenOnline(resumeSending);
   resumed = true;

@@ -32,7 +32,15 @@ export interface AlarmFrame {
   conversation: number;
 }
 
-export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | PresenceFrame | AlarmFrame;
+/** The visitor has said how it was. */
+export interface RatedFrame {
+  type: "rated";
+  conversation: number;
+  score: number;
+  comment?: string;
+}
+
+export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame;
 
 /** A message as agents see it: one that was taken back has no text any more. */
 export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[] };

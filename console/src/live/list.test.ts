@@ -4,7 +4,7 @@ import type { DeskFrame } from "./frames";
 
 let hear: (frame: DeskFrame) => void = () => undefined;
 vi.mock("./socket", () => ({ listen: (callback: typeof hear) => ((hear = callback), () => undefined), whenOnline: () => () => undefined }));
-vi.mock("@/lib/session", () => ({ myId: { value: 5 } }));
+vi.mock("@/lib/session", () => ({ myId: { value: 5 }, me: { value: { team_ids: [2] } }, can: () => false }));
 const conversations = vi.fn();
 const conversation = vi.fn();
 vi.mock("@/api", () => ({ api: {
@@ -36,12 +36,14 @@ describe("lists", () => {
     put(c(7, { holder: "queue", waiting_since: at(70), priority: 4 }));
     put(c(8, { holder: "queue", waiting_since: at(1), status: "snoozed" }));
     put(c(6));
-    expect(ids("needs")).toEqual([7, 2, 1, 3]);
+    put(c(9, { holder: "queue", waiting_since: at(45), team_id: 2 }));
+    put(c(10, { holder: "queue", waiting_since: at(2), team_id: 3 }));
+    expect(ids("needs")).toEqual([7, 2, 9, 1, 3]);
     expect(ids("unassigned")).toEqual([7, 2, 1]);
     expect(ids("snoozed")).toEqual([8]);
     expect(ids("mine")).toEqual([4, 3]);
     expect(ids("bot")).toEqual([6]);
-    expect(needsCount.value).toBe(4);
+    expect(needsCount.value).toBe(5);
   });
 
   it("show nothing below what was loaded: there may be holes", async () => {
@@ -99,7 +101,7 @@ describe("lists", () => {
     conversations.mockResolvedValueOnce({ items: [c(6, { holder: "queue", waiting_since: at(6) })], next: "two" });
     conversations.mockResolvedValueOnce({ items: [c(7, { holder: "queue", waiting_since: at(7) })], next: null });
     await load("unassigned");
-    expect(conversations).toHaveBeenLastCalledWith({ holder: "queue", limit: 200, cursor: "two" });
+    expect(conversations).toHaveBeenLastCalledWith({ unassigned: true, status: "open", sort: "priority", limit: 200, cursor: "two" });
     await vi.advanceTimersByTimeAsync(300);
     expect(conversation.mock.calls).toEqual([[5]]);
     expect(ids("unassigned")).toEqual([6, 7]);

@@ -233,6 +233,7 @@ export function startLists(): void {
   running = true;
   listen((frame) => {
     if (frame.type === "conversation") take(frame);
+    else if (frame.type === "rated") touch(frame.conversation, { rating: { score: frame.score, comment: frame.comment ?? "" } });
   });
   whenOnline(() => {
     void load("needs");

@@ -204,6 +204,14 @@ export class Thread {
     if (!complete) send({ type: "resume", after: this.line.contiguous, conversation: this.id });
   }
 
+  /** The same message with what was masked in it. */
+  revealed(seq: number, text: string): void {
+    const found = this.line.messages.find((message) => message.seq === seq);
+    if (!found) return;
+    this.line.live({ ...found, text });
+    this.shown();
+  }
+
   /** A message was taken back: its place stays, its words go. */
   recalled(seq: number): void {
     const found = this.line.messages.find((message) => message.seq === seq) as DeskMessage | undefined;

@@ -2,7 +2,7 @@
 
 import type { Query } from "@/api/client";
 import type { Conversation } from "@/api/types";
-import { myId } from "@/lib/session";
+import { can, me, myId } from "@/lib/session";
 
 export const VIEWS = ["needs", "mine", "unassigned", "mentioned", "snoozed", "bot", "all"] as const;
 export type FixedView = (typeof VIEWS)[number];
@@ -26,16 +26,21 @@ export function unanswered(c: Conversation): boolean {
 const resting = (c: Conversation): boolean => c.status === "snoozed";
 const isMine = (c: Conversation): boolean => c.holder === "agent" && c.agent_id === myId.value && !resting(c);
 
+/** It waits for anybody, or for a team of mine; who leads looks after every team. */
+function waitsForMe(c: Conversation): boolean {
+  return c.holder === "queue" && (!c.team_id || can("supervise") || me.value?.team_ids?.includes(c.team_id) === true);
+}
+
 export function needsMe(c: Conversation): boolean {
-  return !resting(c) && (c.holder === "queue" || (isMine(c) && unanswered(c)));
+  return !resting(c) && (waitsForMe(c) || (isMine(c) && unanswered(c)));
 }
 
 const open = (c: Conversation): boolean => c.status !== "resolved";
 
 const FIXED: Record<FixedView, View> = {
-  needs: { fits: needsMe, queries: [{ holder: "queue" }, { mine: true, status: "open" }], order: "waiting", whole: true },
+  needs: { fits: needsMe, queries: [{ holder: "queue", status: "open", sort: "priority" }, { mine: true, status: "open" }], order: "waiting", whole: true },
   mine: { fits: isMine, queries: [{ mine: true, status: "open" }], order: "updated", whole: true },
-  unassigned: { fits: (c) => c.holder === "queue" && !resting(c), queries: [{ holder: "queue" }], order: "waiting", whole: true },
+  unassigned: { fits: (c) => c.holder === "queue" && !c.team_id && !resting(c), queries: [{ unassigned: true, status: "open", sort: "priority" }], order: "waiting", whole: true },
   mentioned: { fits: (c) => c.mentioned === true, queries: [{ mentioned: true }], order: "updated", whole: false },
   snoozed: { fits: resting, queries: [{ status: "snoozed" }], order: "updated", whole: false },
   bot: { fits: (c) => c.holder === "bot", queries: [{ holder: "bot" }], order: "updated", whole: false },
