@@ -61,7 +61,7 @@ async def test_assigned_to_an_agent_with_a_note_in_the_same_order(desk: Store) -
     result = await commit(desk, given)
     assert given.outcome == "done"
     assert [(r.direction, r.sender_type, r.sender_id) for r in result.rows] == [
-        ("outgoing", "system", 0), ("note", "agent", 8)]
+        ("outgoing", "system", 8), ("note", "agent", 8)]  # (who did it stands there, and is not shown)
     found = await row(desk, where)
     assert (found.status, found.holder, found.agent_id, found.team_id) == ("open", "agent", 7, 3)
     assert (found.assigned_at, found.waiting_since) == (2000, 1000)

@@ -78,6 +78,9 @@ async def test_assigned_passed_on_and_told(rig: Rig) -> None:
     passed = (await ben("POST", f"{path}/assign", {"team_id": sales})).json
     assert (passed["holder"], passed["team_id"], passed["team_name"]) == ("queue", sales, "售后")
     assert lists.frames[-1]["team_id"] == sales
+    admin = await rig.signed_in("admin")
+    audit = (await admin("GET", "/api/v1/audit?action=conversation.assigned")).json["items"]
+    assert [one["target"] for one in audit] == [f"conversation:{number}"] * 2
     nobody = (await ben("POST", f"{path}/assign", {"team_id": None})).json
     assert (nobody["holder"], nobody["team_id"]) == ("queue", None)
 
@@ -222,6 +225,10 @@ async def test_a_shift_is_handed_over(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     counts = (await ben("GET", "/api/v1/conversations/counts")).json
     assert (counts["mine"], counts["waiting"], list(counts["by_team"].values())) == (0, 12, [12])
     assert (await anna("POST", "/api/v1/me/handover", {"agent_id": 2})).json == {"moved": 0}
+    owner = await rig.signed_in("owner")
+    audit = (await owner("GET", "/api/v1/audit?action=conversations.handed_over")).json["items"]
+    assert [(one["target"], one["actor"].partition(" ")[0]) for one in audit] == [
+        ("conversations:0", "agent:1"), ("conversations:12", "agent:2"), ("conversations:12", "agent:1")]
 
 
 async def test_nobody_is_given_what_they_may_not_see(rig: Rig) -> None:

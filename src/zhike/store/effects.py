@@ -106,10 +106,11 @@ class Effects:
         conversation.waiting_since = since
         self.state_changed[conversation.id] = conversation
 
-    def say_system(self, conversation: Conversation, what: str, at: int, **values: str) -> None:
-        """The desk itself tells the visitor."""
+    def say_system(self, conversation: Conversation, what: str, at: int, by_id: int = 0,
+                   **values: str) -> None:
+        """The desk itself tells the visitor; ``by_id``: the agent who caused it (not shown)."""
         self.row(Row(conversation, conversation.last_seq + 1, "outgoing", "system",
-                     system_text(what, conversation.lang, values), at))
+                     system_text(what, conversation.lang, values), at, sender_id=by_id))
 
     def row(self, row: Row, dedup_key: bytes | None = None) -> None:
         """A message is stored."""

@@ -105,7 +105,8 @@ class Moves(Effects):
     def _go(self, entry: Change, act: Act, found: Step, conversation: Conversation) -> None:
         at = entry.at
         if found.says:
-            self.say_system(conversation, found.says, at, name=entry.agent_name)
+            by_id = entry.by_id if entry.kind == "assign" else entry.agent_id
+            self.say_system(conversation, found.says, at, by_id, name=entry.agent_name)
         if found.covers:
             self.covered(conversation)
         agent_id = entry.agent_id if found.to[1] == "agent" else None

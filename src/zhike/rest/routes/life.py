@@ -22,7 +22,7 @@ from zhike.rest.ports import Change
 from zhike.rest.routes.conversations import find, me
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, conversation_view
-from zhike.rest.write import audited
+from zhike.rest.write import audited, nothing
 from zhike.store import agents, conversation_edit, listing, scopes, teams
 
 MAX_SNOOZE_MS = 366 * 86_400_000
@@ -152,7 +152,10 @@ async def assign_conversation(call: Call) -> ConversationView:
     number = path_id(call.path["id"])
     if number not in await _in_reach(call, values["agent_id"], [number]):
         raise _out_of_reach(values["agent_name"])
-    return await _change(call, "assign", **values)
+    view = await _change(call, "assign", **values)
+    detail = {"agent_id": view.agent_id, "team_id": view.team_id}
+    await audited(call, "conversation.assigned", f"conversation:{number}", detail, nothing)
+    return view
 
 
 async def _in_reach(call: Call, agent_id: int, ids: list[int]) -> set[int]:
@@ -246,6 +249,9 @@ async def bulk_conversations(call: Call) -> BulkDone:
     outcomes = await asyncio.gather(
         *(_do(call, number, kind, **values) for number in wanted), return_exceptions=True
     )
+    changed = sum(not isinstance(outcome, BaseException) for outcome in outcomes)
+    detail = {"ids": wanted, "action": body.action}
+    await audited(call, "conversations.updated", f"conversations:{changed}", detail, nothing)
     by_id: dict[int, Any] = {**refused, **dict(zip(wanted, outcomes, strict=True))}
     return _bulk_done(call, ids, {number: by_id.get(number, ZhikeError("not_found")) for number in ids})
 
@@ -321,6 +327,8 @@ async def hand_over(call: Call) -> Moved:
                 raise outcome
             moved += (outcome.agent_id or 0) == values["agent_id"]  # else somebody took it at this moment
         after = page[-1]
+    to = {"agent_id": body.agent_id, "team_id": body.team_id}
+    await audited(call, "conversations.handed_over", f"conversations:{moved}", to, nothing)
     return Moved(moved)
 
 

@@ -20,7 +20,7 @@ from zhike.rest.paging import Limit
 from zhike.rest.routes.conversations import find
 from zhike.rest.source import Bell, HttpSource, wait_for
 from zhike.rest.table import Call, Route
-from zhike.rest.write import audited
+from zhike.rest.write import audited, nothing
 from zhike.store import contacts
 from zhike.store import messages as rows
 
@@ -176,7 +176,7 @@ async def recall_message(call: Call) -> None:
     conversation_id = path_id(call.path["id"])
     who = call.principal
     await call.to.desk.change("recall", conversation_id, who.id, who.name, seq=seq)
-    await audited(call, "message.recalled", f"message:{conversation_id}-{seq}", None, lambda conn: None)
+    await audited(call, "message.recalled", f"message:{conversation_id}-{seq}", None, nothing)
 
 
 ROUTES = [
