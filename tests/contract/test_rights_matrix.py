@@ -226,6 +226,8 @@ async def test_lists_do_hold_what_is_ones_own(desk: Desk) -> None:
     for caller, count in (("owner", 4), ("supervisor", 3), ("analyst", 3), ("agent", 2), ("agent key", 3)):
         shown = (await desk.callers[caller]("GET", "/api/v1/conversations")).json["items"]
         assert len([row for row in shown if row["id"] > 9000]) == count, caller
+    found = (await desk.callers["owner"]("GET", "/api/v1/search?q=请问")).body.decode()
+    assert found.count(MARK) >= 2, "the search would find what is hidden from others"
     assert len((await desk.callers["agent"]("GET", "/api/v1/inboxes")).json["items"]) == 1
     assert len((await desk.callers["owner"]("GET", "/api/v1/inboxes")).json["items"]) == 2
     assert (await desk.callers["agent"]("GET", "/api/v1/conversations?inbox_id=2")).code == "not_found"

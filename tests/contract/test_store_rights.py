@@ -13,7 +13,18 @@ from zhike.domain.agent import EVERYTHING, Agent, Role, Scope
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.errors import ZhikeError
-from zhike.store import agents, api_keys, contact_edit, inboxes, listing, resets, scopes, sessions, tables
+from zhike.store import (
+    agents,
+    api_keys,
+    contact_edit,
+    inboxes,
+    listing,
+    people,
+    resets,
+    scopes,
+    sessions,
+    tables,
+)
 from zhike.store import second_factors as factors
 from zhike.store.conversations import insert_conversations
 from zhike.store.engine import Store
@@ -111,6 +122,15 @@ async def test_contacts_go_by_inbox(store: Store) -> None:
     assert not await store.read(scopes.sees_contact, scope, hidden.id)
     assert await store.read(scopes.sees_contact, scope, found[0].id)
     assert await store.read(listing.contact_page, desk["one"], "", None, 50, scope) == []
+
+
+async def test_routing_knows_who_sees_which_inboxes(store: Store) -> None:
+    desk = await _desk(store)
+    boss = await _agent(store, "boss", "admin")
+    for person in (desk["mine"], boss):
+        await store.write(scopes.set_inboxes, person.id, [desk["one"]])
+    kept = {one.agent.id: one.inbox_ids for one in await store.read(people.enabled, NOW)}
+    assert kept == {desk["mine"].id: frozenset((desk["one"],)), desk["other"].id: None, boss.id: None}
 
 
 @pytest.mark.parametrize(("role", "inbox_kept", "team_kept"), [

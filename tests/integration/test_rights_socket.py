@@ -58,8 +58,8 @@ class Desk(NamedTuple):
 
 def _teams(conn: Connection, members: list[int]) -> None:
     for number, key in ((1, "ours"), (2, "theirs")):
-        conn.execute(insert(tables.teams).values(id=number, key=key, name=key, settings="{}",
-                                                 created_at=1, updated_at=1))
+        conn.execute(insert(tables.teams).values(
+            id=number, key=key, name=key, settings='{"auto_assign":false}', created_at=1, updated_at=1))
     conn.execute(insert(tables.team_members), [{"team_id": 1, "agent_id": each} for each in members])
 
 
@@ -145,6 +145,8 @@ async def test_what_each_role_may_send(desk: Desk, role: str) -> None:
                 assert error_of(await asked(agent, frame)) == "", (place, frame["type"])
             assert error_of(await asked(agent, reply)) == (
                 "forbidden" if role == "analyst" else "not_holder"), place
+            rate = {"type": "rate", "conversation": number, "score": 5}
+            assert error_of(await asked(agent, rate)) == "forbidden", place
             if role == "analyst":
                 for frame in ({"type": "typing", "conversation": number},
                               {"type": "read", "conversation": number, "seq": 1}):
@@ -224,6 +226,18 @@ async def test_joining_a_team_counts_at_once_on_open_pages(desk: Desk) -> None:
     assert (await agent("GET", theirs)).status == 200
     await owner.good("PATCH", "/api/v1/teams/2", {"member_ids": []})
     assert (await agent("GET", theirs)).code == "not_found"
+
+
+async def test_a_visitor_sends_nothing_that_is_for_agents(desk: Desk) -> None:
+    visitor, other = desk.visitors["plain"], desk.number("bank")
+    for frame, code in (({"type": "watch", "conversation": other}, "forbidden"),
+                        ({"type": "active"}, "forbidden"),
+                        ({"type": "history", "conversation": other}, "not_found"),
+                        ({"type": "resume", "conversation": other, "after": 0}, "not_found"),
+                        ({"type": "typing", "conversation": other}, "not_found"),
+                        ({"type": "read", "conversation": other, "seq": 1}, "not_found"),
+                        ({"type": "rate", "conversation": other, "score": 5}, "not_found")):
+        assert error_of(await asked(visitor, frame)) == code, frame
 
 
 async def test_the_page_names_every_frame() -> None:

@@ -46,6 +46,13 @@ def test_who_may_not_be_served_keeps_the_place_and_does_not_stop_the_line() -> N
     assert given_to([waits(1), waits(2, since=1)], people) == [(1, 3), (2, 3)]
 
 
+def test_nobody_is_given_what_they_may_not_see() -> None:
+    people = [person(1, last_served_at=1, inbox_ids=frozenset((1,))), person(2, last_served_at=2)]
+    queue = [waits(1, inbox_id=2), waits(2, since=1, inbox_id=1), waits(3, since=2, inbox_id=1)]
+    assert given_to(queue, people) == [(1, 2), (2, 1), (3, 2)]
+    assert given_to(queue[:1], people[:1]) == []
+
+
 def test_priorities_first_then_the_longest_wait() -> None:
     queue = [waits(1), waits(2, since=1, priority=1), waits(3, since=2, priority=4), waits(4, since=-1)]
     assert [number for number, _ in given_to(queue, [person(1, capacity=9)])] == [3, 2, 4, 1]

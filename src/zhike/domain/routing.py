@@ -33,6 +33,7 @@ class Waiting(NamedTuple):
     waiting_since: int
     team_since: int
     skills: frozenset[str] = frozenset()
+    inbox_id: int = 0
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -42,7 +43,8 @@ class Waiting(NamedTuple):
 
 class Person(NamedTuple):
     """An agent. ``here``: may be given something at all (present and not busy). ``load``: conversations
-    held. ``recent``: by team, how many were given within that team's fairness window."""
+    held. ``recent``: by team, how many were given within that team's fairness window. ``inbox_ids``: those
+    they may see; None: all."""
 
     agent_id: int
     here: bool
@@ -52,6 +54,7 @@ class Person(NamedTuple):
     languages: frozenset[str] = frozenset()
     last_served_at: int = 0
     recent: Mapping[int, int] = {}
+    inbox_ids: frozenset[int] | None = None
 
 
 class Assignment(NamedTuple):
@@ -72,6 +75,7 @@ def allowed(person: Person, waiting: Waiting, team: Team) -> bool:
     """Whether this member of the team may be given this conversation now."""
     own = team.settings
     return (person.here and person.load < person.capacity
+            and (person.inbox_ids is None or waiting.inbox_id in person.inbox_ids)
             and (not own.fair_limit or person.recent.get(team.id, 0) < own.fair_limit)
             and person.skills >= waiting.skills | frozenset(own.skills)
             and (not person.languages or not waiting.lang or short(waiting.lang) in person.languages))

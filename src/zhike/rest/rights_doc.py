@@ -62,6 +62,8 @@ FRAMES: dict[str, tuple[str, str, str]] = {
     "resume": ("own", "where they watch", "where they watch"),
     "history": ("own", "where they watch", "where they watch"),
     "watch": ("no", "inboxes, teams", "inboxes"),
+    "rate": ("own, when asked", "no", "no"),
+    "active": ("no", "for themselves", "for themselves"),
     "ping": ("yes", "yes", "yes"),
 }
 """What each may send over the socket: visitor, agent and above, analyst. Tried in
@@ -69,6 +71,7 @@ FRAMES: dict[str, tuple[str, str, str]] = {
 EVENTS: dict[str, tuple[str, str]] = {
     "message, messages, delta, withdrawn, typing, read": (
         "own conversation", "watched conversations; a watch ends when the conversation goes out of reach"),
-    "conversation": ("own conversation", "every conversation of their inboxes and teams, for lists"),
+    "conversation, alarm": ("own conversation", "every conversation of their inboxes and teams, for lists"),
+    "presence": ("no", "everybody's"),
 }
 """What each hears: visitor, and agents of any role."""

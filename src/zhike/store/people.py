@@ -7,23 +7,24 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select, update
 
-from zhike.domain.agent import Agent
+from zhike.domain.agent import Agent, scope_of
 from zhike.domain.team import Availability
 from zhike.errors import ZhikeError
 from zhike.store import agents as agent_rows
-from zhike.store import presence, teams
+from zhike.store import presence, scopes, teams
 from zhike.store.tables import agents, conversations
 
 MOST_AGENTS = 10_000
 
 
 class Person(NamedTuple):
-    """``load``: open conversations held."""
+    """``load``: open conversations held. ``inbox_ids``: those they may see; None: all."""
 
     agent: Agent
     seen: presence.Seen
     load: int
     team_ids: tuple[int, ...]
+    inbox_ids: frozenset[int] | None = None
 
 
 def loads(conn: Connection) -> dict[int, int]:
@@ -38,8 +39,10 @@ def around(conn: Connection, found: Sequence[Agent], now: int) -> list[Person]:
     """The same agents with all that."""
     seen, held = presence.read(conn, now), loads(conn)
     of = teams.of_agents(conn, [agent.id for agent in found])
+    kept = scopes.kept_to_inboxes(conn)
     return [Person(agent, seen.get(agent.id, presence.Seen("offline", agent.last_seen_at)),
-                   held.get(agent.id, 0), of.get(agent.id, ())) for agent in found]
+                   held.get(agent.id, 0), of.get(agent.id, ()),
+                   scope_of(agent.role, agent.id, kept.get(agent.id, ()), ()).inbox_ids) for agent in found]
 
 
 def page(conn: Connection, after_id: int, limit: int, now: int) -> list[Person]:

@@ -17,6 +17,14 @@ def inboxes_of(conn: Connection, agent_id: int) -> list[int]:
                              .order_by(agent_inboxes.c.inbox_id)).scalars())
 
 
+def kept_to_inboxes(conn: Connection) -> dict[int, list[int]]:
+    """The same of everybody who is kept to some."""
+    found: dict[int, list[int]] = {}
+    for agent_id, inbox_id in conn.execute(select(agent_inboxes.c.agent_id, agent_inboxes.c.inbox_id)):
+        found.setdefault(agent_id, []).append(inbox_id)
+    return found
+
+
 def teams_of(conn: Connection, agent_id: int) -> list[int]:
     """The teams an agent belongs to."""
     return list(conn.execute(select(team_members.c.team_id).where(team_members.c.agent_id == agent_id)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from zhike.domain.routing import Assignment, Person, Waiting, assign, overflow, places, short
 from zhike.domain.team import Availability, Presence, Team
 from zhike.domain.wire import QueuePlace
+from zhike.store.people import Person as Colleague
 from zhike.store.routing import Held, Queued, Snapshot
 
 NEVER = 2**62
@@ -94,7 +95,8 @@ def _waiting(one: Queued, homes: Mapping[int, int], teams: Mapping[int, Team]) -
     team_id = one.team_id if one.team_id in teams else homes.get(conversation.inbox_id)
     since = conversation.waiting_since or conversation.updated_at
     return Waiting(conversation.id, conversation.holder_epoch, team_id if team_id in teams else None,
-                   conversation.lang, one.priority, since, max(since, one.team_since or 0), one.skills)
+                   conversation.lang, one.priority, since, max(since, one.team_since or 0), one.skills,
+                   conversation.inbox_id)
 
 
 def _overflown(one: Waiting, teams: Mapping[int, Team], now: int) -> Waiting:
@@ -116,9 +118,16 @@ def _people(seen: Snapshot, now: int) -> dict[int, Person]:
             mine = recent.setdefault(given.agent_id, {})
             mine[team.id] = mine.get(team.id, 0) + 1
     return {one.agent.id: Person(
-        one.agent.id, one.agent.availability == "online" and one.seen.presence == "online", one.load,
+        one.agent.id, _is_here(one), one.load,
         one.agent.capacity, frozenset(one.agent.skills), frozenset(map(short, one.agent.languages)),
-        seen.last_served.get(one.agent.id, 0), recent.get(one.agent.id, {})) for one in seen.people}
+        seen.last_served.get(one.agent.id, 0), recent.get(one.agent.id, {}),
+        one.inbox_ids) for one in seen.people}
+
+
+def _is_here(one: Colleague) -> bool:
+    """An analyst reads: nothing is given to them."""
+    return (one.agent.availability == "online" and one.seen.presence == "online"
+            and one.agent.role != "analyst")
 
 
 def _lates(seen: Snapshot, rest: list[Waiting], now: int) -> tuple[list[Late], int]:
