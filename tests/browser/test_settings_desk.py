@@ -115,7 +115,7 @@ def test_knowledge_comes_from_a_file_and_goes_out_again(page: Page, visits: Visi
     drawer = page.get_by_role("dialog")
     table = "question,answer\nDo you sharpen scissors?,\"Yes, in two days.\"\n,nothing\n"
     drawer.locator("input[type=file]").set_input_files(
-        files=[{"name": "faq.csv", "mimeType": "text/csv", "buffer": table.encode()}])
+        files={"name": "faq.csv", "mimeType": "text/csv", "buffer": table.encode()})
     expect(drawer).to_contain_text("1 article found")
     drawer.get_by_text("1 left out").click()
     expect(drawer).to_contain_text("Line 3:")
