@@ -181,7 +181,8 @@ async def test_counts_and_orders(rig: Rig) -> None:
     assert (await key("GET", "/api/v1/conversations/counts")).json["bot"] == 2
 
 
-async def test_many_at_once(rig: Rig) -> None:
+async def test_many_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(life, "AT_ONCE", 2)
     numbers = [(await asked(rig, client_msg_id=f"m{n}"))[1] for n in range(3)]
     anna, _ = await rig.signed_in(), await rig.signed_in("agent", "ben@desk.example")
     url = "/api/v1/conversations/bulk"

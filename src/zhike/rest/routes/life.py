@@ -29,6 +29,7 @@ MAX_SNOOZE_MS = 366 * 86_400_000
 """A year: what sleeps longer is forgotten."""
 MAX_BULK = 100
 HANDOVER_PAGE = 100
+AT_ONCE = 20
 Moment = Annotated[datetime, Meta(tz=True)]
 
 
@@ -109,6 +110,16 @@ async def _do(call: Call, conversation_id: int, kind: Change, **values: Any) -> 
     """The caller does it in their own name, unless ``values`` name another."""
     who = {"agent_id": me(call), "agent_name": call.principal.name, **values}
     return await call.to.desk.change(kind, conversation_id, **who)
+
+
+async def _each(call: Call, ids: list[int], kind: Change, **values: Any) -> list[Any]:
+    """What became of each, in order: a conversation, or why not. A few at a time, so that visitors' messages,
+    which are stored in the same units, never wait for a hundred of them."""
+    outcomes: list[Any] = []
+    for start in range(0, len(ids), AT_ONCE):
+        part = (_do(call, number, kind, **values) for number in ids[start : start + AT_ONCE])
+        outcomes += await asyncio.gather(*part, return_exceptions=True)
+    return outcomes
 
 
 async def take_conversation(call: Call) -> ConversationView:
@@ -246,9 +257,7 @@ async def bulk_conversations(call: Call) -> BulkDone:
         reached = await _in_reach(call, values["agent_id"], wanted)
         refused = {number: _out_of_reach(values["agent_name"]) for number in wanted if number not in reached}
         wanted = [number for number in wanted if number in reached]
-    outcomes = await asyncio.gather(
-        *(_do(call, number, kind, **values) for number in wanted), return_exceptions=True
-    )
+    outcomes = await _each(call, wanted, kind, **values)
     changed = sum(not isinstance(outcome, BaseException) for outcome in outcomes)
     detail = {"ids": wanted, "action": body.action}
     await audited(call, "conversations.updated", f"conversations:{changed}", detail, nothing)
@@ -316,10 +325,7 @@ async def hand_over(call: Call) -> Moved:
     moved, after = 0, 0
     while page := await call.to.store.read(listing.held_by, call.principal.id, after, HANDOVER_PAGE):
         wanted = await _in_reach(call, values["agent_id"], page)
-        outcomes = await asyncio.gather(
-            *(_do(call, number, "assign", from_id=call.principal.id, **values) for number in sorted(wanted)),
-            return_exceptions=True,
-        )
+        outcomes = await _each(call, sorted(wanted), "assign", from_id=call.principal.id, **values)
         for outcome in outcomes:
             if isinstance(outcome, ZhikeError) and outcome.code in ("conversation_resolved", "not_found"):
                 continue  # it ended at this moment
