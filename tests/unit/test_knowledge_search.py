@@ -120,7 +120,11 @@ def test_leaving_a_phrasing_out_leaves_no_trace_of_it() -> None:
                 for a in kb]
         found = Index([Document(asks(a), a.answer) for a in kb]).find(text, 2, (number, row))
         truly = Index(less).find(text, 2)
-        assert [m.document for m in found.matches[:1]] == [m.document for m in truly.matches[:1]]
+        # how rare a term is changes by a hair with one phrasing less: two that are level may change places
+        level = [m.document for m in truly.matches if m.score > truly.matches[0].score - 0.01]
+        assert [m.document for m in found.matches[:1] if m.document not in level] == []
+        best = next(m for m in truly.matches if m.document == found.matches[0].document)
+        assert found.matches[0].spoken == pytest.approx(best.spoken, abs=0.05)
 
 
 # ---- single questions ----------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import msgspec
 
 from zhike.search.codes import Codes
 from zhike.search.mend import Mender
-from zhike.search.prose import Prose, prose_terms
+from zhike.search.prose import SILENT, Prose, Told, prose_terms
 from zhike.search.synonyms import Synonyms
 from zhike.search.terms import prior, runs, strip_politeness, terms
 from zhike.search.text import normalise
@@ -86,13 +86,14 @@ class Found(NamedTuple):
     """The articles for one question, best first. ``known``: share of the question's weight that
     the knowledge has seen anywhere; ``heft``: how much is asked, in terms as rare as can be;
     ``exact``: asked word for word, up to politeness and slips; ``slips``: 1 if slips of typing were
-    put right."""
+    put right; ``told``: what the long texts say, if they were asked."""
 
     matches: list[Match]
     known: float
     heft: float
     exact: bool
     slips: int = 0
+    told: Told = SILENT
 
 
 NOTHING = Found([], 0.0, 0.0, False)
@@ -150,8 +151,9 @@ class Index:
                         self._other.update(terms(plain))
                 rows.append(tuple({ids.setdefault(term, len(ids)) for term in found}))
             bags.append(rows)
-            if document.answer:
-                said.append(self._bare(strip_politeness(normalise(document.answer))))
+            answer = self._bare(strip_politeness(normalise(document.answer)))
+            if answer and answer not in said:  # a table of passages may hold each as question and as answer
+                said.append(answer)
             if said:
                 texts.append((number, " ".join(said)))
         self._prose = Prose(texts)
@@ -228,11 +230,13 @@ class Index:
         matches = self._compare(asked, weight, candidates, limit, without) if candidates else []
         if codes:
             matches = self._by_code(matches, codes)
+        told = SILENT
         if self._prose.size and (not matches or matches[0].likeness < _DOUBT):
-            matches = self._by_text(matches, bare, asked, weight, codes, limit, without)
+            told = self._prose.ask(prose_terms(bare), _TEXTS)
+            matches = self._by_text(matches, told, asked, weight, codes, limit, without)
         if not matches:
             return NOTHING
-        return Found(matches, known / weight, weight / self._rarest, False, slips)
+        return Found(matches, known / weight, weight / self._rarest, False, slips, told)
 
     def _bare(self, norm: str) -> str:
         """``norm`` with synonyms made one and codes joined."""
@@ -262,10 +266,10 @@ class Index:
         ordered.sort(key=_by_score, reverse=True)
         return ordered
 
-    def _by_text(self, matches: list[Match], bare: str, asked: dict[int, float], weight: float,
+    def _by_text(self, matches: list[Match], told: Told, asked: dict[int, float], weight: float,
                  codes: list[str], limit: int, without: tuple[int, int] | None) -> list[Match]:
         """The matches together with what the long texts say."""
-        texts = {document: share for share, document in self._prose.best(prose_terms(bare), _TEXTS)}
+        texts = dict(told.texts)
         if without is not None and without[0] in texts and (without[1] < 0 or without in self._long):
             del texts[without[0]]
         held = {match.document for match in matches}
@@ -388,6 +392,8 @@ class Index:
         for term, (level, found) in self._terms[document].items():
             rest = tuple([r for r in found if r != row])
             answer = level - log(1 + len(found)) / top
+            if not rest and answer < 1e-9:
+                continue  # said nowhere else
             held[term] = (answer + log(1 + len(rest)) / less, rest)
         return held
 
