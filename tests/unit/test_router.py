@@ -11,7 +11,7 @@ from typing import Any
 from zhike.desk.presence import LEASE_MS as PRESENCE_LEASE_MS
 from zhike.desk.routing.router import LEASE_MS, TICK_S
 from zhike.domain.wire import Alarm
-from zhike.store import agents, leases, people, presence, waits
+from zhike.store import agents, leases, people, presence, scopes, waits
 from zhike.store.routing import LEASE
 from zhike.testing.deskrig import DeskRig, Node
 from zhike.testing.loop import VirtualLoop, run_virtual
@@ -452,5 +452,22 @@ def test_thousands_may_wait_and_a_burst_costs_few_looks() -> None:
         assert got == {1: 8, 2: 8, 3: 8, "queue": 276}
         assert [rig.holder(one) for one in asked[:24]].count("queue") == 0, "those who waited longest"
         assert looks <= 4
+
+    scene(main)
+
+
+def test_nobody_is_given_what_they_may_not_see_or_not_answer() -> None:
+    async def main(rig: DeskRig, node: Node) -> None:
+        rig.set_inbox(1, team_id=rig.team("sales", 1, 2, 3))
+        rig.store.run(scopes.set_inboxes, 1, [2])
+        rig.set_agent(2, role="analyst")
+        await node.start()
+        node.open_pages(1, 2)
+        asked = await rig.waiting(node, 1)
+        await rig.quiet(60)
+        assert rig.holder(asked) == "queue"
+        node.open_pages(3)
+        await rig.quiet()
+        assert rig.holder(asked) == 3
 
     scene(main)
