@@ -175,8 +175,7 @@ def _returns(seen: Snapshot, now: int) -> tuple[list[Held], int]:
 
 
 def _places(seen: Snapshot, rest: list[Waiting], now: int) -> dict[int, QueuePlace]:
-    here = {one.agent.id for one in seen.people
-            if one.agent.availability == "online" and one.seen.presence == "online"}
+    here = {one.agent.id for one in seen.people if _is_here(one)}
     open_teams: list[int | None] = [team.id for team in seen.teams.values() if here & set(team.member_ids)]
     if here:
         open_teams.append(None)
