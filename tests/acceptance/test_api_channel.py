@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest_asyncio
 
-from zhike.channels.api.signature import verify
+from zhike.access.signature import verify
 from zhike.ops.bench.server import Server, limits_off
 from zhike.testing.restclient import Api, set_up
 

@@ -283,6 +283,7 @@ async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
         probe=rig.probe,
         quality=rig.app.context.quality,
         files=rig.app.context.knowledge_files,
+        outreach=rig.app.context.outreach,
         asyncapi=make,
     )
     for _ in range(3):

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from zhike.access.signature import sign, verify
 from zhike.access.targets import BadTarget, check_url, forbidden, resolve
 from zhike.channels.api.deliver import ApiChannel
-from zhike.channels.api.signature import sign, verify
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,10 +48,12 @@ if TYPE_CHECKING:
     from zhike.answer.flows import Flows
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.tools import Toolbox
+    from zhike.app.outreach import Outreach
     from zhike.channels.api.deliver import ApiChannel
     from zhike.desk.routing.router import Router
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
+    from zhike.rest.ports import Health
     from zhike.search.embed import Embedder
 
 NUDGE_S = 0.05
@@ -134,6 +136,9 @@ class Core:
         self._channel: ApiChannel | None = None
         self._syslog: Follower | None = None
         self.embedder: Embedder | None = None
+        self.outreach: Outreach | None = None
+        self.health: Callable[[], Awaitable[Health]] | None = None
+        """How the process is; set by its web side."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -205,6 +210,7 @@ class Core:
 
     async def start_background(self) -> None:
         """Flows, tools and models, durable timers, the outbox, learning: nobody waits for them at a start."""
+        from zhike.app.outreach import Outreach
         from zhike.channels.api.deliver import ApiChannel
         from zhike.jobs.housekeeping import register
         from zhike.jobs.outbox import Dispatcher
@@ -220,6 +226,10 @@ class Core:
                                    allow_private=self.settings.channels.allow_private)
         self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
         self.dispatcher.start()
+        self.outreach = Outreach(self)
+        await self.outreach.start(self.health)
+        if self.router is not None:
+            self.router.notifiers.append(self.outreach.notifier)
         if self.settings.audit.syslog:
             from zhike.access.syslog import Follower
 
@@ -319,6 +329,8 @@ class Core:
     async def stop(self) -> None:
         """Finishes what was taken and closes the store. Drain first."""
         await asyncio.get_running_loop().run_in_executor(None, self.trainer.stop)
+        if self.outreach is not None:
+            await self.outreach.stop()
         if self.runner is not None:
             await self.runner.stop()
         if self.dispatcher is not None and self._channel is not None:

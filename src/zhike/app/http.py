@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from zhike.app.core import Core
 from zhike.app.knowledgefiles import KnowledgeFiles
+from zhike.app.outreach import LazyOutreach
 from zhike.app.probe import Probe
 from zhike.app.quality import LazyQuality
 from zhike.clock import NowMs
@@ -34,8 +35,10 @@ class WebHost(HttpHost):
 def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> WebHost:
     """Everything that needs no running loop; called in the warm-up thread."""
     probe = Probe(gateway, core)
+    core.health = probe.health
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
                 probe=probe, quality=LazyQuality(core), files=KnowledgeFiles(core),
+                outreach=LazyOutreach(core),
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)
     return WebHost(app, gateway)

@@ -93,6 +93,15 @@ def read_secret(path: Any) -> str:
     return content
 
 
+def mail_address(sender: str) -> str:
+    """The bare address of ``Name <name@host>`` or ``name@host``, or "" if there is none."""
+    _, angle, rest = sender.rpartition("<")
+    found = rest.removesuffix(">").strip() if angle else sender.strip()
+    name, at, host = found.rpartition("@")
+    good = at and name and host and found.isascii() and found.isprintable() and not set(found) & set(' ,;<>"')
+    return found if good else ""
+
+
 def check_together(settings: Settings) -> list[Problem]:
     """What no single value shows."""
     found: list[Problem] = []
@@ -115,6 +124,10 @@ def check_together(settings: Settings) -> list[Problem]:
     if scheme and scheme not in SCHEMES:
         say("database.url", f"不认识 {scheme!r}；可用 postgresql://、mysql://",
             f"{scheme!r} is not known; use postgresql:// or mysql://")
+    mail = settings.mail
+    if mail.host and not mail_address(mail.sender):
+        say("mail.sender", "要写发件地址，例如 客服 <help@shop.example>",
+            "needs an address such as Shop <help@shop.example>")
     if settings.database.password and not settings.database.url:
         say("database.password", "SQLite 不需要密码；是不是忘了 database.url？",
             "SQLite takes no password; is database.url missing?")

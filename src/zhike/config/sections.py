@@ -12,6 +12,7 @@ import msgspec
 
 from zhike.config.access import Audit, Oidc, Privacy
 from zhike.config.doc import Doc, Section
+from zhike.config.mail import Mail
 from zhike.config.models import LocalModel, ModelServer
 
 
@@ -275,6 +276,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     search: Search = Search()
     embeddings: Embeddings = Embeddings()
     channels: Channels = Channels()
+    mail: Mail = Mail()
     tools: Tools = Tools()
     audit: Audit = Audit()
     privacy: Privacy = Privacy()

@@ -190,6 +190,11 @@ def _later(core: Any) -> Iterator[Family]:
                      _by_two(("channel", "outcome"), dispatcher.counts))
         yield Family("zhike_outbox_sending", "gauge", "Messages under way through channels.",
                      _one(dispatcher.running_count))
+    outreach = getattr(core, "outreach", None)
+    if outreach is not None:
+        yield Family("zhike_notices_total", "counter",
+                     "Notices to agents and operators by kind of target and outcome (failed: one attempt).",
+                     _by_two(("target", "outcome"), outreach.notifier.counts))
     yield from _tools(core)
     registry = getattr(core, "registry", None)
     if registry is not None:

@@ -1,6 +1,7 @@
 """Builds the HTTP application from the table and the ports.
 
-    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, files=…, asyncapi=…)
+    app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, files=…, outreach=…,
+        asyncapi=…)
 
 Importing this file imports Litestar (the slow part of a start); ``serve`` does it in its warm-up
 thread, and may build there, too: nothing here needs a running loop.
@@ -26,7 +27,7 @@ from zhike.rest import edge
 from zhike.rest.answer import Answer, Headers, error_answer, language
 from zhike.rest.context import Context
 from zhike.rest.endpoint import endpoint, refuse
-from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Probe, Quality, Store
+from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Outreach, Probe, Quality, Store
 from zhike.rest.routes import all_routes
 from zhike.rest.table import Route
 
@@ -120,6 +121,7 @@ def build(
     probe: Probe,
     quality: Quality,
     files: KnowledgeFiles,
+    outreach: Outreach,
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
     now: NowMs = now_ms,
@@ -130,7 +132,7 @@ def build(
 
     Args:
         settings: of the process.
-        store, desk, hub, probe, quality, files: see :mod:`zhike.rest.ports`.
+        store, desk, hub, probe, quality, files, outreach: see :mod:`zhike.rest.ports`.
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
         asyncapi: gives the WebSocket protocol's document as JSON.
         observe: told of every answered request.
@@ -149,6 +151,7 @@ def build(
         probe=probe,
         quality=quality,
         files=files,
+        outreach=outreach,
         asyncapi=asyncapi,
         observe=observe,
         now=now,

@@ -14,7 +14,7 @@ from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.errors import ZhikeError
 from zhike.rest.files import Files
-from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Probe, Quality, Store
+from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Outreach, Probe, Quality, Store
 from zhike.rest.source import Bell
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Context:
         probe: Probe,
         quality: Quality,
         files: KnowledgeFiles,
+        outreach: Outreach,
         asyncapi: Callable[[], bytes],
         observe: Observe,
         now: NowMs,
@@ -90,6 +91,7 @@ class Context:
         self.probe = probe
         self.quality = quality
         self.knowledge_files = files
+        self.outreach = outreach
         self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe
         self.now = now

@@ -16,6 +16,7 @@ from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
+from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
 from zhike.domain.unit import ChangeKind
@@ -189,6 +190,17 @@ class KnowledgeFiles(Protocol):
 
     async def export(self, bot_id: int, form: Literal["csv", "jsonl"]) -> bytes:
         """Every article of a bot as a file that :meth:`read` understands."""
+
+
+class Outreach(Protocol):
+    """Reaching people who are not here."""
+
+    async def test_target(self, target: Target) -> float:
+        """Sends a test notice; returns how many ms that took.
+
+        Raises:
+            ZhikeError: ``notify_failed``, ``starting``.
+        """
 
 
 class Subscriber(Protocol):

@@ -181,6 +181,12 @@ def prune(conn: Connection, sent_before: int) -> int:
         outbox.c.state == "sent", outbox.c.created_at < sent_before)).rowcount)
 
 
+def lost_since(conn: Connection, since: int) -> int:
+    """How many messages written since then (ms) did not arrive, or may not have."""
+    return int(conn.execute(select(func.count()).select_from(outbox).where(
+        outbox.c.state.in_(("failed", "unknown")), outbox.c.created_at >= since)).scalar_one())
+
+
 def counts(conn: Connection) -> dict[tuple[str, str], int]:
     """How many rows there are, by channel and state."""
     stmt = select(outbox.c.channel, outbox.c.state, func.count()).group_by(outbox.c.channel, outbox.c.state)

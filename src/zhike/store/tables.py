@@ -1,5 +1,6 @@
 """The tables of messages, knowledge and people. Those of the human desk: :mod:`zhike.store.desktables`;
-of sign-in and rights: :mod:`zhike.store.accesstables`."""
+of sign-in and rights: :mod:`zhike.store.accesstables`; of reaching people who are not here:
+:mod:`zhike.store.reachtables`."""
 
 from __future__ import annotations
 
@@ -30,6 +31,7 @@ from zhike.store.desktables import (
     teams,
     waits,
 )
+from zhike.store.reachtables import notices, notify_targets
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
 __all__ = [
@@ -58,6 +60,8 @@ __all__ = [
     "meta",
     "metadata",
     "model_usage",
+    "notices",
+    "notify_targets",
     "outbox",
     "presence",
     "prompts",

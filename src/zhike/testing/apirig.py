@@ -25,6 +25,7 @@ from zhike.domain.agent import Agent, Role
 from zhike.domain.case import Case
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
+from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Missed, ModelState, ModelTried, Moved, Outcome, Tried
 from zhike.errors import ZhikeError
@@ -166,6 +167,19 @@ class ScriptedFiles:
         return f"{form} of {bot_id}".encode()
 
 
+class ScriptedOutreach:
+    """Tells everybody but those at a host called refuses."""
+
+    def __init__(self) -> None:
+        self.told: list[Target] = []
+
+    async def test_target(self, target: Target) -> float:
+        if "refuses" in target.body.address:
+            raise ZhikeError("notify_failed", "93000: invalid webhook url")
+        self.told.append(target)
+        return 12.34
+
+
 class Response:
     """An answer as a test looks at it."""
 
@@ -249,6 +263,7 @@ class Rig:
         self.store = InlineStore()
         self.engine = ScriptedEngine()
         self.probe = _Probe()
+        self.outreach = ScriptedOutreach()
         self.observed: list[tuple[str, str, int]] = []
 
     async def start(self) -> Rig:
@@ -278,6 +293,7 @@ class Rig:
         self.line.start()
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
                          hub=self.hub, probe=self.probe, quality=ScriptedQuality(), files=ScriptedFiles(),
+                         outreach=self.outreach,
                          asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
                          observe=lambda route, method, status, took_s: self.observed.append(
                              (route, method, status)))

@@ -5,7 +5,7 @@
     POST <callback_url>
     Content-Type: application/json
     Idempotency-Key: 42-7                      (conversation-seq; the same at every attempt)
-    X-Zhike-Signature: t=1790000000,v1=…       (see signature.py)
+    X-Zhike-Signature: t=1790000000,v1=…       (access/signature.py)
 
     {"event": "message.created", "inbox": "shop", "contact": "c:1001", "lang": "zh",
      "message": {"conversation": 42, "seq": 7, "direction": "outgoing", "text": "…", …}}
@@ -28,8 +28,8 @@ from typing import Any
 import msgspec
 
 from zhike.access.outbound import Outbound, not_arrived, said
+from zhike.access.signature import HEADER, sign
 from zhike.access.targets import BadTarget, Target
-from zhike.channels.api.signature import HEADER, sign
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox

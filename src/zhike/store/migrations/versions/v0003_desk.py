@@ -1,5 +1,6 @@
 """What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people;
-sign-in and rights: inboxes of an agent, second factors, reset links, single sign-on, the audit's chain."""
+sign-in and rights: inboxes of an agent, second factors, reset links, single sign-on, the audit's chain;
+reaching people who are not here: whom the desk tells of what."""
 
 from __future__ import annotations
 
@@ -98,6 +99,20 @@ table(metadata, "agent_identities",
     Column("issuer", key(190), primary_key=True), Column("subject", key(255), primary_key=True),
     Column("agent_id", Id, ForeignKey("agents.id"), nullable=False), Column("created_at", Ms, nullable=False),
     Index("ix_agent_identities_agent_id", "agent_id"))
+table(metadata, "notify_targets", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("name", String(200), nullable=False), Column("kind", key(16), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("body", LongText, nullable=False, comment="JSON: address, secret, what it wants to hear of"),
+    Column("failures", Integer, nullable=False, comment="attempts in a row that failed"),
+    Column("next_at", Ms, nullable=False, comment="nothing is sent before: pace and pauses after failures"),
+    Column("last_sent_at", Ms), Column("last_error", String(500), nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
+table(metadata, "notices",
+    Column("target_id", Id, ForeignKey("notify_targets.id"), primary_key=True, autoincrement=False),
+    Column("key", key(160), primary_key=True), Column("body", LongText, nullable=False),
+    Column("state", key(16), nullable=False, comment="due | sent | expired"),
+    Column("created_at", Ms, nullable=False), Index("ix_notices_target_id_state", "target_id", "state"),
+    Index("ix_notices_created_at", "created_at"))
 
 table(metadata, "reviews",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),

@@ -1,7 +1,7 @@
-"""Signs callbacks, so that the receiver knows who calls and that nothing was replayed.
+"""Signs callbacks and notices, so that the receiver knows who calls and that nothing was replayed.
 
 The header ``X-Zhike-Signature`` is ``t=<unix seconds>,v1=<hex>``, where hex is the HMAC-SHA256 of
-``<t>.<body>`` under the inbox's ``callback_secret``. The receiver computes the same over the raw
+``<t>.<body>`` under the secret that both sides know. The receiver computes the same over the raw
 body, compares in constant time, and refuses a ``t`` more than five minutes off.
 """
 
