@@ -43,6 +43,7 @@ def test_setting_up_two_steps_and_signing_in_with_them(visits: Visits, admin: Ca
     page = person.page
     page.get_by_role("button", name="开始设置").click()
     secret = page.locator("section[aria-labelledby=totp] pre").inner_text()
+    assert page.get_by_alt_text("密钥的二维码").evaluate("image => image.naturalWidth > 0"), "it is drawn"
     page.get_by_label("2. 输入应用现在显示的 6 位数字。").fill("000000")
     page.get_by_role("button", name="开启").click()
     expect(page.get_by_role("alert")).to_contain_text("验证器")

@@ -52,6 +52,7 @@ async def switch_on(rig: Rig, clock: Clock) -> tuple[Client, str, list[str]]:
     person = client_of(rig, await sign_in(rig))
     begun = (await person("POST", "/api/v1/me/totp/begin")).json
     assert begun["secret"] in begun["uri"]
+    assert begun["qr_svg"].startswith("<svg ")
     code = totp.code_at(begun["secret"], totp.step_at(clock.now))
     codes = (await person("POST", "/api/v1/me/totp/confirm", {"code": code})).json["recovery_codes"]
     assert len(codes) == totp.RECOVERY_CODES

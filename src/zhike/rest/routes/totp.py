@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from zhike.access import rights, totp
+from zhike.access import qr, rights, totp
 from zhike.access.addresses import bucket_of
 from zhike.access.rights import ADMIN_ONLY, SELF
 from zhike.domain.agent import Agent
@@ -19,10 +19,13 @@ from zhike.store import agents
 from zhike.store import second_factors as rows
 
 ISSUER = "zhike"
+MAX_QR_BYTES = 400
+"""An address so long that it does not fit is typed."""
 
 
 class TotpBegun(Struct):
-    """``secret`` to type, ``uri`` for an app to read: the same twice. It counts once a code was confirmed."""
+    """``secret`` to type, ``uri`` for an app to read, ``qr_svg`` the same as a picture ("" = too long for
+    one). It counts once a code was confirmed."""
 
     secret: str
     uri: str
@@ -60,7 +63,8 @@ async def begin_totp(call: Call) -> TotpBegun:
     secret = totp.new_secret()
     if not await call.to.store.write(rows.begin, agent.id, secret):
         raise ZhikeError("conflict", "A second factor is on already; switch it off first.")
-    return TotpBegun(secret, totp.uri(secret, agent.email, ISSUER), "")
+    uri = totp.uri(secret, agent.email, ISSUER)
+    return TotpBegun(secret, uri, qr.svg(uri) if len(uri) <= MAX_QR_BYTES else "")
 
 
 async def confirm_totp(call: Call) -> RecoveryCodes:
