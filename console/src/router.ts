@@ -3,7 +3,7 @@
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
 import type { Role } from "@/api/types";
 import type { Key } from "@/i18n";
-import { leave, may, me, signedIn } from "@/lib/session";
+import { can, leave, may, me, signedIn } from "@/lib/session";
 import { stopDesk } from "@/live/desk";
 import { onSignedOut } from "@/live/socket";
 
@@ -11,6 +11,8 @@ declare module "vue-router" {
   interface RouteMeta {
     open?: boolean;
     role?: Role;
+    /** For those who may see figures: supervisors and above, and analysts. */
+    report?: boolean;
     title?: Key;
     /** Belongs to the settings. */
     settings?: boolean;
@@ -28,6 +30,7 @@ const routes: RouteRecordRaw[] = [
       { path: "", redirect: "/conversations" },
       { path: "conversations/:id(\\d+)?", component: () => import("@/views/Desk.vue"), meta: { title: "nav.conversations" } },
       { path: "knowledge/:id(\\d+|new)?", component: () => import("@/views/Knowledge.vue"), meta: { title: "nav.knowledge" } },
+      { path: "supervision", component: () => import("@/views/Supervision.vue"), meta: { title: "nav.supervision", report: true } },
       {
         path: "",
         component: () => import("@/views/SettingsFrame.vue"),
@@ -67,7 +70,7 @@ router.beforeEach(async (to) => {
     // The server cannot be reached: the pages themselves say so, with a way to try again.
     return { path: "/sign-in", query: { to: to.fullPath } };
   }
-  if (to.meta.role && !may(to.meta.role)) return { path: "/conversations" };
+  if ((to.meta.role && !may(to.meta.role)) || (to.meta.report && !can("report"))) return { path: "/conversations" };
   return true;
 });
 

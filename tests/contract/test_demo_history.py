@@ -15,7 +15,7 @@ from zhike.ops import demo
 from zhike.ops.configfile import read_files
 from zhike.ops.configplan import apply
 from zhike.sample import CONFIG_FILES
-from zhike.store import agents, conversations, messages, tables
+from zhike.store import agents, conversations, messages, reviews, supervision, tables
 from zhike.store.dialect import insert_rows
 from zhike.store.engine import Store, open_store
 
@@ -98,10 +98,20 @@ def test_what_people_did_with_it_goes_along(shop: Db) -> None:
         insert_rows(conn, tables.teams, [{"id": 1, "key": "t", "name": "T", "settings": "{}", "created_at": 1,
                                           "updated_at": 1}])
         insert_rows(conn, tables.team_members, [{"team_id": 1, "agent_id": agent}])
+        insert_rows(conn, tables.reviews, [{"conversation_id": one, "reviewer_id": agent, "agent_id": agent,
+                                            "scores": "{}", "comment": "", "created_at": 1, "updated_at": 1}])
 
     shop(work)
     shop.remove()
     assert shop.counts() == before
+
+
+def test_its_days_can_be_reported(shop: Db) -> None:
+    shop.load()
+    day = shop(supervision.day, NOW - 14 * 86_400_000)
+    assert 0 < day.by_bot_count < day.resolved_count <= day.opened_count
+    assert 0 <= day.first_reply_ms[0] <= day.first_reply_ms[-1] <= 20_000
+    assert len(shop(reviews.sample, 0, 20, 1)) == 20
 
 
 def test_it_keeps_the_desk_s_rules(shop: Db) -> None:

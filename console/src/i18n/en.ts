@@ -1,3 +1,4 @@
+import { enSupervision } from "./supervision.en";
 import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
 import { enSettings } from "./settings.en";
@@ -316,4 +317,5 @@ export const en = {
   ...enAccess,
   ...enDesk,
   ...enSettings,
+  ...enSupervision,
 };

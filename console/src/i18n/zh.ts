@@ -1,3 +1,4 @@
+import { zhSupervision } from "./supervision.zh";
 import { zhAccess } from "./access.zh";
 import type { en } from "./en";
 import { zhDesk } from "./desk.zh";
@@ -317,4 +318,5 @@ export const zh: Record<keyof typeof en, string> = {
   ...zhAccess,
   ...zhDesk,
   ...zhSettings,
+  ...zhSupervision,
 };

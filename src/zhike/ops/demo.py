@@ -20,7 +20,7 @@ from zhike.domain.unit import open_key
 from zhike.sample.demo_data import DemoConversation, DemoMessage, make_history, material
 from zhike.store import articles, rules, tables
 from zhike.store.contacts import ensure
-from zhike.store.conversations import LAST_TEXT_CHARS, insert_conversations
+from zhike.store.conversations import LAST_TEXT_CHARS, insert_conversations, update_life
 from zhike.store.dialect import insert_many, next_ids
 from zhike.store.engine import Store
 from zhike.store.inboxes import get_inbox_by_key
@@ -34,6 +34,8 @@ _MESSAGE = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "
             "text", "answers", "payload", "trace", "epoch", "created_at")
 _PART = 500
 Sources = dict[tuple[str, str], Source]
+READING_MS = 20_000
+"""An agent reads what was said before they write: so long at most between taking and the first word."""
 
 
 class People(msgspec.Struct):
@@ -56,7 +58,6 @@ async def remove(store: Store) -> int:
     """Takes the demo conversations, their visitors and agents out; returns how many conversations."""
     return await store.write(remove_history)
 
-
 def load_history(conn: Connection, now: int) -> int:
     """See :func:`load`; one transaction."""
     if get_meta(conn, MARK):
@@ -75,16 +76,19 @@ def load_history(conn: Connection, now: int) -> int:
     rows: list[tuple[Conversation, str]] = []
     said: list[tuple[Any, ...]] = []
     ratings: list[dict[str, Any]] = []
+    life: dict[int, dict[str, Any]] = {}
     for conversation_id, told in zip(next_ids(conn, "conversation", len(history)), history, strict=True):
         sender = _sender(told)
         conversation = _conversation(conversation_id, inbox.id, contact_ids[inbox.id, sender], sender, told,
                                      agent_ids.get(told.agent or ""))
         rows.append((conversation, "" if conversation.holder == "none" else open_key(inbox.id, sender)))
         said += _messages(conversation, told, agent_ids, sources)
+        life[conversation_id] = _life(conversation, told)
         if told.rating is not None:
             ratings.append({"conversation_id": conversation_id, "score": told.rating,
                             "comment": told.comment or "", "created_at": conversation.updated_at})
     insert_conversations(conn, rows, demo=True)
+    update_life(conn, life)
     insert_many(conn, "messages", _MESSAGE, said)
     if ratings:
         conn.execute(insert(tables.ratings), ratings)
@@ -146,6 +150,16 @@ def _conversation(conversation_id: int, inbox_id: int, contact_id: int, sender: 
         if not resolved and not agent_id and told.handed_off_s is not None else None)
 
 
+def _life(conversation: Conversation, told: DemoConversation) -> dict[str, int | None]:
+    """When somebody took it, wrote first, and when it was over: what reports are made of."""
+    began = conversation.created_at
+    first = next((began + _ms(message) for message in told.messages if message.sender == "agent"), None)
+    handed = began + round(told.handed_off_s * 1000) if told.handed_off_s is not None else began
+    return {"assigned_at": None if first is None else max(handed, first - READING_MS),
+            "first_reply_at": first,
+            "resolved_at": conversation.updated_at if conversation.holder == "none" else None}
+
+
 def _ms(message: DemoMessage) -> int:
     return round(message.offset_s * 1000)
 
@@ -187,8 +201,8 @@ def remove_history(conn: Connection) -> int:
     ids = list(conn.execute(select(c.id).where(c.demo.is_(True))).scalars())
     for start in range(0, len(ids), _PART):
         part = ids[start:start + _PART]
-        for table in (tables.messages, tables.ratings, tables.outbox, tables.conversation_tags,
-                      tables.mentions, tables.assignments, tables.waits):
+        for table in (tables.messages, tables.ratings, tables.reviews, tables.outbox,
+                      tables.conversation_tags, tables.mentions, tables.assignments, tables.waits):
             conn.execute(delete(table).where(table.c.conversation_id.in_(part)))
         conn.execute(delete(tables.conversations).where(c.id.in_(part)))
     busy = set(conn.execute(select(c.contact_id).where(c.contact_id.in_(people.contacts))).scalars())
