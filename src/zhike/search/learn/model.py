@@ -5,8 +5,8 @@ numpy is imported when the first model is read, in the trainer's thread: never o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from math import exp, sqrt
+from collections.abc import Sequence
+from math import exp
 from typing import Any, NamedTuple
 
 import msgspec
@@ -82,7 +82,7 @@ class Model:
             raise ValueError("the parts of the model do not fit together")
         if len(weights.held) != 4 * len(weights.held_kinds):
             raise ValueError("the parts of the model do not fit together")
-        self._squares: list[float] = (rarity.astype("f8") ** 2).tolist()
+        self._squares = rarity.astype("f8") ** 2
         self._ids: list[dict[str, int]] = []
         start = 0
         for names in weights.vocabulary:
@@ -99,22 +99,23 @@ class Model:
         numpy = self._np
         rows: list[int] = []
         shares: list[float] = []
-        counts: list[int] = []
+        starts: list[int] = []
         total = 0.0
-        squares = self._squares
         for share, ids, found in zip(SHARES, self._ids, families(norm), strict=True):
-            known = [ids[name] for name in found if name in ids]
-            if known:
-                length = sqrt(sum([squares[number] for number in known]))
-                rows += known
-                shares.append(share / length)
-                counts.append(len(known))
+            start = len(rows)
+            rows += [ids[name] for name in found if name in ids]
+            if len(rows) > start:
+                starts.append(start)
+                shares.append(share)
                 total += share * share
         bias = self._bias if only is None else self._bias[list(only)]
         if not rows:
             return bias
-        part = self._matrix.take(rows, 0) if only is None else self._matrix[numpy.ix_(rows, list(only))]
-        gains = numpy.repeat(numpy.array(shares, "f4") / sqrt(total), counts) * self._scale.take(rows)
+        places = numpy.array(rows)
+        lengths = numpy.sqrt(numpy.add.reduceat(self._squares.take(places), starts) * total)
+        counts = [end - start for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)]
+        gains = (shares / lengths).astype("f4").repeat(counts) * self._scale.take(places)
+        part = self._matrix.take(places, 0) if only is None else self._matrix[numpy.ix_(places, list(only))]
         return gains @ part.astype("f4") + bias
 
     def judge(self, norm: str, found: Found, limit: int = 3) -> Judged:
@@ -156,9 +157,12 @@ def rank(numpy: Any, scores: Any, only: Sequence[int] | None, found: Found, blen
                 joint[match.document] += blend * match.score
         else:
             joint += blend * numpy.array([match.score for match in found.matches])
-    count = min(limit, len(joint))
-    best: Iterable[int] = numpy.argsort(-joint, kind="stable")[:count].tolist()
-    return [(place if only is None else only[place], float(joint[place])) for place in best]
+    ranked: list[tuple[int, float]] = []
+    for _ in range(min(limit, len(joint))):  # a few: cheaper than to sort them all
+        place = int(joint.argmax())
+        ranked.append((place if only is None else only[place], float(joint[place])))
+        joint[place] = -numpy.inf
+    return ranked
 
 
 def evidence(ranked: Sequence[tuple[int, float]], outside: float, found: Found) -> tuple[float, ...]:
