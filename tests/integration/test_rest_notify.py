@@ -79,6 +79,31 @@ async def test_mail_addresses_where_mail_is_set_up() -> None:
     await rig.stop()
 
 
+async def test_mail_is_shown_and_tested(rig: Rig) -> None:
+    off = await rig.signed_in("admin")
+    assert (await off("GET", "/api/v1/mail")).json["ready"] is False
+    assert (await off("POST", "/api/v1/mail/test", {"to": "li@x.example"})).code == "no_mail"
+    own = Mail(host="mail.example", sender="desk@shop.example", user="u", password="hunter2-hunter2")
+    other = await Rig(now_ms, mail=own).start()
+    admin = await other.signed_in("admin")
+    seen = await admin("GET", "/api/v1/mail")
+    assert seen.json == {"ready": True, "host": "mail.example", "port": 587, "security": "starttls",
+                         "sender": "desk@shop.example"}
+    told = await admin("POST", "/api/v1/mail/test", {"to": "li@x.example"})
+    assert (told.status, told.json) == (200, {"took_ms": 45.7})
+    failed = await admin("POST", "/api/v1/mail/test", {"to": "nobody@x.example"})
+    assert (failed.status, failed.code) == (502, "mail_failed")
+    assert "550 no such user" in failed.json["error"]["message"]
+    for wrong in ("no address", "a@b.example\nBcc: c@d.example"):
+        refused = await admin("POST", "/api/v1/mail/test", {"to": wrong})
+        assert (refused.status, refused.json["error"]["field"]) == (422, "to")
+    assert (await (await other.signed_in("supervisor"))("GET", "/api/v1/mail")).status == 403
+    log = await admin("GET", "/api/v1/audit")
+    assert log.json["items"][0]["action"] == "mail.tested"
+    assert b"hunter2" not in seen.body + log.body
+    await other.stop()
+
+
 async def test_only_admins_see_or_change_them(rig: Rig) -> None:
     admin = await rig.signed_in("admin")
     target = await made(admin)

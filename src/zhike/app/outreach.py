@@ -11,12 +11,12 @@ import shutil
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from zhike.access.mailer import Mailer
+from zhike.access.mailer import Mailer, MailError, MailUnclear
 from zhike.access.outbound import Outbound
 from zhike.desk.notify.notifier import Notifier
-from zhike.desk.notify.ways import Ways
-from zhike.domain.notice import Target
-from zhike.errors import ZhikeError
+from zhike.desk.notify.ways import Ways, mail_of
+from zhike.domain.notice import Notice, Target
+from zhike.errors import Lang, ZhikeError
 from zhike.rest.ports import Health
 from zhike.store import outbox
 
@@ -59,6 +59,17 @@ class Outreach:
         if look is not None:
             self.watch = Watch(self._core, self.notifier, look)
             self.watch.start()
+
+    async def test_mail(self, to: str, lang: Lang) -> float:
+        """See :class:`zhike.rest.ports.Outreach`."""
+        now = self._core.now()
+        message = mail_of(self.mailer, [to], [Notice("test", "test", now, since=now)], lang, now, self._link)
+        began_s = asyncio.get_running_loop().time()
+        try:
+            await self.mailer.send(message, [to])
+        except (MailError, MailUnclear) as error:
+            raise ZhikeError("mail_failed", str(error)) from error
+        return (asyncio.get_running_loop().time() - began_s) * 1000
 
     async def stop(self) -> None:
         """What is under way ends."""
@@ -149,3 +160,7 @@ class LazyOutreach:
     async def test_target(self, target: Target) -> float:
         """See the port."""
         return await self._made().notifier.test(target)
+
+    async def test_mail(self, to: str, lang: Lang) -> float:
+        """See the port."""
+        return await self._made().test_mail(to, lang)

@@ -21,7 +21,7 @@ from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
 from zhike.domain.unit import ChangeKind
 from zhike.domain.wire import ConversationState, Hello, HoursState, QueuePlace, Rate, Rated, SendMessage
-from zhike.errors import ZhikeError
+from zhike.errors import Lang, ZhikeError
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -200,6 +200,13 @@ class Outreach(Protocol):
 
         Raises:
             ZhikeError: ``notify_failed``, ``starting``.
+        """
+
+    async def test_mail(self, to: str, lang: Lang) -> float:
+        """Sends a test mail; returns how many ms that took.
+
+        Raises:
+            ZhikeError: ``mail_failed``, ``starting``.
         """
 
 

@@ -61,6 +61,8 @@ DESCRIPTIONS: dict[str, str] = {
     "change_notify_target": "修改通知对象；之前没送到的会立即重发。类型不能改。",
     "delete_notify_target": "删除通知对象，还没送出的通知也一起去掉。",
     "test_notify_target": "发一条测试通知，并等对方回答，最多 30 秒。",
+    "get_mail": "邮件的设置情况，不含密码。",
+    "test_mail": "发一封测试邮件，并等邮件服务器回答；服务器说了什么就原样告诉你。",
     "list_articles": "知识条目，按编号排列。",
     "get_article": "一条知识。",
     "create_article": "新建知识；调用返回时机器人已按它回答。",

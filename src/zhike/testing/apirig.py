@@ -179,6 +179,11 @@ class ScriptedOutreach:
         self.told.append(target)
         return 12.34
 
+    async def test_mail(self, to: str, lang: str) -> float:
+        if to.startswith("nobody@"):
+            raise ZhikeError("mail_failed", "550 no such user")
+        return 45.67
+
 
 class Response:
     """An answer as a test looks at it."""

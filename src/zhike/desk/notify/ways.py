@@ -20,6 +20,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from typing import Any
 from urllib.parse import quote
 
@@ -32,6 +33,7 @@ from zhike.access.targets import BadTarget
 from zhike.clock import NowMs
 from zhike.desk.notify.words import Link, subject, text
 from zhike.domain.notice import Notice, Target
+from zhike.errors import Lang
 from zhike.store.notify import addresses
 
 CONNECT_S = 5.0
@@ -78,6 +80,19 @@ def feishu_sign(secret: str, at_s: int) -> str:
     return base64.b64encode(hmac.new(f"{at_s}\n{secret}".encode(), b"", hashlib.sha256).digest()).decode()
 
 
+def mail_of(mailer: Mailer, recipients: Sequence[str], notices: Sequence[Notice], lang: Lang, now_ms: int,
+            link: Link) -> EmailMessage:
+    """Notices as a mail."""
+    message = EmailMessage()
+    message["From"], message["To"] = mailer.settings.sender, ", ".join(recipients)
+    message["Subject"] = subject(notices, lang, now_ms)
+    message["Date"] = formatdate(now_ms / 1000)
+    message["Message-ID"] = make_msgid(domain=mailer.address.rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notice answers it
+    message.set_content(text(notices, lang, now_ms, link), cte="base64")
+    return message
+
+
 class Ways:
     """See the module.
 
@@ -102,7 +117,7 @@ class Ways:
         short = fit(words, ROBOT_BYTES)
         match target.kind:
             case "email":
-                await self._mail(target, subject(notices, body.lang, now), words)
+                await self._mail(target, notices)
             case "webhook":
                 await self._webhook(target, words, notices)
             case "wecom":
@@ -120,14 +135,9 @@ class Ways:
         """Closes idle connections."""
         await self._out.close()
 
-    async def _mail(self, target: Target, about: str, words: str) -> None:
-        message = EmailMessage()
-        message["From"] = self._mailer.settings.sender
+    async def _mail(self, target: Target, notices: Sequence[Notice]) -> None:
         recipients = addresses(target.body.address)
-        message["To"] = ", ".join(recipients)
-        message["Subject"] = about
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notice answers it
-        message.set_content(words, cte="base64")
+        message = mail_of(self._mailer, recipients, notices, target.body.lang, self._now_ms(), self._link)
         try:
             await self._mailer.send(message, recipients)
         except (MailError, MailUnclear) as error:
