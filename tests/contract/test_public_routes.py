@@ -36,6 +36,7 @@ PUBLIC = {
     "GET /console": "files only",
     "GET /console/{name:path}": "files only",
     "GET /favicon.ico": "files only",
+    "GET /files/{id}/{name}": "signed link that names one file and expires",
     "GET /health/live": "load balancers",
     "GET /health/ready": "load balancers",
     "GET /metrics": "loopback, else a token asked for by the handler",
@@ -149,6 +150,7 @@ async def test_the_matrix_notices_an_opened_route(callers: dict[str, Client]) ->
     app = build(settings=context.settings, store=context.store, access=context.access, desk=context.desk,
                 hub=context.hub, probe=context.probe, quality=context.quality, files=context.knowledge_files,
                 outreach=context.outreach,
+                uploads=context.uploads,
                 asyncapi=context.asyncapi, routes=[opened])
     answer = await Client(app)("GET", route.path)
     assert answer.code != expected(route, "anonymous")

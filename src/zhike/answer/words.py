@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zhike.domain.message import Button
+from zhike.domain.message import Button, Reply, Source, TraceStep
 from zhike.search.text import Lang
 
 FALLBACK: dict[Lang, str] = {
@@ -30,6 +30,17 @@ HUMAN_BUTTON: dict[Lang, Button] = {
     "en": Button(label="Talk to a person", text="human agent"),
 }
 """Their texts always work: the engine answers them itself when no rule does."""
+RECEIVED: dict[Lang, str] = {
+    "zh": "文件收到了。我看不了图片和文件里的内容，您可以用文字说一说，或者转人工来看。",
+    "en": "I have your file. I can't look inside pictures and files: tell me in words, or "
+          "let a person look at it.",
+}
+
+
+def received(lang: Lang) -> Reply:
+    """What the bot says to files that come without a word."""
+    return Reply(RECEIVED[lang], (HUMAN_BUTTON[lang],), Source("fallback"), (TraceStep("files", "hit"),),
+                 interrupts=True)
 
 
 def setting(settings: dict[str, object], name: str, lang: Lang, default: str) -> str:

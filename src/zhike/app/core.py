@@ -12,6 +12,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from zhike.app.outreach import Outreach
     from zhike.channels.api.deliver import ApiChannel
     from zhike.desk.routing.router import Router
+    from zhike.files.uploads import Uploads
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
     from zhike.rest.ports import Health
@@ -63,6 +65,8 @@ log = logging.getLogger("zhike")
 
 SAMPLE_MARK = "sample_shop"
 """Remembers in ``meta`` that the sample shop was offered once (see ``ops.configplan.apply_once``)."""
+FILES_SWEEP = "files.sweep"
+FILES_SWEEP_S = 3600.0
 REFRESH_S = 0.5
 """How often other instances' (and the command line's) edits are looked for: an edit is in the
 answers within a second."""
@@ -119,6 +123,7 @@ class Core:
         self._look = asyncio.Event()
         self.search_thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-search")
         self.answers = Answers(settings, self.store, self.engine, self.registry, self.search_thread, now)
+        self._secret = ""
         self.access: Access
         self.line: Line
         self._line_heard: Callable[[Sequence[Event]], None] = lambda _: None
@@ -147,8 +152,8 @@ class Core:
         Raises:
             ZhikeError: config_error, store_unavailable.
         """
-        secret = await self.store.open()
-        self.access = Access(self.store, secret, self.now)
+        self._secret = await self.store.open()
+        self.access = Access(self.store, self._secret, self.now)
         if self.settings.sample.shop:
             await self._sample()
         await self.registry.refresh()
@@ -193,6 +198,14 @@ class Core:
         self._nudging = None
         self.bus.publish([Event(0, STAFF, "")])
 
+    @cached_property
+    def uploads(self) -> Uploads:
+        """Files that people send; made when HTTP is, which a first answer does not wait for."""
+        from zhike.files.uploads import Uploads
+
+        folder = self.settings.files.folder or Path(self.settings.server.data) / "files"
+        return Uploads(self.store, Path(folder), bytes.fromhex(self._secret), self.now)
+
     @property
     def models(self) -> ModelPart | None:
         """The models, once they are there."""
@@ -220,6 +233,7 @@ class Core:
         await self._start_routing()
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
+        self.runner.on_async(FILES_SWEEP, self.uploads.sweep, every_s=FILES_SWEEP_S)
         await self.runner.start()
         self.desk.timed = self.runner.poke
         self._channel = ApiChannel(self.desk.inbox, self.now,

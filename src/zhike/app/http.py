@@ -39,6 +39,7 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
                 probe=probe, quality=LazyQuality(core), files=KnowledgeFiles(core),
                 outreach=LazyOutreach(core),
+                uploads=core.uploads,
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)
     return WebHost(app, gateway)

@@ -108,6 +108,18 @@ class Api(Section, frozen=True):
                                          "size", 4 << 10, 1 << 30)] = 1 << 20
 
 
+class Files(Section, frozen=True):
+    """zh: 访客和客服发送的文件。 en: Files that visitors and agents send."""
+
+    max_bytes: Annotated[int, Doc(
+        "一个文件的大小上限。", "Largest file.", "size", 1 << 10, 1 << 30, key="max_size")] = 20 << 20
+    folder: Annotated[str, Doc(
+        "存放文件的目录；为空时用数据目录里的 files。"
+        "多个实例共用一个数据库时，也要共用一个目录（挂载共享盘）。",
+        "Folder of the files; empty: files in the data folder. Several instances on one database need the "
+        "same folder, too (a shared volume).")] = ""
+
+
 class Pipeline(Section, frozen=True):
     """zh: 消息流水线。 en: The way of a message."""
 
@@ -270,6 +282,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: Database = Database()
     gateway: Gateway = Gateway()
     api: Api = Api()
+    files: Files = Files()
     pipeline: Pipeline = Pipeline()
     answer: Answer = Answer()
     local_model: LocalModel = LocalModel()

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from zhike.domain.attachment import Attachment
+
 Direction = Literal["incoming", "outgoing", "note"]
 """incoming: from the visitor · outgoing: to the visitor · note: private, between agents."""
 SenderType = Literal["contact", "bot", "agent", "system"]
@@ -66,6 +68,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``name``: the agent's name as the visitor saw it. ``ai``: a model wrote it, and it is labelled so.
     ``recalled``: who wrote it took it back; the text is gone.
+    ``attachments``: the files that were sent with it.
     """
 
     buttons: tuple[Button, ...] = ()
@@ -75,6 +78,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     cards: tuple[Card, ...] = ()
     ai: bool = False
     recalled: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):

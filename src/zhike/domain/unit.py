@@ -12,11 +12,12 @@ from typing import Literal
 
 import msgspec
 
+from zhike.domain.attachment import Attachment
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Direction, Reply, SenderType
 
 IncomingOutcome = Literal["", "stored", "duplicate", "conflict", "waiting", "not_holder", "resolved",
-                          "not_found", "refused"]
+                          "not_found", "refused", "bad_file"]
 ReplyOutcome = Literal["", "stored", "stale"]
 ChangeKind = Literal["take", "assign", "return", "resolve", "queue", "snooze", "wake", "reopen",
                      "note", "recall", "say"]
@@ -41,6 +42,7 @@ class Row(msgspec.Struct, eq=False):
     agent_name: str = ""
     answer_id: str = ""
     mentions: tuple[int, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Incoming(msgspec.Struct, eq=False):
@@ -51,7 +53,8 @@ class Incoming(msgspec.Struct, eq=False):
     the dedup key of message n-1 of the client's stream, where the client counts. ``look_up``: the
     dedup key may be known already. ``reply``: a sure answer to store in the same transaction,
     only if the bot holds the conversation and owes nothing else. ``open_key``: of inbox and sender,
-    filled in by the unit. ``mentions``: agents whom a note calls.
+    filled in by the unit. ``mentions``: agents whom a note calls. ``files``: ids of what the sender has
+    uploaded; ``attachments``: what they are, filled in by the unit.
     """
 
     inbox_id: int
@@ -78,6 +81,8 @@ class Incoming(msgspec.Struct, eq=False):
     open_key: str = ""
     error: BaseException | None = None
     mentions: tuple[int, ...] = ()
+    files: tuple[int, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class BotReply(msgspec.Struct, eq=False):

@@ -49,7 +49,8 @@ def view_of(message: Message, *, for_agent: bool) -> MessageView:
     return MessageView(
         message.conversation_id, message.seq, message.direction, message.sender_type, message.text,
         to_datetime(message.at), payload.name, message.client_msg_id, message.answers, payload.buttons,
-        payload.source, trace, payload.cards, payload.ai, recalled=payload.recalled)
+        payload.source, trace, payload.cards, payload.ai, recalled=payload.recalled,
+        attachments=payload.attachments)
 
 
 class _Place(msgspec.Struct, frozen=True, omit_defaults=True, tag="message"):
@@ -74,7 +75,7 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
         row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
         reply.trace if reply else (), reply.cards if reply else (),
-        reply.ai if reply else False, row.answer_id))
+        reply.ai if reply else False, row.answer_id, attachments=row.attachments))
 
 
 def list_frame(conversation: Conversation, *, agent_name: str = "",

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from zhike.domain.attachment import MAX_FILES, Attachment
 from zhike.domain.conversation import Holder, Status
 from zhike.domain.message import Button, Card, Direction, SenderType, Source, TraceStep
 from zhike.domain.team import Availability, Presence
@@ -24,6 +25,7 @@ MAX_HELLO_BYTES = 8 * 1024
 
 ShortId = Annotated[str, Meta(min_length=1, max_length=64)]
 AgentId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+FileId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 # ---- client to server ------------------------------------------------------------------------
@@ -61,7 +63,8 @@ class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
     """Say something. ``client_msg_id`` makes a retry harmless. With a counter ``n`` (1, 2, 3 …)
     the id must be ``"<stream>.<n>"``: message n is stored only after n-1 of its stream.
     ``action`` "handoff" asks for a person. Agents name the ``conversation``, and may set
-    ``note`` for a private note, and in it ``mentions``: the ids of colleagues whom it calls."""
+    ``note`` for a private note, and in it ``mentions``: the ids of colleagues whom it calls.
+    ``files``: ids of uploaded files; the text may then be empty."""
 
     client_msg_id: ShortId
     text: str = ""
@@ -70,6 +73,7 @@ class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
     conversation: int | None = None
     note: bool = False
     mentions: Annotated[tuple[AgentId, ...], Meta(max_length=20)] = ()
+    files: Annotated[tuple[FileId, ...], Meta(max_length=MAX_FILES)] = ()
 
 
 class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
@@ -208,7 +212,8 @@ class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
 class MessageView(Struct, frozen=True, omit_defaults=True):
     """A stored message on the wire. ``answers``: the seqs it answers. ``trace``: agents only. ``ai``: a
     model wrote it. ``answer_id`` (only live): the draft that this message replaces. ``recalled``: who wrote
-    it took it back; ``text`` is empty."""
+    it took it back; ``text`` is empty. ``attachments``: files; each is read by a link that is asked for by
+    its id."""
 
     conversation: int
     seq: int
@@ -226,6 +231,7 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     ai: bool = False
     answer_id: str = ""
     recalled: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Recalled(Struct, frozen=True, tag="recalled", omit_defaults=True):

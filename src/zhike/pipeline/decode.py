@@ -23,7 +23,7 @@ MAX_COUNTER = 2**53
 def check(frame: SendMessage) -> ZhikeError | None:
     """What is wrong with a message, or None."""
     text = frame.text
-    if not text.strip() and not frame.action:
+    if not text.strip() and not frame.action and not frame.files:
         return ZhikeError("empty_message", field="text")
     if len(text) > MAX_TEXT_CHARS:
         return ZhikeError("too_long", f"({len(text)} > {MAX_TEXT_CHARS})", field="text")

@@ -74,7 +74,7 @@ class Dedup:
                 continue
             key = key_of(source, frame.client_msg_id)
             recent = self._known(key)
-            if recent is not None and recent.text == frame.text:
+            if recent is not None and recent.text == frame.text and not frame.files:
                 batch.count("dedup", "duplicate_recent")
                 source.on_stored(duplicate_event(source, recent))
                 continue
@@ -84,7 +84,7 @@ class Dedup:
                 lang=source.lang, action=frame.action, previous_key=item.previous_key,
                 agent_id=source.agent_id, agent_name=source.agent_name, note=frame.note,
                 conversation_id=frame.conversation or source.conversation_id, contact=source.contact,
-                look_up=self._maybe_seen(key), mentions=frame.mentions)
+                look_up=self._maybe_seen(key), mentions=frame.mentions, files=frame.files)
             kept.append(item)
         batch.part = kept
 

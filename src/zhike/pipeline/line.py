@@ -17,6 +17,7 @@ from concurrent.futures import Executor
 
 from sqlalchemy.exc import IntegrityError
 
+from zhike.answer.words import received
 from zhike.bus.base import BusNode, Event
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
@@ -119,7 +120,8 @@ class Line:
     def owe(self, conversation: Conversation, message: Message, bot_id: int) -> None:
         """Begins a turn for a stored question that nobody answered (recovery)."""
         question = read(message.text, conversation.lang, conversation.inbox_id)
-        known = self._answerer.quick(bot_id, question) if question.text else None
+        known = (self._answerer.quick(bot_id, question) if question.text
+                 else received(question.lang))
         self.queue.owed(conversation, message.seq, question, bot_id, known, self._loop.time())
 
     def heard(self, events: Sequence[Event]) -> None:
@@ -327,3 +329,4 @@ def _reset(entry: Entry) -> None:
         entry.conversation = None
         entry.seq = 0
         entry.reply_stored = False
+        entry.attachments = ()

@@ -17,10 +17,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
 
+from zhike.answer.words import received
 from zhike.domain.message import Reply
+from zhike.domain.unit import Incoming
 from zhike.pipeline.batch import Item
 from zhike.pipeline.ports import Answerer
 from zhike.search.text import Question
+from zhike.search.text import understand as read
 
 INLINE_S = 0.002
 """Searches of a batch that take no longer than this together run here and now: a hop to the search
@@ -46,10 +49,12 @@ class Route:
         unknown: list[Item] = []
         for item in items:
             question = item.question
-            if question is None:
-                continue
             entry = item.entry
             assert entry is not None
+            if question is None:
+                if entry.files and not entry.agent_id and not entry.action:
+                    self._files_only(item, entry)
+                continue
             bot_id = self._bots.get(entry.inbox_id, 0)
             if not bot_id or entry.action:
                 continue
@@ -61,6 +66,14 @@ class Route:
             elif item.sure.sure:
                 entry.reply = item.sure
         return unknown
+
+    def _files_only(self, item: Item, entry: Incoming) -> None:
+        """Files without a word: the bot says that it cannot read them, and offers a person."""
+        bot_id = self._bots.get(entry.inbox_id, 0)
+        if bot_id:
+            item.question = read("", entry.lang, entry.inbox_id)
+            item.bot_id = bot_id
+            item.sure = entry.reply = received(item.question.lang)
 
     async def search(self, items: Sequence[Item]) -> None:
         """Knowledge, for what rules and cache do not know: pieces of ``most`` at a time."""

@@ -25,7 +25,7 @@ from zhike.pipeline.queue import Queue
 from zhike.store.unit import Result
 
 _REFUSALS = {"conflict": "id_conflict", "not_holder": "not_holder", "not_found": "not_found",
-             "resolved": "conversation_resolved"}
+             "resolved": "conversation_resolved", "bad_file": "bad_file"}
 
 
 class Send:

@@ -23,6 +23,7 @@ from zhike.access.rights import Right
 from zhike.clock import NowMs, now_ms
 from zhike.config import Settings
 from zhike.errors import ZhikeError
+from zhike.files.uploads import Uploads
 from zhike.rest import edge
 from zhike.rest.answer import Answer, Headers, error_answer, language
 from zhike.rest.context import Context
@@ -122,6 +123,7 @@ def build(
     quality: Quality,
     files: KnowledgeFiles,
     outreach: Outreach,
+    uploads: Uploads,
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
     now: NowMs = now_ms,
@@ -134,6 +136,7 @@ def build(
         settings: of the process.
         store, desk, hub, probe, quality, files, outreach: see :mod:`zhike.rest.ports`.
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
+        uploads: files that people send.
         asyncapi: gives the WebSocket protocol's document as JSON.
         observe: told of every answered request.
         public_url: the address people use, where the settings leave it open (port 0).
@@ -152,6 +155,7 @@ def build(
         quality=quality,
         files=files,
         outreach=outreach,
+        uploads=uploads,
         asyncapi=asyncapi,
         observe=observe,
         now=now,

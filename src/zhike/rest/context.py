@@ -13,6 +13,7 @@ from zhike.access.sso import CALLBACK, SingleSignOn
 from zhike.clock import NowMs
 from zhike.config import Settings
 from zhike.errors import ZhikeError
+from zhike.files.uploads import Uploads
 from zhike.rest.files import Files
 from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Outreach, Probe, Quality, Store
 from zhike.rest.source import Bell
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 ADDRESS_FACTOR = 5
 """An address may send this many times what one key or session may: an office shares one."""
+UPLOADS = 32
+UPLOADS_EACH = 8
+"""Files that come in at a time, in all and per address: they take minutes over a phone's network, and must
+not hold the places of calls that take milliseconds."""
 POLL_SHARE = 4
 """An address may hold this part of all long polls."""
 
@@ -78,6 +83,7 @@ class Context:
         quality: Quality,
         files: KnowledgeFiles,
         outreach: Outreach,
+        uploads: Uploads,
         asyncapi: Callable[[], bytes],
         observe: Observe,
         now: NowMs,
@@ -92,6 +98,7 @@ class Context:
         self.quality = quality
         self.knowledge_files = files
         self.outreach = outreach
+        self.uploads = uploads
         self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe
         self.now = now
@@ -106,6 +113,7 @@ class Context:
         polls = settings.api.long_polls
         self.rooms = {
             "call": Room(settings.api.concurrency),
+            "upload": Room(UPLOADS, UPLOADS_EACH),
             # behind a proxy connections are not bounded per address; waiting costs its owner nothing
             "poll": Room(polls, max(1, polls // POLL_SHARE)),
         }

@@ -36,6 +36,10 @@ _DATA_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors '
 _DATA = [*_BASE, *_OWN, _NO_FRAME, _DATA_CSP]
 _PUBLIC_DATA = [*_BASE, *_SHARED, _NO_FRAME, _DATA_CSP]
 
+# A file that somebody sent: shown on the pages of shops, and whatever it is, it runs nothing.
+_FILE = [*_BASE, *_SHARED, _NO_FRAME,
+         (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'")]
+
 VISITOR_PREFIX = "/api/v1/visitor/"
 _SHARED_PATHS = frozenset(("/widget.js", "/api/v1/openapi.json", "/api/v1/asyncapi.json"))
 
@@ -44,6 +48,8 @@ def headers_for(path: str) -> Headers:
     """The fixed headers of an answer to ``path``."""
     if path.startswith(VISITOR_PREFIX) or path in _SHARED_PATHS:
         return _PUBLIC_DATA
+    if path.startswith("/files/"):
+        return _FILE
     if path.startswith(("/console", "/api/docs")):
         return _CONSOLE
     if path == "/" or path.startswith("/preview"):

@@ -19,6 +19,7 @@ from zhike.rest.guard import admit
 from zhike.rest.privacy import check_change, is_veiled, veiled
 from zhike.rest.reach import check_fields, check_path
 from zhike.rest.table import Call, Route
+from zhike.rest.upload import Upload
 
 log = logging.getLogger(__name__)
 BODY_TIMEOUT_S = 15.0
@@ -98,6 +99,8 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
                 call.query = decode_query(request.scope["query_string"])
             if decode_body is not None and not (route.body_optional and _bodiless(call.headers)):
                 call.body = decode_body(await read_body(request.receive, call.headers, limit_bytes))
+            if route.upload:
+                call.body = Upload(request.receive, call.headers, context.settings.files.max_bytes)
             check_fields(call)
             call.gone = _gone(request.receive)
             veils = is_veiled(call, route)

@@ -177,6 +177,11 @@ def build_document(routes: list[Route], server_url: str) -> dict[str, Any]:
         }
         if route.right.reason:
             operation["x-public-because"] = route.right.reason
+        if route.upload:
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            }
         if route.body is not None:
             content: dict[str, Any] = {"schema": schemas[id(route.body)]}
             if route.example is not None:

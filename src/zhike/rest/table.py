@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zhike.rest.context import Context
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Budget = Literal["call", "poll", "none"]
+Budget = Literal["call", "poll", "upload", "none"]
 IMPORT_LIMIT_BYTES = 20 << 20
 
 
@@ -62,6 +62,7 @@ class Route:
         other: further statuses of success with the same body, e.g. 200 for "existed already".
         query, body: the kinds of struct that go in. ``body_limit_bytes`` 0: as ``api.body_limit`` says.
             ``body_optional``: a request without one is good, too; the handler then sees None.
+        upload: the body is a file as it is; the handler sees an :class:`zhike.rest.upload.Upload`.
         errors: codes of the catalogue that this route may give beside those every such route gives.
         example: a body that works, for the reading page.
         budget: which budget of simultaneous requests it counts for.
@@ -83,6 +84,7 @@ class Route:
     body: Any = None
     body_limit_bytes: int = 0
     body_optional: bool = False
+    upload: bool = False
     errors: tuple[str, ...] = ()
     example: Any = None
     budget: Budget = "call"

@@ -55,3 +55,10 @@ def update_known(conn: Connection, contact_id: int, fields: dict[str, str], now:
     """What the shop told us of a known customer, newer than what we have."""
     values = {name: fields[name] for name in ("name", "email", "phone") if fields.get(name)}
     conn.execute(update(contacts).where(contacts.c.id == contact_id).values(last_seen_at=now, **values))
+
+
+def is_blocked(conn: Connection, inbox_id: int, sender: str) -> bool:
+    """True if nothing is taken from this sender."""
+    c = contacts.c
+    return conn.execute(select(c.id).where(c.sender == sender, c.inbox_id == inbox_id,
+                                           c.blocked_at.is_not(None))).first() is not None

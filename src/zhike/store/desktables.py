@@ -1,4 +1,4 @@
-"""The tables of the human desk: teams, tags, canned responses, mentions, presence, routing."""
+"""The tables of the human desk: teams, tags, canned responses, mentions, files, presence, routing."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ mentions = table("mentions",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
     Column("by_id", Id, nullable=False), Column("created_at", Ms, nullable=False), Column("read_at", Ms),
     Index("ix_mentions_agent_id_read_at", "agent_id", "read_at"))
+
+files = table("files", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("token", key(32), nullable=False, unique=True, comment="its name in the folder"),
+    Column("inbox_id", Id, ForeignKey("inboxes.id"), nullable=False),
+    Column("sender", key(160), nullable=False, comment="who uploaded it; nobody else can send it"),
+    Column("conversation_id", Id, comment="null: uploaded, and not sent yet"), Column("seq", Id),
+    Column("private", Boolean, nullable=False, comment="sent in a note"),
+    Column("name", String(200), nullable=False), Column("type", key(100), nullable=False),
+    Column("kind", key(16), nullable=False), Column("size_bytes", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False), Column("height", Integer, nullable=False),
+    Column("created_at", Ms, nullable=False),
+    Index("ix_files_conversation_id_created_at", "conversation_id", "created_at"),
+    Index("ix_files_inbox_id_sender", "inbox_id", "sender"))
 
 # Who is here: one row for an agent and a process, kept alive by the process while pages are open.
 presence = table("presence",

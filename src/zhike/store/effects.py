@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from zhike.domain.attachment import first_words
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Payload, encode
 from zhike.domain.transitions import HELD, RESOLVED, WAITING, State
@@ -118,14 +119,15 @@ class Effects:
         conversation.last_seq = row.seq
         conversation.updated_at = row.at
         if row.direction != "note":
-            conversation.last_text = row.text[:conversation_rows.LAST_TEXT_CHARS]
+            conversation.last_text = first_words(
+                row.text, row.attachments)[:conversation_rows.LAST_TEXT_CHARS]
         self.touched[conversation.id] = conversation
         self.result.rows.append(row)
         payload = trace = ""
         if row.reply is not None:
             payload, trace = row.reply.payload_json, row.reply.trace_json
-        elif row.agent_name:
-            payload = encode(Payload(name=row.agent_name)).decode()
+        elif row.agent_name or row.attachments:
+            payload = encode(Payload(name=row.agent_name, attachments=row.attachments)).decode()
         self.message_rows.append((
             conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
             row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,

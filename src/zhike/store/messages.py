@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, select, update
 
+from zhike.domain.attachment import first_words
 from zhike.domain.message import Message, Payload, encode
 from zhike.store.dialect import digest_of, run, select_in
 from zhike.store.tables import messages
@@ -90,7 +91,7 @@ def own_message(conn: Connection, conversation_id: int, seq: int, agent_id: int)
     if row is None:
         return None
     payload = msgspec.json.decode(row.payload, type=Payload) if row.payload else Payload()
-    return Own(row.text, row.created_at, payload.name, payload.recalled)
+    return Own(first_words(row.text, payload.attachments), row.created_at, payload.name, payload.recalled)
 
 
 def recall(conn: Connection, conversation_id: int, seq: int, name: str) -> None:

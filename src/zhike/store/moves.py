@@ -14,6 +14,7 @@ from zhike.domain.message import RECALL_MS
 from zhike.domain.transitions import Act, Step, step
 from zhike.domain.unit import Change, Row, open_key
 from zhike.store import conversations as conversation_rows
+from zhike.store import files as file_rows
 from zhike.store import jobs, outbox, waits
 from zhike.store import messages as message_rows
 from zhike.store.effects import Effects
@@ -145,6 +146,7 @@ class Moves(Effects):
         else:
             entry.outcome = "done"
             message_rows.recall(self.conn, conversation.id, entry.seq, found.name)
+            file_rows.taken_back(self.conn, conversation.id, entry.seq)
             if conversation.last_text == found.text[:conversation_rows.LAST_TEXT_CHARS]:
                 conversation.last_text = ""
                 self.touched[conversation.id] = conversation

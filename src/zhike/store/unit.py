@@ -18,6 +18,7 @@ from zhike.domain.transitions import HELD, WAITING
 from zhike.domain.unit import BotReply, Entry, Incoming, Row, open_key
 from zhike.store import contacts as contact_rows
 from zhike.store import conversations as conversation_rows
+from zhike.store import files as file_rows
 from zhike.store.dialect import next_ids
 from zhike.store.effects import Result
 from zhike.store.mentions import mentioned
@@ -69,8 +70,11 @@ class _Unit(Moves):
         keys: dict[str, None] = {}  # (a dict keeps the order)
         ids: set[int] = set()
         digests: list[bytes] = []
+        with_files: list[Incoming] = []
         for entry in self.entries:
             if isinstance(entry, Incoming):
+                if entry.files:
+                    with_files.append(entry)
                 if entry.agent_id:
                     ids.add(entry.conversation_id)
                 else:
@@ -91,9 +95,33 @@ class _Unit(Moves):
         if missing:
             for conversation in conversation_rows.by_ids(self.conn, sorted(missing), lock=True).values():
                 self.by_id[conversation.id] = conversation
+        if with_files:
+            self._check_files(with_files)
         late = sorted({entry.conversation_id for entry in self.entries if isinstance(entry, BotReply)})
         if late:
             self.open = open_questions(self.conn, late)
+
+    def _check_files(self, entries: Sequence[Incoming]) -> None:
+        """Files are sent by whoever uploaded them, and once. A message that names others is refused; a retry
+        of one that was stored is told apart when its turn comes."""
+        found = file_rows.to_send(self.conn, [number for entry in entries for number in entry.files])
+        claimed: dict[int, bytes] = {}
+        for entry in entries:
+            if entry.dedup_key in self.known:
+                continue
+            inbox_id, sender = entry.inbox_id, entry.sender
+            if entry.agent_id:
+                held = self.by_id.get(entry.conversation_id)
+                inbox_id, sender = held.inbox_id if held is not None else 0, f"a:{entry.agent_id}"
+            mine = [found[number] for number in entry.files if number in found]
+            if (len(mine) == len(set(entry.files)) == len(entry.files)
+                    and all((file.inbox_id, file.sender, file.conversation_id) == (inbox_id, sender, None)
+                            and claimed.get(file.attachment.id, entry.dedup_key) == entry.dedup_key
+                            for file in mine)):
+                claimed.update(dict.fromkeys(entry.files, entry.dedup_key))
+                entry.attachments = tuple([file.attachment for file in mine])
+            else:
+                entry.outcome = "bad_file"
 
     def _conversation_of(self, entry: Incoming) -> Conversation:
         """The sender's open conversation, made now if there is none."""
@@ -142,7 +170,11 @@ class _Unit(Moves):
         if stored is not None:
             entry.conversation = self.by_id.get(stored[0])
             entry.conversation_id, entry.seq, text, entry.stored_at = stored
-            entry.outcome = "duplicate" if text == entry.text else "conflict"
+            same = text == entry.text and (not entry.files or set(entry.files) == set(
+                file_rows.of_message(self.conn, entry.conversation_id, entry.seq)))
+            entry.outcome = "duplicate" if same else "conflict"
+            return True
+        if entry.outcome == "bad_file":
             return True
         if entry.previous_key is not None and entry.previous_key not in self.known:
             entry.outcome = "waiting"
@@ -167,8 +199,8 @@ class _Unit(Moves):
     def _store_incoming(self, entry: Incoming, conversation: Conversation) -> None:
         seq = conversation.last_seq + 1
         self.row(Row(conversation, seq, "incoming", "contact", entry.text, entry.at,
-                      sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry),
-                  entry.dedup_key)
+                      sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry,
+                      attachments=entry.attachments), entry.dedup_key)
         conversation.last_incoming_seq = seq
         if (still_open := self.open.get(conversation.id)) is not None:
             still_open.add(seq)
@@ -189,6 +221,8 @@ class _Unit(Moves):
     def _stored(self, entry: Incoming, conversation: Conversation, seq: int) -> None:
         entry.outcome, entry.seq, entry.stored_at = "stored", seq, entry.at
         entry.conversation, entry.conversation_id = conversation, conversation.id
+        if entry.files:
+            file_rows.sent(self.conn, entry.files, conversation.id, seq, private=entry.note)
         # later entries of this unit may name it as their predecessor, or be its retry
         self.known[entry.dedup_key] = (conversation.id, seq, entry.text, entry.at)
 
@@ -214,7 +248,8 @@ class _Unit(Moves):
         self.row(Row(conversation, seq, direction, "agent", entry.text, entry.at,
                       sender_id=entry.agent_id, agent_name=entry.agent_name,
                       client_msg_id=entry.client_msg_id, entry=entry,
-                      mentions=mentioned(self.conn, entry.mentions) if entry.mentions and entry.note else ()),
+                      mentions=mentioned(self.conn, entry.mentions) if entry.mentions and entry.note else (),
+                      attachments=entry.attachments),
                  entry.dedup_key)
         if direction == "outgoing":
             self.covered(conversation)

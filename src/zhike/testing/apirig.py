@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +31,7 @@ from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
 from zhike.domain.trial import GateReport, Missed, ModelState, ModelTried, Moved, Outcome, Tried
 from zhike.errors import ZhikeError
+from zhike.files.uploads import Uploads
 from zhike.gateway.hub import Hub
 from zhike.gateway.writer import Writer
 from zhike.pipeline.line import Line, LineSettings
@@ -296,9 +299,12 @@ class Rig:
         self.reads = Reads(store, bus)
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
         self.line.start()
+        self._folder = TemporaryDirectory(prefix="zhike-files-")
+        self.uploads = Uploads(store, Path(self._folder.name), b"\1" * 32, self.now)
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
                          hub=self.hub, probe=self.probe, quality=ScriptedQuality(), files=ScriptedFiles(),
                          outreach=self.outreach,
+                         uploads=self.uploads,
                          asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
                          observe=lambda route, method, status, took_s: self.observed.append(
                              (route, method, status)))
@@ -311,6 +317,7 @@ class Rig:
         await self.reads.flush()
         self.access.close()
         await self.store.close()
+        self._folder.cleanup()
 
     def agent(self, role: Role = "agent", email: str = "") -> Agent:
         """Stores an agent without a usable password."""

@@ -10,9 +10,10 @@ from zhike.access.addresses import bucket_of
 from zhike.access.rights import AGENT, AGENT_ONLY, KEY
 from zhike.bus.base import Stored
 from zhike.clock import to_datetime
+from zhike.domain.attachment import MAX_FILES
 from zhike.domain.message import MAX_TEXT_CHARS, Message
 from zhike.domain.views import view_of
-from zhike.domain.wire import Ack, Messages, SendMessage
+from zhike.domain.wire import Ack, FileId, Messages, SendMessage
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
 from zhike.rest.decode import MAX_ID, FieldFault, Id, path_id
@@ -32,6 +33,7 @@ WaitS = Annotated[
 ]
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
 Mentions = Annotated[list[Id], Meta(max_length=20)]
+Files = Annotated[tuple[FileId, ...], Meta(max_length=MAX_FILES)]
 ClientMsgId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -47,12 +49,14 @@ class MessageQuery(Struct, forbid_unknown_fields=True):
 
 class NewMessage(Struct, forbid_unknown_fields=True):
     """A session sends as its agent (``note``: a private note, which may call colleagues by ``mentions``), a
-    key on behalf of the contact. ``client_msg_id`` makes a retry harmless."""
+    key on behalf of the contact. ``client_msg_id`` makes a retry harmless. ``files``: ids of what was
+    uploaded; then ``text`` may be empty."""
 
     client_msg_id: ClientMsgId
-    text: Text
+    text: Text = ""
     note: bool = False
     mentions: Mentions = []
+    files: Files = ()
 
 
 class ContactMessage(Struct, forbid_unknown_fields=True):
@@ -61,6 +65,7 @@ class ContactMessage(Struct, forbid_unknown_fields=True):
     client_msg_id: ClientMsgId
     text: Text = ""
     action: Annotated[str, Meta(pattern="^(handoff)?$")] = ""
+    files: Files = ()
 
 
 class MessagePage(Messages, frozen=True, tag="messages", omit_defaults=True):
@@ -129,14 +134,14 @@ async def send_message(call: Call) -> Answer:
             c.inbox_id, f"a:{who.id}", call.lang, agent_id=who.id, agent_name=who.name, conversation_id=c.id
         )
         frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, note=body.note,
-                            mentions=tuple(body.mentions))
+                            mentions=tuple(body.mentions), files=body.files)
     else:
         if body.note:
             raise FieldFault("note", "A note is written by an agent.", "内部备注只能由客服写。")
         if c.status == "resolved":
             raise ZhikeError("conversation_resolved")
         source = HttpSource(c.inbox_id, c.sender, c.lang or call.lang, conversation_id=c.id)
-        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id)
+        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, files=body.files)
     return acked(await source.send(call.to.desk, frame))
 
 
@@ -154,7 +159,8 @@ async def send_as_contact(call: Call) -> Answer:
     }
     source = HttpSource(contact.inbox_id, contact.sender, call.lang, contact=known or None)
     action = "handoff" if body.action else ""
-    return acked(await source.send(call.to.desk, SendMessage(body.client_msg_id, body.text, action=action)))  # type: ignore[arg-type]
+    frame = SendMessage(body.client_msg_id, body.text, action=action, files=body.files)  # type: ignore[arg-type]
+    return acked(await source.send(call.to.desk, frame))
 
 
 SEND_ERRORS = (
@@ -163,6 +169,7 @@ SEND_ERRORS = (
     "not_holder",
     "conversation_resolved",
     "empty_message",
+    "bad_file",
     "invalid_text",
     "too_long",
     "out_of_order",

@@ -122,7 +122,8 @@ async def visitor_send(call: Call) -> Answer:
     if wait_s:
         raise ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1))
     source = HttpSource(who.inbox_id, who.sender, call.lang, conversation_id=body.conversation or 0)
-    frame = SendMessage(body.client_msg_id, body.text, body.n, body.action, body.conversation)
+    frame = SendMessage(body.client_msg_id, body.text, body.n, body.action, body.conversation,
+                        files=body.files)
     return acked(await source.send(call.to.desk, frame))
 
 

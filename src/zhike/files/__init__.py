@@ -1,0 +1,1 @@
+"""Uploads: what a file really is, where its bytes lie, and links that expire."""
