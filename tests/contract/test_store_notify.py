@@ -121,6 +121,18 @@ async def test_failures_are_counted_and_an_old_notice_is_given_up(store: Store) 
     assert (mended.failures, mended.last_error, await store.read(due_at, one.id)) == (0, "", NOW + 200)
 
 
+async def test_a_target_that_changed_since_it_was_read_is_told_by_what_it_is_now(store: Store) -> None:
+    paced, off, gone = await target(store, "a"), await target(store, "b"), await target(store, "c")
+    await store.write(notify.tell, [waiting(1)], NOW, [paced])
+    found = await store.read(notify.due, paced.id)
+    assert found is not None
+    await store.write(notify.sent, found, NOW + 100)
+    await store.write(notify.change, msgspec.structs.replace(off, enabled=False), NOW + 100)
+    await store.write(notify.remove, gone.id)
+    assert await store.write(notify.tell, [waiting(2)], NOW + 200, [paced, off, gone]) == 1
+    assert await store.read(due_at, paced.id) == NOW + 100 + notify.PACE_MS
+
+
 async def test_what_waits_is_bounded(store: Store) -> None:
     one = await target(store)
     await store.write(notify.tell, [waiting(number) for number in range(notify.MAX_DUE + 30)], NOW)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from zhike.access.signature import verify
 from zhike.app.process import Process
-from zhike.clock import now_ms
+from zhike.clock import now_ms, to_datetime
 from zhike.desk.notify.notifier import LOOK
 from zhike.domain.notice import Target, TargetBody
 from zhike.domain.unit import Change
+from zhike.domain.wire import Alarm
 from zhike.gateway.limits import Limits
 from zhike.store import conversations, notify
 from zhike.testing.instance import quiet_settings, running
@@ -54,11 +55,17 @@ async def test_a_visitor_nobody_takes_is_told_of_by_webhook_and_mail(tmp_path: P
         async with asyncio.timeout(20):
             headers, body = await got.get()
             await smtp.came.wait()
+            assert core.router is not None
+            late = Alarm("reply_late", 1, 1, 0, None, to_datetime(now_ms() - 90_000))
+            for notifier in core.router.notifiers:
+                notifier.alarm(late)
+            _, alarm = await got.get()
     hook.close()
     await smtp.stop()
     assert verify(SECRET, body, headers["x-zhike-signature"], now_ms() // 1000)
     told = json.loads(body)["notices"]
     assert [(one["kind"], one["conversation"]) for one in told] == [("visitor_waiting", 1)]
+    assert [(one["kind"], one["conversation"]) for one in json.loads(alarm)["notices"]] == [("reply_late", 1)]
     assert smtp.letters[0].recipients == ("li@shop.example",)
     assert "/console/conversations/1" in smtp.letters[0].message.get_content()
     assert "你好" not in smtp.letters[0].message.get_content() + body.decode(), "their words stay at home"

@@ -179,7 +179,10 @@ def tell(conn: Connection, told: Iterable[Notice], now: int,
     """
     told = list(told)
     new = 0
-    for target in listed(conn) if targets is None else targets:
+    wanted = None if targets is None else {one.id for one in targets}
+    for target in listed(conn):  # read anew: what was given may have been told, changed or removed since
+        if wanted is not None and target.id not in wanted:
+            continue
         mine = {one.key: one for one in told if one.kind == "test" or wants(target, one)}
         if not mine:
             continue
