@@ -106,8 +106,9 @@ def _responses(route: Route, answer: dict[str, Any] | None) -> dict[str, Any]:
         if answer is not None:
             entry["content"] = {"application/json": {"schema": answer}}
         elif route.text:
+            kinds = [kind.partition(";")[0].strip() for kind in route.text.split(",")]
             entry["content"] = {
-                route.text.partition(";")[0]: {"schema": {} if "json" in route.text else {"type": "string"}}
+                kind: {"schema": {} if "json" in kind else {"type": "string"}} for kind in kinds
             }
         responses[str(status)] = entry
     by_status: dict[int, list[str]] = {}

@@ -66,7 +66,7 @@ class Route:
         errors: codes of the catalogue that this route may give beside those every such route gives.
         example: a body that works, for the reading page.
         budget: which budget of simultaneous requests it counts for.
-        text: the content type of an answer that is not JSON.
+        text: the content type of an answer that is not JSON; several with commas between.
         listed: whether the API document shows it.
         reveals: whether it shows personal data also to roles that otherwise do not see it; it is audited.
         cors: whether pages of other sites may call it (the inbox's list decides).

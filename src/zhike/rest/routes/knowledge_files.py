@@ -132,6 +132,6 @@ ROUTES = [
         ADMIN,
         ("Export articles", "导出知识"),
         query=ExportQuery,
-        text="text/csv",
+        text="text/csv, application/x-ndjson",
     ),
 ]

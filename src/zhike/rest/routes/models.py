@@ -45,6 +45,7 @@ ROUTES = [
         ("Test a model", "测试模型"),
         answer=ModelTried,
         errors=(
+            "not_found",
             "model_unavailable",
             "model_busy",
             "model_refused",
