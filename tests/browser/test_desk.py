@@ -15,8 +15,9 @@ from zhike.testing.deskprocess import DeskProcess
 from zhike.testing.pages import PASSWORD, PHONE, Console, Lang, Visits, Widget
 
 AgentOf = Callable[[Lang], Console]
-POST = """([path, body]) => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/v1/' + path, {method: 'POST',
-  headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token}, body: JSON.stringify(body)}))
+POST = """([path, body]) => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/v1/' + path, {
+  method: 'POST', headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token},
+  body: JSON.stringify(body)}))
   .then(r => r.json().then(made => [r.status, made]))"""
 UNDO_MS = 7_000
 """A little more than what was done can be undone."""
@@ -113,7 +114,8 @@ def test_two_agents_and_three_visitors(visits: Visits, agent: AgentOf) -> None:
     expect(wang.page.locator(".out")).to_have_count(0)
     expect(first.page.locator(".row.agent")).to_have_count(3)
     expect(wang.messages.filter(has_text="税号稍后发")).to_have_count(1)
-    once_and_in_order(wang, first, ["您好，请把抬头发给我。", "I am taking over.", "抬头是松间里有限公司", "税号稍后发", "One moment, please"])
+    once_and_in_order(wang, first, ["您好，请把抬头发给我。", "I am taking over.", "抬头是松间里有限公司",
+                                    "税号稍后发", "One moment, please"])
     assert not any("已核对抬头" in frame for frame in first.heard)
 
     # Resolved: gone from the list at once, told to the visitor when it cannot be undone any more.
@@ -273,7 +275,8 @@ def test_on_a_phone(visits: Visits, admin: Callable[..., Console]) -> None:
     page.get_by_text("转接", exact=True).tap()
     expect(lin.dialog).to_be_visible()
     box = lin.dialog.bounding_box()
-    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 390
+    assert box is not None
+    assert 0 <= box["x"] <= 390 - box["width"]
     lin.dialog.get_by_role("option").first.tap()
     lin.dialog.get_by_role("button", name=re.compile("^转接给")).tap()
     expect(widget.status).to_have_text("客服林晓为您服务")
@@ -347,8 +350,8 @@ def test_what_is_masked_is_shown_one_at_a_time(chromium: Browser, tmp_path: Path
         visits = Visits(chromium, desk.url)
         owner = Console(visits.page("zh"), desk.url)
         owner.set_up(desk.link, "林晓", "lin@shop.example")
-        post(owner.page, "agents", {"email": "wang@shop.example", "name": "Wang Lei", "role": "agent", "lang": "en",
-                                    "password": PASSWORD})
+        post(owner.page, "agents", {"email": "wang@shop.example", "name": "Wang Lei", "role": "agent",
+                                    "lang": "en", "password": PASSWORD})
         wang = Console(visits.page("en"), desk.url)
         wang.open("/sign-in")
         wang.fill_sign_in("wang@shop.example")
@@ -375,5 +378,6 @@ def test_make_an_article_of_it(visits: Visits, agent: AgentOf) -> None:
     mine.hover()
     mine.get_by_role("button", name="存为知识条目").click()
     lin.page.wait_for_url("**/knowledge/new")
-    expect(lin.page.locator(".editor input").first).to_have_value("我想转人工客服。 能开电子普票吗，抬头是个人")
+    question = lin.page.locator(".editor input").first
+    expect(question).to_have_value("我想转人工客服。 能开电子普票吗，抬头是个人")
     expect(lin.page.locator(".editor textarea").nth(1)).to_have_value("可以，订单完成后在“我的发票”里申请。")

@@ -21,6 +21,7 @@ export function toggle(id: number, order: readonly number[], range = false): voi
 
 /** What left the list is not acted on any more. */
 export function keepOnly(order: readonly number[]): void {
+  if (!chosen.size) return;
   const there = new Set(order);
   for (const id of chosen) if (!there.has(id)) chosen.delete(id);
 }

@@ -8,9 +8,9 @@ import { t, type Key } from "@/i18n";
 import { kept } from "@/lib/kept";
 import { tags, teamName } from "@/lib/people";
 import { complain } from "@/lib/toasts";
-import { known, whenChanged } from "@/live/list";
+import { everyRow, whenChanged } from "@/live/list";
 import { whenOnline } from "@/live/socket";
-import { VIEWS, viewOf, type FixedView, type ViewName } from "@/live/views";
+import { VIEWS, looker, viewOf, type FixedView, type ViewName } from "@/live/views";
 
 export const view = kept<ViewName>("filter", "needs");
 /** Of the server: the lists here hold only what was loaded. */
@@ -36,7 +36,8 @@ export function countOf(name: ViewName): number {
   const field = name as Exclude<FixedView, "needs" | "all">;
   if (all) return all[field];
   let here = 0;
-  for (const c of known.values()) if (viewOf(field).fits(c)) here++;
+  const { fits } = viewOf(field);
+  for (const c of everyRow()) if (fits(c, looker.value)) here++;
   return here;
 }
 

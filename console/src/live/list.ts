@@ -3,13 +3,13 @@
  * A list shows what fits its view down to its `floor`: the place where the last loaded page ended.
  * Below it there may be holes, because another list loaded some of them. */
 
-import { computed, reactive, ref, shallowReactive } from "vue";
+import { computed, reactive, ref, shallowReactive, toRaw } from "vue";
 import { api } from "@/api";
 import type { Conversation } from "@/api/types";
 import { myId } from "@/lib/session";
 import type { ListEvent } from "./frames";
 import { listen, whenOnline } from "./socket";
-import { VIEWS, needsMe, viewOf, type ViewName } from "./views";
+import { VIEWS, looker, needsMe, viewOf, type ViewName } from "./views";
 
 const PAGE = 100;
 /** As many as a page may hold (rest/paging.py), and how far a list is loaded that somebody works off. */
@@ -33,6 +33,16 @@ interface ListState {
 export type Row = Conversation & { updatedMs: number; waitingMs: number };
 
 export const known = shallowReactive(new Map<number, Row>());
+const plain = toRaw(known);
+/** Rises with every change. Whoever walks over all of them depends on this one number, instead of on
+ * each of thousands. */
+const changes = ref(0);
+
+/** Every conversation that is known here; whoever computes with them is told of changes. */
+export function everyRow(): IterableIterator<Row> {
+  void changes.value;
+  return plain.values();
+}
 
 function time(at: string | null): number {
   return at ? Date.parse(at) : 0;
@@ -70,13 +80,15 @@ export function inOrder(name: ViewName): Row[] {
   const view = viewOf(name);
   const floor = view.whole ? 0 : listOf(name).floor;
   const found: Row[] = [];
-  for (const c of known.values()) if (c.updatedMs >= floor && view.fits(c)) found.push(c);
+  const who = looker.value;
+  for (const c of everyRow()) if (c.updatedMs >= floor && view.fits(c, who)) found.push(c);
   return found.sort(view.order === "waiting" ? byWaiting : byChange);
 }
 
 export const needsCount = computed(() => {
   let count = 0;
-  for (const c of known.values()) if (needsMe(c)) count++;
+  const who = looker.value;
+  for (const c of everyRow()) if (needsMe(c, who)) count++;
   return count;
 });
 
@@ -127,6 +139,7 @@ export function whenChanged(callback: Watcher): () => void {
 function set(now: Row, live: boolean): void {
   const before = known.get(now.id);
   known.set(now.id, now);
+  changes.value++;
   if (live) for (const callback of watchers) callback(before, now);
 }
 
@@ -140,7 +153,7 @@ export function put(c: Conversation, live = false): void {
 /** Something of ours that shows at once, before the server has said it. */
 export function touch(id: number, change: Partial<Conversation>): void {
   const old = known.get(id);
-  if (old) known.set(id, row({ ...old, ...change }));
+  if (old) set(row({ ...old, ...change }), false);
 }
 
 const pending = new Set<number>();
@@ -243,6 +256,7 @@ export function startLists(): void {
 
 export function forgetLists(): void {
   known.clear();
+  changes.value++;
   states.clear();
   found.value = null;
   for (const name of VIEWS) listOf(name);

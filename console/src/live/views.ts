@@ -1,5 +1,6 @@
 /** The lists an agent looks at: what belongs in each, how it is asked for, what stands first. */
 
+import { computed } from "vue";
 import type { Query } from "@/api/client";
 import type { Conversation } from "@/api/types";
 import { can, me, myId } from "@/lib/session";
@@ -9,8 +10,17 @@ export type FixedView = (typeof VIEWS)[number];
 /** One of those, or the conversations of a team or with a tag. */
 export type ViewName = FixedView | `team:${number}` | `tag:${number}`;
 
+/** Who looks, as plain values: thousands of rows are held against it at every change. */
+export interface Looker {
+  id: number;
+  leads: boolean;
+  teams: ReadonlySet<number>;
+}
+
+export const looker = computed<Looker>(() => ({ id: myId.value, leads: can("supervise"), teams: new Set(me.value?.team_ids) }));
+
 export interface View {
-  fits(c: Conversation): boolean;
+  fits(c: Conversation, who: Looker): boolean;
   queries: Query[];
   /** "waiting": the most urgent, then who waits longest. "updated": the last changed. */
   order: "waiting" | "updated";
@@ -24,15 +34,15 @@ export function unanswered(c: Conversation): boolean {
 }
 
 const resting = (c: Conversation): boolean => c.status === "snoozed";
-const isMine = (c: Conversation): boolean => c.holder === "agent" && c.agent_id === myId.value && !resting(c);
+const isMine = (c: Conversation, who: Looker): boolean => c.holder === "agent" && c.agent_id === who.id && !resting(c);
 
 /** It waits for anybody, or for a team of mine; who leads looks after every team. */
-function waitsForMe(c: Conversation): boolean {
-  return c.holder === "queue" && (!c.team_id || can("supervise") || me.value?.team_ids?.includes(c.team_id) === true);
+function waitsForMe(c: Conversation, who: Looker): boolean {
+  return c.holder === "queue" && (!c.team_id || who.leads || who.teams.has(c.team_id));
 }
 
-export function needsMe(c: Conversation): boolean {
-  return !resting(c) && (waitsForMe(c) || (isMine(c) && unanswered(c)));
+export function needsMe(c: Conversation, who: Looker = looker.value): boolean {
+  return !resting(c) && (waitsForMe(c, who) || (isMine(c, who) && unanswered(c)));
 }
 
 const open = (c: Conversation): boolean => c.status !== "resolved";
