@@ -2,11 +2,12 @@
  * view shows. Knows nothing of the DOM. */
 
 import { Connection, type Phase } from "./connection";
+import { upload, type Links } from "./files";
 import { pollLink, socketLink, visitorCall } from "./link";
 import { Outbox, type Entry } from "./outbox";
 import { RENEW_MS, Slots, get, randomId, set } from "./storage";
 import { Timeline } from "./timeline";
-import type { Ack, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
+import type { Ack, Attachment, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
 
 export interface ClientOptions {
   base: string;
@@ -114,8 +115,8 @@ export class Client {
     this.connection.restart();
   }
 
-  say(text: string, action: "" | "handoff" = ""): void {
-    this.mine.add(text, action, Date.now());
+  say(text: string, action: "" | "handoff" = "", files?: Attachment[]): void {
+    this.mine.add(text, action, Date.now(), files);
     this.typedAt = 0;
     this.flush();
     this.changed();
@@ -123,13 +124,25 @@ export class Client {
 
   retry(id: string): void {
     const entry = [...this.left, this.mine].map((box) => box.drop(id)).find(Boolean);
-    if (entry) this.say(entry.text, entry.action);
+    if (entry) this.say(entry.text, entry.action, entry.files);
   }
 
   drop(id: string): void {
     for (const box of [...this.left, this.mine]) box.drop(id);
     this.changed();
   }
+
+  get base(): string {
+    return this.options.base;
+  }
+
+  /** Uploads a file and sends it. What the desk says against it is thrown as Refused. */
+  async attach(file: File): Promise<void> {
+    this.say("", "", [await upload(this.options.base, this.token, this.options.lang, file)]);
+  }
+
+  readonly links: Links = (id) =>
+    visitorCall(this.options.base, `files/${id}/link`, this.token, this.options.lang, undefined);
 
   typed(on: boolean): void {
     const now = Date.now();
@@ -198,6 +211,7 @@ export class Client {
         this.arrived({
           conversation: frame.conversation, seq: frame.seq, direction: "incoming", sender: "contact",
           text: entry.text, at: frame.at, client_msg_id: entry.id,
+          ...(entry.files && { attachments: entry.files }),
         });
         break;
       }

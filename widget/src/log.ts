@@ -39,6 +39,8 @@ export class Log {
       t,
       time: (at) => clock.format(new Date(at)),
       exact: (at) => full.format(new Date(at)),
+      base: client.base,
+      links: client.links,
       say: (text) => client.say(text),
       retry: (id) => client.retry(id),
       drop: (id) => client.drop(id),

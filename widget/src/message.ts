@@ -2,6 +2,7 @@
 
 import type { Entry } from "./outbox";
 import { h, icon } from "./dom";
+import { filesOf, type Links } from "./files";
 import type { Translate } from "./i18n";
 import { pieces, safeUrl } from "./linkify";
 import type { Button, Card, MessageView } from "./wire";
@@ -13,6 +14,8 @@ export interface Shown {
   t: Translate;
   time(at: string): string;
   exact(at: string): string;
+  base: string;
+  links: Links;
   say(text: string): void;
   retry(id: string): void;
   drop(id: string): void;
@@ -97,7 +100,9 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
   const row = h("div", { class: `row ${kind}${first ? " first" : ""}`, "data-seq": message.seq });
   if (mine) row.append(h("span", { class: "sr" }, `${t("you")}: `));
   else if (message.sender !== "system" && (first || message.ai)) row.append(who(message, on));
-  row.append(message.recalled ? h("div", { class: "bub gone" }, t("recalled")) : body(message.text, on));
+  if (message.recalled) row.append(h("div", { class: "bub gone" }, t("recalled")));
+  else if (message.text || !message.attachments) row.append(body(message.text, on));
+  if (message.attachments?.length) row.append(filesOf(message.attachments, on.base, on.links));
   if (message.cards?.length) row.append(cards(message.cards, on));
   const { kind: from, title: one, cites } = message.source ?? {};
   const title = from === "article" ? one : cites?.join(on.t("comma"));
@@ -114,7 +119,7 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
 export function pendingRow(entry: Entry, on: Shown): HTMLElement {
   const { t } = on;
   const row = h("div", { class: `row me first ${entry.failed ? "fail" : "wait"}`, "data-id": entry.id });
-  row.append(body(entry.text, on));
+  row.append(body(entry.text || (entry.files ?? []).map((file) => file.name).join(" · "), on));
   row.append(
     entry.failed
       ? h("div", { class: "meta bad", role: "alert" }, h("span", {}, t("failed", { why: entry.failed })),

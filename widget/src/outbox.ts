@@ -5,7 +5,7 @@
  * given new ids without the danger of a double. The entries survive a reload in the visitor's
  * browser; what was under way is then sent again with the same id, and the server knows it. */
 
-import type { SendMessage } from "./wire";
+import type { Attachment, SendMessage } from "./wire";
 
 export interface Entry {
   id: string;
@@ -13,6 +13,7 @@ export interface Entry {
   text: string;
   action: "" | "handoff";
   at: number;
+  files?: Attachment[];
   /** Refused for good: shown red with "retry", not sent by itself. */
   failed?: string;
 }
@@ -49,9 +50,10 @@ export class Outbox {
   }
 
   /** Takes a message; it is kept before this returns. */
-  add(text: string, action: "" | "handoff", at: number): Entry {
+  add(text: string, action: "" | "handoff", at: number, files?: Attachment[]): Entry {
     const n = ++this.state.n;
     const entry: Entry = { id: `${this.state.stream}.${n}`, n, text, action, at };
+    if (files?.length) entry.files = files;
     this.state.entries.push(entry);
     this.save();
     return entry;
@@ -65,6 +67,7 @@ export class Outbox {
     this.inFlight = head.id;
     const frame: SendMessage = { type: "message", client_msg_id: head.id, text: head.text, n: head.n };
     if (head.action) frame.action = head.action;
+    if (head.files) frame.files = head.files.map((file) => file.id);
     return frame;
   }
 
@@ -116,7 +119,7 @@ export class Outbox {
   /** Sends a refused message again, as the last one. */
   retry(id: string, at: number): Entry | null {
     const entry = this.drop(id);
-    return entry && this.add(entry.text, entry.action, at);
+    return entry && this.add(entry.text, entry.action, at, entry.files);
   }
 
   /** Forgets a refused message. */

@@ -2,6 +2,8 @@
 
 import { Client, type ClientOptions } from "./client";
 import { h, icon } from "./dom";
+import { chooser } from "./files";
+import { Refused } from "./link";
 import type { Key, Lang, Translate } from "./i18n";
 import { backAt, leaving, rating } from "./forms";
 import { Log } from "./log";
@@ -148,6 +150,23 @@ export class Panel {
       typed();
       log.toEnd();
     };
+    let uploads: Promise<unknown> = Promise.resolve();
+    const attach = (file: File): void => {
+      // one after the other: they arrive in the order in which they were chosen
+      uploads = uploads.then(async () => {
+        count.textContent = t("uploading", { name: file.name });
+        tools.classList.remove("none");
+        try {
+          await client.attach(file);
+          count.textContent = "";
+        } catch (refused) {
+          const error = refused instanceof Refused ? refused.body : null;
+          count.textContent = error ? `${file.name}: ${error.message} ${error.help ?? ""}` : t("notSent");
+        }
+        log.toEnd();
+        this.changed();
+      });
+    };
     input.addEventListener("input", () => {
       typed();
       client.typed(input.value !== "");
@@ -164,6 +183,7 @@ export class Panel {
       submit();
       input.focus();
     } }, input, go);
+    line.prepend(chooser(t("attach"), line, attach));
 
     const panel = h("div", { class: "panel", role: "dialog", "aria-labelledby": "title", tabindex: -1 },
       h("div", { class: "head" }, h("div", {}, title, status),
@@ -203,7 +223,7 @@ export class Panel {
       leave.hidden = !client.closed || !client.welcome?.offline_form || byPeople;
       human.hidden = byPeople || !leave.hidden;
       away.textContent = !client.closed ? "" : opensAt ? t("awayUntil", { time: backAt(opensAt, this.options.lang) }) : t("away");
-      tools.classList.toggle("none", byPeople && !client.closed && over() <= 0);
+      tools.classList.toggle("none", byPeople && !client.closed && over() <= 0 && !count.textContent);
       const atEnd = log.atEnd();
       stars.draw();
       if (atEnd) log.toEnd();

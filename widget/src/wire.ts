@@ -41,6 +41,17 @@ export interface Card {
   text?: string;
 }
 
+/** A file of a message; it is read by a link that is asked for. */
+export interface Attachment {
+  id: number;
+  name: string;
+  type: string;
+  kind: "image" | "audio" | "video" | "document";
+  size_bytes: number;
+  width?: number;
+  height?: number;
+}
+
 export interface Source {
   kind: string;
   id?: number;
@@ -104,6 +115,7 @@ export interface MessageView {
   answer_id?: string;
   /** Who wrote it took it back; the text is gone. */
   recalled?: boolean;
+  attachments?: Attachment[];
 }
 
 export interface Hello {
@@ -127,6 +139,7 @@ export interface SendMessage {
   action?: "" | "handoff";
   conversation?: number;
   note?: boolean;
+  files?: number[];
 }
 
 export type ClientFrame =
