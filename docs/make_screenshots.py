@@ -41,6 +41,9 @@ ADD = """body => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/
   .then(r => r.status)"""
 
 
+LANGS: tuple[Lang, ...] = ("zh", "en")
+
+
 class Shot(NamedTuple):
     """One picture."""
 
@@ -63,8 +66,8 @@ class Shot(NamedTuple):
                 "reduced_motion": "reduce", "timezone_id": "Asia/Shanghai"}
 
 
-SHOTS = (Shot("inbox", "zh", 1440), Shot("inbox", "en", 1440), Shot("inbox", "zh", 1440, "dark"),
-         Shot("inbox", "en", 390), Shot("inbox", "zh", 390, "dark"),
+SHOTS = (*(Shot("inbox", lang, width, scheme)
+           for lang in LANGS for width in (1440, 390) for scheme in ("light", "dark")),
          Shot("knowledge", "zh", 1440), Shot("knowledge", "en", 1440), Shot("knowledge", "zh", 390),
          Shot("shop", "zh", 1440), Shot("shop", "en", 1440), Shot("shop", "zh", 390), Shot("shop", "en", 390))
 TALK: dict[Lang, dict[str, str]] = {
