@@ -44,7 +44,7 @@ def _cookie(call: Call, value: str) -> bytes:
 
 
 def _away(to: str, headers: Headers) -> Answer:
-    return Answer(b"", 303, "", [(b"location", to.encode("ascii")), (b"cache-control", b"no-store"),
+    return Answer(b"", 303, "text/plain", [(b"location", to.encode("ascii")), (b"cache-control", b"no-store"),
                                  (b"referrer-policy", b"no-referrer"), *headers])
 
 
