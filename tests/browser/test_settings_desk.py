@@ -245,3 +245,25 @@ def test_the_record_of_changes_is_verified(page: Page) -> None:
     page.goto("audit")
     page.get_by_role("button", name="Verify").click()
     expect(page.locator(".verdict")).to_contain_text("Whole:")
+
+
+def test_who_is_told_when_nobody_looks(page: Page) -> None:
+    page.goto("notify")
+    expect(page.get_by_role("region", name="Mail")).to_contain_text("Not set up")
+    page.get_by_role("button", name="New target").first.click()
+    drawer = page.get_by_role("dialog")
+    drawer.get_by_label("Name").fill("Night group")
+    drawer.get_by_label("Address").fill("not an address")
+    drawer.get_by_role("button", name="Save").click()
+    expect(drawer.get_by_label("Address")).to_have_attribute("aria-invalid", "true")
+    drawer.get_by_label("Address").fill("https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=11112222-abcd")
+    drawer.get_by_role("button", name="Save").click()
+    row = page.locator("li", has_text="Night group")
+    expect(row).to_contain_text("WeCom group robot · https://qyapi.weixin.qq.com/…abcd")
+    row.get_by_role("switch").click()
+    page.reload()
+    expect(row.get_by_role("switch")).not_to_be_checked()
+    row.locator(".body").click()
+    drawer.get_by_label("Name").fill("Night shift")  # the address stays, though it is not shown
+    drawer.get_by_role("button", name="Save").click()
+    expect(page.locator("li", has_text="Night shift")).to_contain_text("…abcd")

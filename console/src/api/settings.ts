@@ -3,7 +3,7 @@
 import { call, type Query } from "./client";
 import type { ApiKey, Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
-  AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, ModelState, ModelTried, Prompt, PromptTested,
+  AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, MailState, ModelState, ModelTried, NotifyInput, NotifyTarget, Prompt, PromptTested,
   PromptText, TeamFull, TeamSettings, UsageRow,
 } from "./settingsTypes";
 
@@ -68,6 +68,14 @@ export const settingsApi = {
   apiKeys: (query: Query) => call<Page<ApiKey>>("GET", "api-keys", { query }),
   addApiKey: (body: Pick<ApiKey, "name" | "role" | "inbox_ids">) => call<{ api_key: ApiKey; secret: string }>("POST", "api-keys", { body }),
   revokeApiKey: (id: number, keepalive = false) => call<void>("DELETE", `api-keys/${id}`, { keepalive }),
+
+  notifyTargets: (query: Query) => call<Page<NotifyTarget>>("GET", "notify-targets", { query }),
+  addNotifyTarget: (body: NotifyInput & { kind: NotifyTarget["kind"]; address: string }) => call<NotifyTarget>("POST", "notify-targets", { body }),
+  changeNotifyTarget: (id: number, body: Partial<NotifyInput>) => call<NotifyTarget>("PATCH", `notify-targets/${id}`, { body }),
+  deleteNotifyTarget: (id: number, keepalive = false) => call<void>("DELETE", `notify-targets/${id}`, { keepalive }),
+  testNotifyTarget: (id: number) => call<{ took_ms: number }>("POST", `notify-targets/${id}/test`),
+  mail: () => call<MailState>("GET", "mail"),
+  testMail: (to: string) => call<{ took_ms: number }>("POST", "mail/test", { body: { to } }),
 
   verifyAudit: () => call<{ ok: boolean; checked: number; broken_at: number | null; last_digest: string }>("GET", "audit/verify"),
 

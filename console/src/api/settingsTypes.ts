@@ -204,3 +204,30 @@ export interface AgentFull extends Omit<Agent, "capacity" | "skills" | "language
 }
 
 export type CannedInput = Pick<Canned, "shortcut" | "folder" | "lang" | "text" | "own" | "team_id">;
+
+export interface NotifyTarget {
+  id: number;
+  name: string;
+  kind: "wecom" | "dingtalk" | "feishu" | "email" | "webhook";
+  enabled: boolean;
+  /** Masked, but for mail addresses. */
+  address: string;
+  has_secret: boolean;
+  lang: "zh" | "en";
+  wants: ("visitor_waiting" | "visitor_late" | "reply_late" | "trouble")[];
+  after_s: number;
+  inbox_ids: number[];
+  failures: number;
+  last_sent_at: string | null;
+  last_error: string;
+}
+
+export type NotifyInput = Pick<NotifyTarget, "name" | "lang" | "wants" | "after_s" | "inbox_ids"> & { address?: string; secret?: string; enabled?: boolean };
+
+export interface MailState {
+  ready: boolean;
+  host: string;
+  port: number;
+  security: string;
+  sender: string;
+}

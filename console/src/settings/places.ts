@@ -40,6 +40,7 @@ export const GROUPS: Group[] = [
     { to: "/tags", icon: "tag", key: "nav.tags", text: "settings.tags.text", words: "settings.tags.words" },
   ] },
   { key: "settings.group.build", places: [
+    { to: "/notify", icon: "bell", key: "nav.notify", text: "settings.notify.text", words: "settings.notify.words", role: "admin" },
     { to: "/tools", icon: "tool", key: "nav.tools", text: "settings.tools.text", words: "settings.tools.words", role: "admin" },
     { to: "/api-keys", icon: "key", key: "nav.apiKeys", text: "settings.apiKeys.text", words: "settings.apiKeys.words", role: "admin" },
   ] },
