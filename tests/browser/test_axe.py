@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from zhike.testing.pages import Console, Lang, Visits, Widget
+from zhike.testing.pages import PHONE, Console, Lang, Visits, Widget
 
 from .conftest import missing
 
@@ -88,6 +88,15 @@ def test_console(visits: Visits, admin: Callable[..., Console], axe: str, lang: 
     page.locator(".rule .body").nth(1).click()
     expect(console.dialog).to_be_visible()
     assert faults(page, axe) == []
+
+
+def test_console_on_a_phone(admin: Callable[..., Console], axe: str) -> None:
+    console = admin("zh", reduced_motion="reduce", **PHONE)
+    pages = {"/conversations": ".rail", "/settings": ".nav .place", "/supervision": ".figures"}
+    for path, there in pages.items():
+        console.open(path)
+        expect(console.page.locator(there).first).to_be_visible()
+        assert faults(console.page, axe) == []
 
 
 @pytest.mark.parametrize(("lang", "scheme"), LOOKS)
