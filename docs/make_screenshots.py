@@ -66,9 +66,9 @@ class Shot(NamedTuple):
                 "reduced_motion": "reduce", "timezone_id": "Asia/Shanghai"}
 
 
-SHOTS = (*(Shot("inbox", lang, width, scheme)
+SHOTS = (*(Shot(what, lang, width, scheme)
+           for what in ("inbox", "knowledge", "supervision", "settings", "prompts")
            for lang in LANGS for width in (1440, 390) for scheme in ("light", "dark")),
-         Shot("knowledge", "zh", 1440), Shot("knowledge", "en", 1440), Shot("knowledge", "zh", 390),
          Shot("shop", "zh", 1440), Shot("shop", "en", 1440), Shot("shop", "zh", 390), Shot("shop", "en", 390))
 TALK: dict[Lang, dict[str, str]] = {
     "zh": {"first": "羊毛开衫会起球扎人吗", "person": "转人工", "thanks": "平时穿 M，想要燕麦色",
@@ -172,7 +172,38 @@ def knowledge(stage: Stage, shot: Shot) -> Page:
     return page
 
 
-PAGES: dict[str, Callable[[Stage, Shot], Page]] = {"shop": shop, "inbox": inbox, "knowledge": knowledge}
+def supervision(stage: Stage, shot: Shot) -> Page:
+    """The desk as it is now."""
+    console = stage.console(shot)
+    console.open("/supervision")
+    console.page.locator(".figures").wait_for()
+    return console.page
+
+
+def settings(stage: Stage, shot: Shot) -> Page:
+    """An inbox with the widget beside it; on a phone the list of the settings."""
+    console = stage.console(shot)
+    if shot.width < 500:
+        console.open("/settings")
+        console.page.locator(".nav .place").first.wait_for()
+        return console.page
+    console.open("/inboxes/1")
+    console.page.frame_locator("iframe").locator(".panel").wait_for()
+    return console.page
+
+
+def prompts(stage: Stage, shot: Shot) -> Page:
+    """The templates of the bot."""
+    console = stage.console(shot)
+    console.open("/prompts")
+    console.page.locator(".page h1, .page-head h1").first.wait_for()
+    console.page.wait_for_load_state("networkidle")
+    return console.page
+
+
+PAGES: dict[str, Callable[[Stage, Shot], Page]] = {
+    "shop": shop, "inbox": inbox, "knowledge": knowledge, "supervision": supervision, "settings": settings,
+    "prompts": prompts}
 
 
 def shrink(file: Path) -> None:
