@@ -271,7 +271,7 @@ def test_on_a_phone(visits: Visits, admin: Callable[..., Console]) -> None:
     lin = admin("zh", **PHONE)
     lin.open(f"/conversations/{widget.conversation}")
     page = lin.page
-    page.get_by_role("button", name="更多").first.tap()
+    page.get_by_role("button", name="更多", exact=True).tap()
     page.get_by_text("转接", exact=True).tap()
     expect(lin.dialog).to_be_visible()
     box = lin.dialog.bounding_box()
@@ -280,7 +280,7 @@ def test_on_a_phone(visits: Visits, admin: Callable[..., Console]) -> None:
     lin.dialog.get_by_role("option").first.tap()
     lin.dialog.get_by_role("button", name=re.compile("^转接给")).tap()
     expect(widget.status).to_have_text("客服林晓为您服务")
-    page.get_by_role("button", name="更多").first.tap()
+    page.get_by_role("button", name="更多", exact=True).tap()
     page.get_by_text("访客信息", exact=True).tap()
     expect(page.locator(".context dl").first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -46,8 +46,8 @@ def test_who_waits_and_how_it_was_led(visits: Visits, admin: Callable[..., Conso
 
     lead.open("/supervision?tab=quality")
     page.get_by_role("button", name=words["draw"]).click()
-    thread = page.locator(".read")
-    expect(thread).to_contain_text(words["hello"], timeout=20_000)
+    expect(lead.messages.first).to_be_visible()  # of one that was drawn
+    expect(page.locator(".drawn .one").first).to_have_attribute("aria-current", "true")
     page.get_by_role("button", name=words["save"]).click()
     expect(page.get_by_role("alert")).to_have_text(words["missing"])
     scores = page.locator(f'input[type="radio"][aria-label$="{words["score"]}"]')

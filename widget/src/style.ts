@@ -103,7 +103,7 @@ background:var(--fg);color:var(--bg);font-size:13px;box-shadow:0 2px 8px rgba(16
 .line:focus-within{border-color:var(--accent);box-shadow:0 0 0 1px var(--accent)}
 .line textarea{flex:1;min-width:0;resize:none;border:0;outline:0;background:none;padding:8px 4px 8px 10px;font-size:16px;line-height:22px;max-height:132px;height:38px}
 .line textarea::placeholder{color:var(--soft);opacity:1}
-.clipb{flex:none;width:44px;height:40px;border-radius:10px;color:var(--soft);display:grid;place-items:center}.clipb:hover{color:var(--accent)}.play{max-width:100%;width:280px}
+.clipb{flex:none;width:44px;height:44px;border-radius:10px;color:var(--soft);display:grid;place-items:center}.clipb:hover{color:var(--accent)}.play{max-width:100%;width:280px}
 .go{flex:none;width:40px;height:40px;border-radius:10px;background:var(--accent);color:var(--on-accent);display:grid;place-items:center}
 .go:disabled{background:var(--tint);color:var(--soft);cursor:default}
 .sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
