@@ -27,7 +27,7 @@ def test_defaults_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     settings = load(environ={})
     assert settings.server.host == "127.0.0.1"
     assert settings.gateway.gone_after_s == 25.0
-    assert settings.pipeline.gather_window_s == 0.01
+    assert settings.pipeline.gather_window_s == 0.014
     assert settings.database.synchronous == "FULL"
     assert settings.file == ""
 

@@ -125,7 +125,7 @@ class Pipeline(Section, frozen=True):
 
     gather_window_s: Annotated[float, Doc("一批消息最多等多久再一起提交。",
                                           "How long a batch gathers at most before it is committed.",
-                                          "duration", 0, 0.1)] = 0.010
+                                          "duration", 0, 0.1)] = 0.014
     batch_max: Annotated[int, Doc("一批最多几条消息。", "Most messages in one batch.",
                                   "int", 1, 10_000)] = 500
     receive_max_messages: Annotated[int, Doc("等待处理的消息数上限，超过时明确告知“现在很忙”。",

@@ -46,7 +46,7 @@ STAGES = ("receive", "decode", "dedup", "understand", "route", "queue", "send")
 class LineSettings:
     """What the line needs of the settings; see ``config.Pipeline``."""
 
-    def __init__(self, *, gather_window_s: float = 0.010, batch_max: int = 500,
+    def __init__(self, *, gather_window_s: float = 0.014, batch_max: int = 500,
                  receive_max_messages: int = 20_000, receive_max_bytes: int = 32 << 20,
                  fragment_wait_s: float = 1.2, out_of_order_wait_s: float = 2.0,
                  search_batch: int = 64) -> None:
