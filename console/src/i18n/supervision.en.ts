@@ -39,7 +39,7 @@ export const enSupervision = {
   "quality.draw": "Draw conversations",
   "quality.days": "Resolved in the last {n} days",
   "quality.of": "Of",
-  "quality.everybody": "everybody",
+  "quality.everybody": "Everybody",
   "quality.sampleNone": "Nothing to review",
   "quality.sampleNoneText": "Everything that colleagues led and resolved in this time has been reviewed, or there was nothing.",
   "quality.choose": "Draw conversations to review",
