@@ -1,0 +1,23 @@
+/** English of the models; part of settings.en.ts. */
+export const enModels = {
+  "models.text": "The first that can answer is asked. They are set in zhike.toml; keys come from the environment.",
+  "models.empty": "No model is set",
+  "models.emptyText": "Without one the bot answers from rules and knowledge alone and calls a person for the rest. To add one, write this into zhike.toml and restart:",
+  "models.example": "Example of a model in zhike.toml",
+  "models.ok": "Ready",
+  "models.rests": "Resting",
+  "models.fails": "Fails",
+  "models.unasked": "Not asked yet",
+  "models.test": "Test",
+  "models.local": "Runs on this machine: {file}",
+  "models.at": "{model} at {server}",
+  "models.answered": "Answered “{text}”: first word after {first}, done after {total}, {read} + {written} tokens",
+  "models.asked": "Requests",
+  "models.failed": "Failed",
+  "models.first": "First word",
+  "models.tokens": "Tokens in / out",
+  "models.cost": "Cost",
+  "models.places": "In hand",
+  "models.window": "Context",
+  "models.foot": "Figures count since the desk was started. A test costs a few tokens.",
+};
