@@ -3,11 +3,21 @@
     python tools/measure_inbox.py [--conversations 5000] [--rate 50] [--seconds 20] [--json]
 
 Starts its own desk in an empty folder, fills it, opens the console in Chromium and writes as visitors,
-open loop. In the page the clock starts when a frame arrives and stops after the frame of the screen
-in which its words stand (a task posted from the next animation frame, which is a little late rather
-than early). Two lists: *needs you* (rows change in place; a fifth of the changes are in sight) and
-*all* (each change moves a row to the top of the list). Needs the development group, built pages and a
-Chromium.
+open loop. In the page the clock starts when a frame arrives and stops after the frame of the screen in
+which its words, or later words of the same conversation, stand: a task posted from that frame's
+animation callback, so style, layout and paint are done. ``next_p95_ms`` stops only after the animation
+frame that follows, which the browser begins when the one before is out of its hands: an upper bound.
+
+Three pages hear the same frames:
+
+* *empty*: one line of text that takes the words of every change, and nothing else. What this browser and
+  this machine take in any case; ``ratio`` is the p95 of a list to it.
+* *needs you*: rows change in place. A fifth of the changes are surely in sight; the rows of the others are
+  further down and do not exist, so ``painted`` is less than ``heard``.
+* *all*: each change moves a row to the top, in sight. Here ``painted`` must be ``heard``: what was
+  driven out of sight before it was drawn counts as missed, and as slower than everything else.
+
+Needs the development group, built pages and a Chromium.
 """
 
 from __future__ import annotations
@@ -39,34 +49,71 @@ SENDERS = 8
 IN_SIGHT = 8
 """Rows at the top that are surely on the screen."""
 WATCH = """() => {
-  const seen = new Map(), took = (window.__took = []);
-  const token = /#(\\d+)#/;
+  const token = /#(\\d+)#/g, whose = /"conversation":\\{"id":(\\d+)/;
+  let waiting = new Map(), heard = 0, took = [], next = [], inFrame = false, painted = [];
+  window.__begin = () => { waiting = new Map(); heard = 0; took = []; next = []; };
+  window.__result = () => ({heard, took, next});
+  const {port1, port2} = new MessageChannel();
+  port1.onmessage = () => {
+    inFrame = false;
+    const now = performance.now();
+    for (const at of painted.splice(0)) took.push(now - at);
+  };
+  const draw = window.requestAnimationFrame.bind(window);
+  window.requestAnimationFrame = (run) => draw((time) => {
+    if (!inFrame) { inFrame = true; port2.postMessage(0); }
+    run(time);
+  });
   const Real = window.WebSocket;
   window.WebSocket = class extends Real {
     constructor(...given) {
       super(...given);
       this.addEventListener('message', ({data}) => {
-        const found = token.exec(data);
-        if (found && data.includes('"type":"conversation"')) seen.set(found[1], performance.now());
+        const words = data.includes('"type":"conversation"') && [...data.matchAll(token)][0];
+        if (!words) return;
+        const id = whose.exec(data)?.[1] ?? 0;
+        if (!waiting.has(id)) waiting.set(id, []);
+        waiting.get(id).push({number: Number(words[1]), at: performance.now()});
+        heard++;
+        of.set(Number(words[1]), id);
       });
     }
   };
-  window.__heard = () => seen.size;
-  const after = (ids) => requestAnimationFrame(() => {
-    const {port1, port2} = new MessageChannel();
-    port1.onmessage = () => { for (const id of ids) took.push(performance.now() - seen.get(id)); };
-    port2.postMessage(0);
-  });
-  const done = new Set();
+  const of = new Map();
   new MutationObserver((changes) => {
-    const ids = [];
+    const times = [];
     for (const {target, addedNodes} of changes) for (const node of [target, ...addedNodes]) {
-      const found = token.exec(node.textContent ?? '');
-      if (found && seen.has(found[1]) && !done.has(found[1])) { done.add(found[1]); ids.push(found[1]); }
+      for (const [, words] of (node.textContent ?? '').matchAll(token)) {
+        const number = Number(words), mine = waiting.get(of.get(number));
+        while (mine?.length && mine[0].number <= number) times.push(mine.shift().at);
+      }
     }
-    if (ids.length) after(ids);
+    if (!times.length) return;
+    const stands = () => painted.push(...times);
+    if (inFrame) stands();
+    else window.requestAnimationFrame(stands);
+    const after = () => {
+      const {port1: one, port2: other} = new MessageChannel();
+      one.onmessage = () => { for (const at of times) next.push(performance.now() - at); };
+      other.postMessage(0);
+    };
+    draw(inFrame ? after : () => draw(after));
   }).observe(document, {subtree: true, childList: true, characterData: true});
 }"""
+EMPTY = """() => {
+  document.body.innerHTML = '<p>-</p>';
+  const line = document.querySelector('p').firstChild;
+  const socket = new WebSocket(`${location.origin.replace('http', 'ws')}/ws`);
+  socket.onopen = () => socket.send('{"type":"hello","v":1,"role":"agent"}');
+  let last = '';
+  const draw = () => { line.data = last; last = ''; };
+  socket.onmessage = ({data}) => {
+    const words = /"last_text":"([^"]*)/.exec(data);
+    if (words && !last) requestAnimationFrame(draw);
+    if (words) last += words[1] + ' ';
+  };
+}"""
+"""Takes the words of every change into one line, once a frame."""
 MAKE_KEY = """() => fetch('/api/v1/me').then(r => r.json()).then(me => fetch('/api/v1/api-keys', {
   method: 'POST', headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token},
   body: JSON.stringify({name: 'measure', role: 'agent'})})).then(r => r.json()).then(made => made.secret)"""
@@ -129,17 +176,19 @@ def percentile(values: list[float], share: float) -> float:
     return values[min(len(values) - 1, int(len(values) * share))] if values else float("nan")
 
 
-def measure(page: Page, run: threading.Thread) -> dict[str, Any]:
-    """What one list took while ``run`` wrote."""
-    page.evaluate("window.__took.length = 0")
-    before = page.evaluate("window.__heard()")
+def measure(page: Page, run: threading.Thread, *, whole: bool) -> dict[str, Any]:
+    """What one page took while ``run`` wrote. ``whole``: all that is heard must be painted."""
+    page.evaluate("window.__begin()")
     run.start()
     while run.is_alive():
         page.wait_for_timeout(200)
     page.wait_for_timeout(1_000)
-    took = sorted(page.evaluate("window.__took"))
+    result = page.evaluate("window.__result()")
+    missed = result["heard"] - len(result["took"]) if whole else 0
+    took = sorted(result["took"]) + [float("inf")] * missed
     figures = {f"p{part}_ms": round(percentile(took, part / 100), 1) for part in (50, 95, 99)}
-    return {"heard": page.evaluate("window.__heard()") - before, "painted": len(took), **figures}
+    return {"heard": result["heard"], "painted": len(result["took"]), **figures,
+            "next_p95_ms": round(percentile(sorted(result["next"]), 0.95), 1)}
 
 
 def main() -> None:
@@ -174,18 +223,31 @@ def main() -> None:
         expect(console.page.locator(".list .sized")).to_have_css("height", f"{84 * asked.conversations}px")
         result: dict[str, Any] = {"conversations": asked.conversations, "rate_per_s": asked.rate}
         failed: list[int] = []
-        for number, view in enumerate(("needs", "all")):
-            console.tab(view)  # type: ignore[arg-type]
-            console.page.mouse.move(900, 400)
-            console.page.wait_for_timeout(1_500)
+        empty = console.page.context.new_page()
+        empty.add_init_script(f"({WATCH})()")
+        empty.route("**/assets/**", lambda route: route.abort())  # the console's page without the console
+        empty.goto(f"{desk.url}/console/")
+        empty.evaluate(EMPTY)
+        for number, view in enumerate(("empty", "needs", "all")):
+            page = empty if view == "empty" else console.page
+            page.bring_to_front()
+            if view in ("needs", "all"):
+                console.tab(view)  # type: ignore[arg-type]
+                page.mouse.move(900, 400)
+            page.wait_for_timeout(1_500)
             first = 1 + number * 1_000_000
 
             def run(first: int = first) -> None:
                 failed.append(asyncio.run(write(desk.url, key, people, asked.rate, asked.seconds, first)))
 
-            found = measure(console.page, threading.Thread(target=run))
+            found = measure(page, threading.Thread(target=run), whole=view != "needs")
             result |= {f"{view}_{field}": value for field, value in found.items()}
-        result |= {"failed": sum(failed), "machine": f"{os.cpu_count()} × {platform.machine()}"}
+            if view == "empty":
+                page.close()
+            else:
+                result[f"{view}_ratio"] = round(found["p95_ms"] / result["empty_p95_ms"], 1)
+        result |= {"failed": sum(failed), "load": round(os.getloadavg()[0], 1),
+                   "machine": f"{os.cpu_count()} × {platform.machine()}"}
         browser.close()
         desk.stop()
     lines = "\n".join(f"{field:16} {value}" for field, value in result.items())

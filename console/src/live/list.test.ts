@@ -2,6 +2,10 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { Conversation } from "@/api/types";
 import type { DeskFrame } from "./frames";
 
+// Node draws no frames; fake timers do, where there is something to stand in for.
+vi.stubGlobal("requestAnimationFrame", () => 0);
+vi.stubGlobal("cancelAnimationFrame", () => undefined);
+const FRAME_MS = 16;
 let hear: (frame: DeskFrame) => void = () => undefined;
 vi.mock("./socket", () => ({ listen: (callback: typeof hear) => ((hear = callback), () => undefined), whenOnline: () => () => undefined }));
 vi.mock("@/lib/session", () => ({ myId: { value: 5 }, me: { value: { team_ids: [2] } }, can: () => false }));
@@ -12,7 +16,7 @@ vi.mock("@/api", () => ({ api: {
   conversation: (...given: unknown[]) => conversation(...given) as unknown,
 } }));
 
-const { forgetLists, inOrder, known, listOf, load, needsCount, put, startLists } = await import("./list");
+const { forgetLists, inOrder, known, listOf, load, needsCount, put, startLists, touch } = await import("./list");
 const at = (second: number): string => new Date(second * 1000).toISOString();
 const c = (id: number, extra: Partial<Conversation> = {}): Conversation => ({
   id, inbox_id: 1, contact_id: id, contact_name: "", status: "pending", holder: "bot", epoch: 1, agent_id: null,
@@ -67,14 +71,27 @@ describe("lists", () => {
     put(c(1, { priority: 3, team_id: 2 }));
     const state = { id: 1, status: "open" as const, holder: "queue" as const, epoch: 2, last_seq: 3 };
     hear({ type: "conversation", conversation: state, updated_at: at(99), last_text: "hi", waiting_since: at(98) });
+    expect(known.get(1)?.holder).toBe("bot");
+    vi.advanceTimersByTime(FRAME_MS);
     expect(known.get(1)).toMatchObject({ holder: "queue", last_text: "hi", waiting_since: at(98), priority: 3, team_id: 2, agent_id: null });
     hear({ type: "conversation", conversation: { ...state, epoch: 3, holder: "agent", agent_name: "Ann" }, updated_at: at(100), agent_id: 5, team_id: null, mentions: [5] });
+    vi.advanceTimersByTime(FRAME_MS);
     expect(known.get(1)).toMatchObject({ agent_id: 5, agent_name: "Ann", team_id: null, waiting_since: null, mentioned: true });
     conversation.mockResolvedValueOnce(c(77));
     hear({ type: "conversation", conversation: { ...state, id: 77 } });
     await vi.advanceTimersByTimeAsync(300);
     expect(conversation).toHaveBeenCalledWith(77);
     expect(known.has(77)).toBe(true);
+    vi.useRealTimers();
+  });
+
+  it("take what was heard before what is put in later", () => {
+    vi.useFakeTimers();
+    put(c(1));
+    hear({ type: "conversation", conversation: { id: 1, status: "open", holder: "queue", epoch: 2, last_seq: 3 }, updated_at: at(9), waiting_since: at(8) });
+    touch(1, { waiting_since: null });
+    vi.advanceTimersByTime(FRAME_MS);
+    expect(known.get(1)).toMatchObject({ holder: "queue", waiting_since: null });
     vi.useRealTimers();
   });
 

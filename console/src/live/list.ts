@@ -6,10 +6,12 @@
 import { computed, reactive, ref, shallowReactive, toRaw } from "vue";
 import { api } from "@/api";
 import type { Conversation } from "@/api/types";
+import { perFrame } from "@/lib/frame";
 import { myId } from "@/lib/session";
 import type { ListEvent } from "./frames";
+import { Ordered } from "./order";
 import { listen, whenOnline } from "./socket";
-import { VIEWS, looker, needsMe, viewOf, type ViewName } from "./views";
+import { VIEWS, looker, viewOf, type Looker, type ViewName } from "./views";
 
 const PAGE = 100;
 /** As many as a page may hold (rest/paging.py), and how far a list is loaded that somebody works off. */
@@ -76,21 +78,31 @@ function byChange(a: Row, b: Row): number {
   return b.updatedMs - a.updatedMs || b.id - a.id;
 }
 
-export function inOrder(name: ViewName): Row[] {
-  const view = viewOf(name);
-  const floor = view.whole ? 0 : listOf(name).floor;
-  const found: Row[] = [];
-  const who = looker.value;
-  for (const c of everyRow()) if (c.updatedMs >= floor && view.fits(c, who)) found.push(c);
-  return found.sort(view.order === "waiting" ? byWaiting : byChange);
+/** A list in order, for one who looks and down to one floor. */
+interface Kept {
+  who: Looker;
+  floor: number;
+  ordered: Ordered<Row>;
 }
 
-export const needsCount = computed(() => {
-  let count = 0;
+const kept = new Map<ViewName, Kept>();
+
+/** As it stands now; whoever computes with it is told of changes. */
+export function inOrder(name: ViewName): readonly Row[] {
+  const all = everyRow();
+  const view = viewOf(name);
+  const floor = view.whole ? 0 : listOf(name).floor;
   const who = looker.value;
-  for (const c of everyRow()) if (needsMe(c, who)) count++;
-  return count;
-});
+  let list = kept.get(name);
+  if (list?.who !== who || list.floor !== floor) {
+    const fits = (c: Row): boolean => c.updatedMs >= floor && view.fits(c, who);
+    list = { who, floor, ordered: new Ordered(all, fits, view.order === "waiting" ? byWaiting : byChange) };
+    kept.set(name, list);
+  }
+  return list.ordered.all;
+}
+
+export const needsCount = computed(() => inOrder("needs").length);
 
 /** Loads the first page of a list, or the next one; of a list that is worked off, every page. */
 export async function load(name: ViewName, more = false): Promise<void> {
@@ -137,13 +149,15 @@ export function whenChanged(callback: Watcher): () => void {
 }
 
 function set(now: Row, live: boolean): void {
-  const before = known.get(now.id);
+  const before = plain.get(now.id);
   known.set(now.id, now);
+  for (const { ordered } of kept.values()) ordered.change(before, now);
   changes.value++;
   if (live) for (const callback of watchers) callback(before, now);
 }
 
 export function put(c: Conversation, live = false): void {
+  events.now();
   const old = known.get(c.id);
   // An answer to an earlier request must not undo a later event.
   if (old && (c.epoch < old.epoch || c.last_seq < old.last_seq)) return;
@@ -152,6 +166,7 @@ export function put(c: Conversation, live = false): void {
 
 /** Something of ours that shows at once, before the server has said it. */
 export function touch(id: number, change: Partial<Conversation>): void {
+  events.now();
   const old = known.get(id);
   if (old) set(row({ ...old, ...change }), false);
 }
@@ -182,9 +197,15 @@ async function fetchPending(): Promise<void> {
   }
 }
 
+/** Heard and not yet in the lists. Before anything else is put in, these are: order is kept. */
+const heard: ListEvent[] = [];
+const events = perFrame(() => {
+  for (const event of heard.splice(0)) take(event);
+});
+
 function take(event: ListEvent): void {
   const state = event.conversation;
-  const old = known.get(state.id);
+  const old = plain.get(state.id);
   if (!old) {
     // Nobody knows its name yet; the whole row is one small request.
     refetch(state.id);
@@ -245,7 +266,7 @@ export function startLists(): void {
   if (running) return;
   running = true;
   listen((frame) => {
-    if (frame.type === "conversation") take(frame);
+    if (frame.type === "conversation") heard.push(frame), events.ask();
     else if (frame.type === "rated") touch(frame.conversation, { rating: { score: frame.score, comment: frame.comment ?? "" } });
   });
   whenOnline(() => {
@@ -255,7 +276,9 @@ export function startLists(): void {
 }
 
 export function forgetLists(): void {
+  heard.length = 0;
   known.clear();
+  kept.clear();
   changes.value++;
   states.clear();
   found.value = null;
