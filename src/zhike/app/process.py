@@ -8,7 +8,6 @@ a message (*ready*: the first stored answer), then HTTP.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -21,16 +20,13 @@ from zhike.errors import ZhikeError
 from zhike.gateway.frontdoor import FrontDoor, bind
 from zhike.gateway.gateway import Gateway
 from zhike.gateway.limits import Limits
+from zhike.interpreter import begin, settle_memory
 
 if TYPE_CHECKING:
     from zhike.app.core import Core
     from zhike.bus.base import BusNode
 
 log = logging.getLogger("zhike")
-
-SWITCH_INTERVAL_S = 0.0005
-"""How long a thread waits before it asks another for the interpreter lock. Python's 5 ms would let
-the writer thread wait that long after each statement while the event loop is busy."""
 
 DOOR_FIRST_S = 0.03
 """Who waited at the door while the store was opened is answered before HTTP is imported: that thread
@@ -45,8 +41,7 @@ def serve(settings: Settings, *, demo: bool = False) -> int:
     """
     import uvloop
 
-    gc.disable()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    begin()
     host, port = settings.server.host, settings.server.port
     try:
         sock = bind(host, port)
@@ -65,18 +60,6 @@ def limits_of(settings: Settings) -> Limits:
                   messages_per_s=g.messages_per_s, burst=g.burst, hello_timeout_s=g.hello_timeout_s,
                   heartbeat_s=g.heartbeat_s, gone_after_s=g.gone_after_s,
                   out_buffer_bytes=g.out_buffer_bytes, trusted_proxies=settings.server.trusted_proxies)
-
-
-def settle_memory() -> None:
-    """What was imported and loaded stays: the collector need not walk it again and again.
-
-    It was off while loading (a tenth of the start). The thresholds are those of a process that
-    makes thousands of small objects per batch; with Python's own (700), collections would take a
-    tenth of the time.
-    """
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
-    gc.enable()
 
 
 def raise_file_limit(connections: int) -> None:
