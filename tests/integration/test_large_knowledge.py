@@ -294,3 +294,26 @@ async def test_small_bots_are_read_when_asked_and_make_room(store: Store, tmp_pa
     await desk.engine.open(made[0].id)
     assert desk.says(made[0], here[0].question) == "改"
     await desk.keeper.close()
+
+
+async def test_new_synonyms_make_the_index_anew_and_the_old_one_answers_meanwhile(
+        store: Store, tmp_path: Path) -> None:
+    bot = await make_bot(store, articles=[*KB[:60], Article(0, 1, "give-back", "zh", "怎么退货", "七天内可以退。")])
+    desk = Desk(store, tmp_path / "index")
+    await desk.refresh()
+    before = desk.shown(bot)
+    assert desk.says(bot, "咋退掉") == ""
+    groups = [["退货", "退掉"]]
+    await store.write(bots.update_bot, msgspec.structs.replace(bot, settings={"synonyms": groups}), 5000)
+    await desk.registry.refresh()
+    assert desk.shown(bot) is before
+    assert desk.says(bot, "怎么退货") == "七天内可以退。"
+    await desk.refresh()
+    assert desk.shown(bot) is not before
+    assert desk.says(bot, "咋退掉") == "七天内可以退。"
+    await desk.keeper.close()
+    later = Desk(store, tmp_path / "index")  # opened at once: it was made with these synonyms
+    await later.registry.refresh()
+    assert later.says(bot, "咋退掉") == "七天内可以退。"
+    assert [shown.builds_count for shown in later.library.shown.values()] == [0]
+    await later.keeper.close()

@@ -7,7 +7,7 @@ import pytest
 from zhike.domain.knowledge import Bot
 from zhike.search.codes import Codes
 from zhike.search.index import Document, Index
-from zhike.search.pinyin import Keyboard
+from zhike.search.pinyin import Characters, Keyboard
 from zhike.search.synonyms import Synonyms
 from zhike.search.text import normalise
 from zhike.store.checks import check_bot
@@ -44,7 +44,8 @@ def test_english_is_not_read_as_pinyin(index: Index, text: str) -> None:
 
 
 def test_what_the_knowledge_has_no_words_for_is_left_as_typed() -> None:
-    keyboard = Keyboard({"退": 1.0, "货": 1.0, "退货": 1.0})
+    weights = {"退": 1.0, "货": 1.0, "退货": 1.0}
+    keyboard = Keyboard(weights, Characters(weights).of)
     assert keyboard.write([("tuihuo", True)]) == "退货"
     assert keyboard.write([("hongshaorou", True)]) is None
     assert not keyboard.spelt("parcel")

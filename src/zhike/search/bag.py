@@ -9,48 +9,67 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import blake2b
 from math import log, sqrt
+from struct import Struct
 from typing import NamedTuple
 
 import msgspec
 
 from zhike.domain.knowledge import Article
-from zhike.search.index import ANSWER_WEIGHT, Match
-from zhike.search.synonyms import GENERAL
+from zhike.search.codes import Codes
+from zhike.search.index import ANSWER_WEIGHT, LONG_TERMS, Match
+from zhike.search.prose import Measured, measure
+from zhike.search.synonyms import Synonyms
 from zhike.search.terms import runs, strip_politeness, terms
 from zhike.search.text import normalise
 
 
 class Bag(NamedTuple):
-    """One article. ``rows``: the terms of each phrasing; ``answer``: the terms of its answer."""
+    """One article. ``rows``: the terms of each phrasing, none of one that is a text; ``answer``: the terms of
+    its answer; ``codes``: the codes its phrasings name; ``named``: those, and the ones its answer names."""
 
     rows: list[frozenset[str]]
     answer: frozenset[str]
+    codes: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
 
 
 def encode(bag: Bag) -> bytes:
-    """A line of terms per phrasing, and one for the answer. Terms hold no spaces; splitting lines is
+    """A line of terms per phrasing, and one each for the rest. Terms hold no spaces; splitting lines is
     five times as fast as decoding MessagePack into sets."""
-    return "\n".join([" ".join(row) for row in (*bag.rows, bag.answer)]).encode()
+    return "\n".join([" ".join(row) for row in (*bag.rows, bag.answer, bag.codes, bag.named)]).encode()
 
 
 def decode(data: bytes) -> Bag:
     """See :func:`encode`."""
-    lines = data.decode().split("\n")
-    return Bag([frozenset(line.split(" ")) for line in lines[:-1]], frozenset(lines[-1].split(" ")))
+    *rows, answer, codes, named = [frozenset(line.split(" ")) if line else _NONE
+                                   for line in data.decode().split("\n")]
+    return Bag(rows, answer, codes, named)
 
 
+_NONE: frozenset[str] = frozenset()
 encode_article = msgspec.msgpack.Encoder().encode
 decode_article = msgspec.msgpack.Decoder(Article).decode
+
+
+def encode_text(text: Measured) -> bytes:
+    """Its length, its terms, and what each counts in eighths, a byte each: more than 31 says no more."""
+    counts = bytes([min(255, round(count * _STEPS)) for count in text.sums.values()])
+    return _length.pack(text.length) + " ".join(text.sums).encode() + b"\n" + counts
+
+
+def decode_text(data: bytes) -> tuple[float, dict[str, int], int]:
+    """The length of the text, its terms with what they count, and how many steps make 1."""
+    words, _, counts = data[_length.size:].partition(b"\n")
+    return _length.unpack_from(data)[0], dict(zip(words.decode().split(" "), counts, strict=True)), _STEPS
+
+
+_length = Struct("<f")
+_STEPS = 8
 
 
 def phrasings(article: Article) -> tuple[str, ...]:
     """Its ways of being asked, the title first."""
     return (article.question, *article.variants)
-
-
-def bare(phrasing: str) -> str:
-    """A phrasing as it is compared: normalised, without politeness."""
-    return GENERAL.canonical(strip_politeness(normalise(phrasing)))
 
 
 def token(*parts: str) -> str:
@@ -59,17 +78,56 @@ def token(*parts: str) -> str:
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def bag_of(article: Article) -> tuple[Bag, list[str], set[str]]:
-    """The article's bag, the tokens of its bare phrasings, and the Latin words in them."""
+class Read(NamedTuple):
+    """What is indexed of one article. ``exact``: tokens of its phrasings; ``words``: the Latin words in them;
+    ``others``: their terms before synonyms were made one; ``text``: its answer and the phrasings that are
+    texts themselves, ``head``: the terms these begin with."""
+
+    bag: Bag
+    exact: list[str]
+    words: set[str]
+    others: set[str]
+    text: Measured
+    head: set[str]
+
+
+def read(article: Article, synonyms: Synonyms) -> Read:
+    """As :meth:`zhike.search.index.Index` reads its documents; codes that the article writes apart ("ch 326")
+    are joined if it, not another one, names them in one piece."""
+    asked = phrasings(article)
+    book = Codes([(asked, article.answer)])
     rows: list[frozenset[str]] = []
-    exact: list[str] = []
+    exact: dict[str, None] = {}
     words: set[str] = set()
-    for phrasing in phrasings(article):
-        text = bare(phrasing)
-        exact.append(token(text))
-        rows.append(frozenset(terms(text)))
-        words.update(run for run in runs(text) if run.isascii())
-    return Bag(rows, frozenset(terms(GENERAL.canonical(normalise(article.answer))))), exact, words
+    others: set[str] = set()
+    texts: list[str] = []
+    for phrasing in asked:
+        plain = strip_politeness(normalise(phrasing))
+        bare = book.join(synonyms.canonical(plain))
+        exact[token(plain)] = exact[token(bare)] = None
+        found = terms(bare)
+        if len(found) > LONG_TERMS:
+            texts.append(bare)
+            found = []
+        else:
+            words.update(run for run in runs(bare) if run.isascii())
+            if plain != bare:
+                words.update(run for run in runs(plain) if run.isascii())
+                others.update(terms(plain))
+        rows.append(frozenset(found))
+    answer = normalise(article.answer)
+    said = book.join(synonyms.canonical(strip_politeness(answer)))
+    if said and said not in texts:
+        texts.append(said)
+    text = measure(" ".join(texts))
+    spoken = frozenset(terms(book.join(synonyms.canonical(answer))))
+    bag = Bag(rows, spoken, book.asked[0], frozenset(book.named))
+    head = set(measure(" ".join(texts)[:HEAD_CHARS]).sums)
+    return Read(bag, list(exact), words, others, text, head)
+
+
+HEAD_CHARS = 40
+"""What stands at the beginning of a text counts the most (see :mod:`zhike.search.prose`)."""
 
 
 class Weights(dict[str, float]):

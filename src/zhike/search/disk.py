@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import logging
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
@@ -22,12 +22,14 @@ import msgspec
 
 from zhike import __version__
 from zhike.domain.knowledge import Article
-from zhike.search.bag import bag_of, encode, encode_article, token
+from zhike.search.bag import encode, encode_article, encode_text, read, token
+from zhike.search.codes import letters
 from zhike.search.snapshot import Snapshot
+from zhike.search.synonyms import Synonyms
 
 log = logging.getLogger("zhike")
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the fields below, or what is put into them, change."""
 HEAP_BYTES = 64 << 20
 """What the writer may gather before it begins a new segment; taken as it is needed and given back
@@ -60,7 +62,7 @@ _state = msgspec.msgpack.Decoder(State).decode
 def make() -> str:
     """Names what an index is made of; another make cannot be searched and is built anew."""
     digest = blake2b(f"{FORMAT} {__version__}".encode(), digest_size=6)
-    for name in ("terms.py", "text.py", "bag.py", "disk.py"):
+    for name in ("terms.py", "text.py", "synonyms.py", "codes.py", "prose.py", "bag.py", "disk.py"):
         with contextlib.suppress(OSError):  # no sources beside the program: its version says it
             digest.update((Path(__file__).parent / name).read_bytes())
     return digest.hexdigest()
@@ -72,9 +74,12 @@ def _schema() -> Any:
 
     builder = tantivy.SchemaBuilder()
     builder.add_unsigned_field("number", stored=True)
-    for name in ("id", "twin", "mark", "asked", "answer", "exact", "word"):
+    for name in ("length", "terms", "again"):
+        builder.add_unsigned_field(name, fast=True)
+    for name in ("id", "twin", "mark", "asked", "other", "exact", "word", "code", "letters", "text", "head",
+                 "twice"):
         builder.add_text_field(name, tokenizer_name="words", index_option="basic")
-    for name in ("bag", "article", "state"):
+    for name in ("bag", "prose", "article", "state"):
         builder.add_bytes_field(name, stored=True)
     return builder.build()
 
@@ -84,15 +89,27 @@ class DiskIndex:
 
     Args:
         folder: of this bot, e.g. ``data/index/7``; made when it is missing.
+        synonyms: the shop's own groups of words. An index made with others cannot be used.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, synonyms: Sequence[Sequence[str]] = ()) -> None:
         self.folder = folder
-        self.path = folder / make()
-        self.damaged: str = ""
         self._index: Any = None
         self._writer: Any = None
+        self.respell(synonyms)
         self._lock: Any = None
+
+    def respell(self, synonyms: Sequence[Sequence[str]]) -> None:
+        """From now on this is the index made with ``synonyms``: to be opened, or made. What was opened before
+        can be searched until it is let go; the lock stays."""
+        self.groups = synonyms
+        self.synonyms = Synonyms(synonyms)
+        name = make()
+        if synonyms:
+            name += "-" + blake2b(msgspec.json.encode(synonyms), digest_size=6).hexdigest()
+        self.path = self.folder / name
+        self.damaged = ""
+        self.let_go()
 
     # ---- opening -------------------------------------------------------------------------------
 
@@ -142,7 +159,8 @@ class DiskIndex:
         """The present state, to be searched."""
         state = self.state()
         searcher = self._index.searcher()
-        return Snapshot(searcher, _schema(), state.shows, max(searcher.num_docs - 1, 0), self.note_damage)
+        return Snapshot(searcher, _schema(), state.shows, max(searcher.num_docs - 1, 0), self.path.name,
+                        self.synonyms, self.note_damage)
 
     def disk_bytes(self) -> int:
         """What the files take."""
@@ -189,7 +207,7 @@ class DiskIndex:
         for article in articles:
             writer.delete_documents_by_term("id", str(article.id))
             if article.enabled:
-                writer.add_document(_document(article))
+                writer.add_document(_document(article, self.synonyms))
 
     def commit(self, state: State) -> None:
         """What was put counts from now on, and the index shows ``state``."""
@@ -222,20 +240,27 @@ class DiskIndex:
             self._lock = None
 
 
-def _document(article: Article) -> Any:
+def _document(article: Article, synonyms: Synonyms) -> Any:
     import tantivy
 
-    bag, exact, words = bag_of(article)
+    bag, exact, words, others, text, head = read(article, synonyms)
     document = tantivy.Document()
     document.add_unsigned("number", article.id)
     document.add_text("id", str(article.id))
     if article.key:
         document.add_text("twin", token(article.key, article.lang))
-    document.add_text("asked", " ".join(frozenset().union(*bag.rows)))
-    document.add_text("answer", " ".join(bag.answer))
-    document.add_text("exact", " ".join(dict.fromkeys(exact)))
-    document.add_text("word", " ".join(words))
+    begins = {letters(code) for code in bag.named}
+    for field, values in (("asked", frozenset().union(*bag.rows)), ("other", others), ("exact", exact),
+                          ("word", words), ("code", bag.named), ("letters", begins),
+                          ("text", bag.answer.union(text.sums)), ("head", head), ("twice", text.again)):
+        if values:
+            document.add_text(field, " ".join(values))
     document.add_bytes("bag", encode(bag))
+    if text.sums:
+        document.add_bytes("prose", encode_text(text))
+        document.add_unsigned("length", round(text.length))
+        document.add_unsigned("terms", len(text.sums))
+        document.add_unsigned("again", len(text.again))
     document.add_bytes("article", encode_article(article))
     return document
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 import msgspec
 
 from zhike.search.codes import Codes
-from zhike.search.mend import Mender
+from zhike.search.mend import mender
 from zhike.search.prose import SILENT, Prose, Told, prose_terms
 from zhike.search.synonyms import Synonyms
 from zhike.search.terms import prior, runs, strip_politeness, terms
@@ -47,14 +47,14 @@ _CHECKED = 20
 """… and at most so many are compared (measured: lower floors and more candidates cost twice the
 time and change top-1 by less than half a point)."""
 
-_LONG_TERMS = 90
+LONG_TERMS = 90
 """A phrasing of more terms (45 Chinese characters, 90 words) is no question but a text: step 5 finds it.
 If most articles have such a title, all of them are texts (a table of passages without questions)."""
-_DOUBT = 0.62
+DOUBT = 0.62
 """Step 5 is taken if no phrasing is as like as this (a cosine)."""
 PROSE_WEIGHT = 1.0
 """A long text that says all of the question at its beginning, beside likeness and coverage at 1."""
-_TEXTS = 12
+TEXTS = 12
 """Candidates that step 5 brings."""
 CODE_NAMED, CODE_OTHER = 1.0, -1.0
 """Score of an article that names the code asked for (CH326), and of one that is about another code."""
@@ -112,7 +112,7 @@ class Index:
         self._weights = self._weigh_terms(bags)
         rare = max(self._weights, default=0.0)
         known = dict.fromkeys(self._other, rare) | dict(zip(self._ids, self._weights, strict=True))
-        self._mender = Mender(known, words, self._exact)
+        self._mender = mender(known, words, self._exact)
         del self._other
         self._rarest = log(1 + max(self.size, 1))
         self._unknown = self._rarest * UNKNOWN_WEIGHT
@@ -128,7 +128,7 @@ class Index:
         self._other: set[str] = set()  # as it was written, before synonyms were made one: to mend with
         texts: list[tuple[int, str]] = []
         ids, clashes, words = self._ids, set[str](), set[str]()
-        most = 0 if 2 * sum(_is_long(d.phrasings[0]) for d in documents) > len(documents) else _LONG_TERMS
+        most = 0 if 2 * sum(_is_long(d.phrasings[0]) for d in documents) > len(documents) else LONG_TERMS
         bags = []
         for number, document in enumerate(documents):
             rows: list[_Bag] = []
@@ -231,8 +231,8 @@ class Index:
         if codes:
             matches = self._by_code(matches, codes)
         told = SILENT
-        if self._prose.size and (not matches or matches[0].likeness < _DOUBT):
-            told = self._prose.ask(prose_terms(bare), _TEXTS)
+        if self._prose.size and (not matches or matches[0].likeness < DOUBT):
+            told = self._prose.ask(prose_terms(bare), TEXTS)
             matches = self._by_text(matches, told, asked, weight, codes, limit, without)
         if not matches:
             return NOTHING
@@ -400,7 +400,7 @@ class Index:
 
 def _is_long(phrasing: str) -> bool:
     """True if a title is a text rather than a question."""
-    return len(phrasing) > _LONG_TERMS // 2 and len(terms(normalise(phrasing))) > _LONG_TERMS
+    return len(phrasing) > LONG_TERMS // 2 and len(terms(normalise(phrasing))) > LONG_TERMS
 
 
 def _by_score(match: Match) -> float:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from zhike.domain.knowledge import Article, Bot
 from zhike.errors import ZhikeError
 from zhike.search.disk import EMPTY, DiskIndex, State, remove_folder
+from zhike.search.shelf import synonyms_of
 from zhike.search.snapshot import Snapshot
 from zhike.store.articles import changed_articles, count_articles
 from zhike.store.changes import Changes
@@ -79,6 +80,7 @@ class Library:
                 shown.opened, shown.snapshot = False, None
             try:
                 if shown.task is None:
+                    await self._spell(bot, shown)
                     await (self._catch_up if shown.opened else self._open)(bot, shown)
             except ZhikeError:
                 raise  # the database is away: nothing is wrong with the index
@@ -94,7 +96,16 @@ class Library:
         """True if what ``follow`` returned last shows all of the bot's knowledge."""
         shown = self.shown.get(bot.id)
         return shown is not None and shown.snapshot is not None and shown.task is None \
-            and not shown.index.damaged and shown.snapshot.version >= bot.knowledge_version
+            and not shown.index.damaged and shown.snapshot.make == shown.index.path.name \
+            and shown.snapshot.version >= bot.knowledge_version
+
+    async def _spell(self, bot: Bot, shown: Shown) -> None:
+        """An index is made with the shop's synonyms: where they changed it is made anew, and what there was
+        answers meanwhile."""
+        groups = tuple(tuple(group) for group in synonyms_of(bot.settings))
+        if groups != shown.index.groups:
+            await self._run(shown.index.respell, groups)
+            shown.opened = False
 
     async def _open(self, bot: Bot, shown: Shown) -> None:
         writes = await self._run(shown.index.may_write)
@@ -127,12 +138,14 @@ class Library:
     async def _look(self, shown: Shown) -> None:
         """Takes what is on disk, whoever wrote it."""
         state = await self._run(shown.index.state)
-        if state.whole and (shown.snapshot is None or shown.snapshot.version != state.shows):
+        old = shown.snapshot
+        if state.whole and (old is None or old.version != state.shows or old.make != shown.index.path.name):
             shown.snapshot = await self._run(shown.index.snapshot)
             shown.done = shown.total = shown.snapshot.size
 
     async def _catch_up(self, bot: Bot, shown: Shown) -> None:
-        if shown.snapshot is not None and shown.snapshot.version == bot.knowledge_version:
+        old = shown.snapshot
+        if old is not None and old.version == bot.knowledge_version and old.make == shown.index.path.name:
             return
         if not await self._run(shown.index.may_write):
             shown.state = "reading"

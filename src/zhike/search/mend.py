@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import cached_property
 from operator import ne
+from typing import Protocol
 
-from zhike.search.pinyin import Keyboard
+from zhike.search.pinyin import Characters, Keyboard
 from zhike.search.spell import MOST_STRANGE, PairSpeller, Speller, neighbours
 from zhike.search.terms import COMMON, POLITE_WORDS, runs, stem, strip_politeness
 
@@ -16,27 +17,47 @@ two), and one more for each further 16; more only if a whole phrasing comes of i
 _ENGLISH = frozenset(word for word in COMMON if word.isascii())
 
 
+class Known(Protocol):
+    """The terms one knowledge base knows."""
+
+    def __contains__(self, term: object, /) -> bool:
+        """True if any phrasing holds the term."""
+
+    def get(self, term: str, /) -> float | None:
+        """How rare the term is, None if nobody wrote it."""
+
+
+class Words(Protocol):
+    """Its Latin words."""
+
+    def correct(self, word: str) -> list[str]:
+        """See :meth:`zhike.search.spell.Speller.correct`."""
+
+
 class Mender:
     """Immutable; what only slips need is made at the first one.
 
     Args:
         known: every known term with its rarity.
-        words: the Latin words of the phrasings.
+        words: the Latin words of the phrasings, and those of politeness.
+        pairs: the Chinese pairs of the phrasings.
+        keyboard: writes with their characters; made when it is needed.
         exact: the whole phrasings.
+        chinese: the phrasings hold Chinese, so that letters may be pinyin.
     """
 
-    def __init__(self, known: Mapping[str, float], words: set[str], exact: Container[str]) -> None:
+    def __init__(self, known: Known, words: Words, pairs: PairSpeller, keyboard: Callable[[], Keyboard],
+                 exact: Container[str], chinese: bool) -> None:
         self._known = known
         self._exact = exact
-        self._words = Speller(words | POLITE_WORDS)
-        pairs = [(w, t) for t, w in known.items() if len(t) == 2 and not t.isascii()]
-        self._pairs = PairSpeller(pair for _, pair in sorted(pairs))
-        self._chinese = bool(pairs)
+        self._words = words
+        self._pairs = pairs
+        self._chinese = chinese
+        self._make_keyboard = keyboard
 
     @cached_property
     def _keyboard(self) -> Keyboard:
-        return Keyboard({term: weight for term, weight in self._known.items()
-                         if len(term) < 3 and not term.isascii()})
+        return self._make_keyboard()
 
     def mend(self, bare: str) -> str:
         """``bare`` put right; as it is if there was too much to do: then it speaks of other things, and
@@ -99,3 +120,16 @@ class Mender:
         if bare.isascii() and len(wanted) * 2 < len(latin):
             return None  # an English sentence with one strange word
         return self._keyboard.write([(run, run in wanted) for run in parts])
+
+
+def mender(known: Mapping[str, float], words: set[str], exact: Container[str]) -> Mender:
+    """Of a knowledge base in memory: ``known`` its terms with their rarity, ``words`` the Latin ones as they
+    are written."""
+    pairs = [(w, t) for t, w in known.items() if len(t) == 2 and not t.isascii()]
+
+    def keyboard() -> Keyboard:
+        weights = {term: weight for term, weight in known.items() if len(term) < 3 and not term.isascii()}
+        return Keyboard(weights, Characters(weights).of)
+
+    return Mender(known, Speller(words | POLITE_WORDS), PairSpeller(pair for _, pair in sorted(pairs)),
+                  keyboard, exact, bool(pairs))

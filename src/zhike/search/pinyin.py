@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from zhike.search.sound import SYLLABLES, readings
 
@@ -39,11 +39,18 @@ class _Path(NamedTuple):
     strange: int
 
 
-class Keyboard:
-    """Writes with the characters of one knowledge base. Everything is made at the first use.
+class Weighed(Protocol):
+    """Known terms with their rarity."""
+
+    def get(self, term: str, /) -> float | None:
+        """How rare the term is, None if nobody wrote it."""
+
+
+class Characters:
+    """The characters of one knowledge base in memory, by their sound; made at the first use.
 
     Args:
-        weights: known terms (characters and pairs) → how rare they are, 0.. ; common ones win.
+        weights: known terms → how rare they are, 0.. ; common ones come first.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
@@ -58,6 +65,23 @@ class Keyboard:
                     found.setdefault(sound, []).append((weight + place, term))
         return {sound: tuple(char for _, char in sorted(rows)[:MAX_CANDIDATES])
                 for sound, rows in found.items()}
+
+    def of(self, sound: str) -> tuple[str, ...]:
+        """The known characters of a coarse sound, commonest first, at most :data:`MAX_CANDIDATES`."""
+        return self._by_sound.get(sound, ())
+
+
+class Keyboard:
+    """Writes with the characters of one knowledge base.
+
+    Args:
+        weights: known terms (characters and pairs) → how rare they are, 0.. ; common ones win.
+        chars: see :meth:`Characters.of`.
+    """
+
+    def __init__(self, weights: Weighed, chars: Callable[[str], tuple[str, ...]]) -> None:
+        self._weights = weights
+        self._chars = chars
 
     def spelt(self, word: str) -> bool:
         """True if ``word`` (Latin letters) is a row of pinyin syllables."""
@@ -88,14 +112,14 @@ class Keyboard:
 
     def _type(self, paths: dict[str, _Path], letters: str) -> dict[str, _Path]:
         """Every way to read ``letters``, from every path so far."""
-        known, by_sound = SYLLABLES, self._by_sound
+        known = SYLLABLES
         at: list[dict[str, _Path]] = [paths, *({} for _ in letters)]
         for start in range(len(letters)):
             if not at[start]:
                 continue
             for end in range(start + 1, min(len(letters), start + _MAX_SYLLABLE_CHARS) + 1):
                 sound = known.get(letters[start:end])
-                chars = by_sound.get(sound) if sound is not None else None
+                chars = self._chars(sound) if sound is not None else ()
                 if chars:
                     self._merge(at[end], self._step(at[start], chars, ""))
         return at[-1]
@@ -112,7 +136,7 @@ class Keyboard:
             chars: tuple[str, ...] = (char,)
             if place <= last:
                 for sound in readings(char)[:1]:
-                    chars += tuple(c for c in self._by_sound.get(sound, ()) if c != char)
+                    chars += tuple(c for c in self._chars(sound) if c != char)
             paths = self._step(paths, chars, char)
         meant = max(paths.values()).text[len(before):]
         return run[:first] + meant + run[first + len(meant):]

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
-from zhike.search.sound import sounds
+from zhike.search.pinyin import MAX_CANDIDATES, Weighed
+from zhike.search.sound import readings, sounds
 from zhike.search.spell import MIN_WORD_CHARS, PairSpeller, Speller, one_slip_apart
 from zhike.search.terms import POLITE_WORDS
 
@@ -67,18 +68,56 @@ class DiskPairs(PairSpeller):
     def __init__(self, count: Count) -> None:
         super().__init__(())
         self._count = count
+        self._chars: dict[str, list[str]] = {}
 
     def alike(self, pair: str) -> Sequence[str]:
         """Known pairs that sound like ``pair`` and share a character with it, commonest first."""
         known = sounds()
         found = []
         for i, char in enumerate(pair):
-            for other in _homophones().get(known.get(char, char), ""):
-                meant = pair[:i] + other + pair[i + 1:]
-                # most homophones stand nowhere: one look-up, remembered, spares the one of the pair
-                if other != char and self._count(other) and (count := self._count(meant)):
+            for other in self._known(known.get(char, char)):
+                if other != char and (count := self._count(meant := pair[:i] + other + pair[i + 1:])):
                     found.append((-count, meant))
         return [meant for _, meant in sorted(found)]
+
+    def _known(self, sound: str) -> list[str]:
+        """The characters of a sound that stand anywhere: most homophones do not."""
+        found = self._chars.get(sound)
+        if found is None:
+            found = [char for char in _homophones().get(sound, "") if self._count(char)]
+            self._chars[sound] = found
+        return found
+
+
+class DiskCharacters:
+    """Its characters by their sound, looked up when the sound is typed.
+
+    Args:
+        weights: of known characters.
+    """
+
+    def __init__(self, weights: Weighed) -> None:
+        self._weights = weights
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def of(self, sound: str) -> tuple[str, ...]:
+        """See :meth:`zhike.search.pinyin.Characters.of`."""
+        found = self._found.get(sound)
+        if found is None:
+            rows = [(weight + place, char) for char, place in _spoken().get(sound, ())
+                    if (weight := self._weights.get(char)) is not None]
+            found = self._found[sound] = tuple(char for _, char in sorted(rows)[:MAX_CANDIDATES])
+        return found
+
+
+@cache
+def _spoken() -> dict[str, list[tuple[str, int]]]:
+    """Sound → the characters that have it as one of their readings, and which (0 = the commonest)."""
+    by_sound: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for char in sounds():
+        for place, sound in enumerate(readings(char)):
+            by_sound[sound].append((char, place))
+    return dict(by_sound)
 
 
 @cache

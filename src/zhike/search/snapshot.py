@@ -1,8 +1,8 @@
 """One state of a large bot's index on disk, to be searched from any thread.
 
-The same four steps as :class:`zhike.search.index.Index`, with the same numbers; only step 3 (which
-articles share the question's rarest terms) is tantivy's, which lets go of the interpreter lock
-meanwhile. What is needed of the articles found is read from the index.
+The same five steps as :class:`zhike.search.index.Index`, with the same numbers; only which articles and
+texts are looked at (steps 3 and 5) is tantivy's, which lets go of the interpreter lock meanwhile. What is
+needed of the articles found is read from the index.
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from math import log
-from operator import ne
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from zhike.domain.knowledge import Article
 from zhike.search.bag import (
     Bag,
-    Weights,
-    bare,
     decode,
     decode_article,
     match,
@@ -27,11 +23,23 @@ from zhike.search.bag import (
     speak,
     token,
 )
-from zhike.search.index import NOTHING, UNKNOWN_NAME, UNKNOWN_WEIGHT, Found, Match
+from zhike.search.disktexts import DiskTexts
+from zhike.search.index import (
+    CODE_NAMED,
+    CODE_OTHER,
+    DOUBT,
+    NOTHING,
+    PROSE_WEIGHT,
+    TEXTS,
+    Found,
+    Match,
+)
+from zhike.search.lexicon import Lexicon
+from zhike.search.prose import SILENT, prose_terms
 from zhike.search.shelf import Limits
-from zhike.search.slips import DiskPairs, DiskWords
-from zhike.search.synonyms import GENERAL
-from zhike.search.terms import POLITE_WORDS, prior, runs, stem, strip_politeness, terms
+from zhike.search.synonyms import Synonyms
+from zhike.search.terms import prior, strip_politeness
+from zhike.search.text import normalise
 
 T = TypeVar("T")
 
@@ -43,33 +51,28 @@ POSTINGS = 400_000
 """… and only as many as have so many postings together (measured at 1,000,000 chunks: beyond it a
 question takes twice the time and finds no more)."""
 ANSWER_BOOST = 0.4
-_CHANGES = 2
-KEPT_COUNTS = 200_000
-"""Counts of terms remembered per state: about 20 MB when full."""
 KEPT_ARTICLES = 256
 
 
 class Snapshot:
-    """See the module. ``version``: the bot's knowledge version it shows; ``size``: its articles.
+    """See the module. ``version``: the bot's knowledge version it shows; ``size``: its articles; ``make``:
+    what index it is of.
 
     Args:
+        synonyms: those that the index was made with.
         broken: told when the index turns out to be damaged; the question then finds nothing.
     """
 
-    def __init__(self, searcher: Any, schema: Any, version: int, size: int,
+    def __init__(self, searcher: Any, schema: Any, version: int, size: int, make: str, synonyms: Synonyms,
                  broken: Callable[[BaseException], None]) -> None:
         self.version = version
         self.size = size
+        self.make = make
         self._searcher = searcher
         self._schema = schema
         self._broken = broken
-        self._counts: dict[str, int] = {}
-        self._others: dict[tuple[str, str], int] = {}
-        self._weights = Weights(self._weigh, KEPT_COUNTS)
-        self._rarest = log(1 + max(size, 1))
-        self._unknown = self._rarest * UNKNOWN_WEIGHT
-        self._words = DiskWords(self._count_word, self._starting)
-        self._pairs = DiskPairs(self._count)
+        self._words = Lexicon(searcher, size, synonyms)
+        self._texts = DiskTexts(searcher, schema, self._words.counted, self._search)
         self._articles: OrderedDict[int, Article] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -130,38 +133,39 @@ class Snapshot:
             return otherwise
 
     def _find(self, norm: str, limit: int) -> Found:
-        text = GENERAL.canonical(strip_politeness(norm))
-        whole = self._whole(text, 0)
-        if whole is not None:
+        words = self._words
+        text = strip_politeness(norm)
+        if (whole := self._whole(text, 0)) is not None:
             return whole
-        asked, unknown = self._weigh_all(text)
+        bare = words.bare(text)
+        if bare != text and (whole := self._whole(bare, 0)) is not None:
+            return whole
         slips = 0
-        if unknown and (corrected := self._correct(text)) != text:
+        if (corrected := words.mend(bare)) != bare:
             slips = 1
-            whole = self._whole(corrected, slips)
-            if whole is not None:
+            bare = words.bare(corrected)
+            if (whole := self._whole(bare, slips)) is not None:
                 return whole
-            asked, unknown = self._weigh_all(corrected)
-        if not asked:
-            return NOTHING
+        asked, unknown = words.weigh(bare)
         known = sum(asked.values())
-        weight = known + unknown * self._unknown
-        found = [(speak(bag, asked, weight), bag, document) for document, bag in self._candidates(asked)]
-        found.sort(key=lambda one: one[0].most, reverse=True)
-        matches: list[tuple[Match, Any]] = []
-        bar = 0.0  # what a further candidate must be able to reach
-        for said, bag, document in found:
-            if said.most < bar:
-                break
-            number = int(document.get_first("number"))
-            matches.append((match(number, bag, said, weight, self._weights), document))
-            if len(matches) >= limit:
-                bar = sorted([pair[0].score for pair in matches], reverse=True)[limit - 1]
-        matches.sort(key=lambda pair: (-pair[0].score, pair[0].document))
-        for _, document in matches[:limit]:
-            self._keep(document)
-        return Found([one for one, _ in matches[:limit]], known / weight, weight / self._rarest,
-                     False, slips)
+        weight = known + unknown or 1.0
+        codes = words.codes(bare)
+        candidates = self._candidates(asked) if asked else {}
+        if codes:
+            candidates = self._naming(codes) | candidates
+        matches = self._compare(candidates, asked, weight, limit)
+        if codes:
+            matches = _by_code(matches, codes)
+        told = SILENT
+        if not matches or matches[0].match.likeness < DOUBT:
+            told, documents = self._texts.ask(prose_terms(bare), TEXTS)
+            matches = self._by_text(matches, dict(told.texts), documents, asked, weight, codes)[:limit]
+        if not matches:
+            return NOTHING
+        for one in matches:
+            self._keep(one.document)
+        found = [one.match for one in matches]
+        return Found(found, known / weight, weight / words.rarest, False, slips, told)
 
     def _whole(self, text: str, slips: int) -> Found | None:
         """Found word for word, unless two articles claim it: then the comparison must decide."""
@@ -170,49 +174,54 @@ class Snapshot:
             return None
         document = self._searcher.doc(found[0][1])
         article = self._keep(document)
-        row = next((n for n, said in enumerate(phrasings(article)) if bare(said) == text), -1)
+        row = next((n for n, said in enumerate(phrasings(article)) if text in self._said(said)), -1)
         if row < 0:
             return None
-        heft = row_total(decode(document.get_first("bag")).rows[row], self._weights) / self._rarest
+        words = self._words
+        heft = row_total(decode(document.get_first("bag")).rows[row], words.weights) / words.rarest
         return Found([Match(article.id, row, 2.0, 1.0, 1.0, 1.0)], 1.0, heft, True, slips)
 
-    def _weigh_all(self, text: str) -> tuple[dict[str, float], float]:
-        """The question's known terms with their weights; how many are not known."""
-        asked: dict[str, float] = {}
-        unknown = 0.0
-        for term in terms(text):
-            if self._count(term):
-                asked[term] = self._weights[term]
-            elif text.isascii() or not term.isascii():
-                unknown += prior(term)
-            else:
-                unknown += UNKNOWN_NAME
-        return asked, unknown
+    def _said(self, phrasing: str) -> tuple[str, str]:
+        plain = strip_politeness(normalise(phrasing))
+        return plain, self._words.bare(plain)
 
-    def _correct(self, text: str) -> str:
-        """See ``Index._correct``."""
-        corrected = text
-        changes = 0
-        for run in runs(text):
-            if not run.isascii():
-                meant = self._pairs.correct(run, self)
-                changes += sum(map(ne, run, meant)) if len(run) == len(meant) else 1
-            elif self._count(stem(run)) or run in POLITE_WORDS or not (words := self._words.correct(run)):
-                continue
-            else:
-                changes += 2
-                meant = words[0]
-                for word in words[1:]:  # the one that makes a whole phrasing, if there is one
-                    if self._counted("exact", token(strip_politeness(corrected.replace(run, word)))):
-                        meant = word
-            corrected = corrected.replace(run, meant)
-        return strip_politeness(corrected) if changes <= _CHANGES + len(text) // 16 else text
+    def _compare(self, candidates: dict[int, tuple[Any, Bag]], asked: dict[str, float], weight: float,
+                 limit: int) -> list[_One]:
+        weights = self._words.weights
+        found = [(speak(bag, asked, weight), number, bag, document)
+                 for number, (document, bag) in candidates.items()]
+        found.sort(key=lambda one: one[0].most, reverse=True)
+        matches: list[_One] = []
+        bar = 0.0  # what a further candidate must be able to reach
+        for said, number, bag, document in found:
+            if said.most < bar:
+                break
+            matches.append(_One(match(number, bag, said, weight, weights), bag, document))
+            if len(matches) >= limit:
+                bar = sorted([one.match.score for one in matches], reverse=True)[limit - 1]
+        matches.sort(key=_by_score)
+        return matches[:limit]
 
-    def __contains__(self, term: object) -> bool:
-        """True if any phrasing holds the term."""
-        return self._count(str(term)) > 0
+    def _by_text(self, matches: list[_One], texts: dict[int, float], documents: dict[int, Any],
+                 asked: dict[str, float], weight: float, codes: list[str]) -> list[_One]:
+        """The matches together with what the long texts say, best first."""
+        held = {one.match.document for one in matches}
+        new = {number: (document, decode(document.get_first("bag")))
+               for number, document in documents.items() if number not in held}
+        others = self._compare(new, asked, weight, len(new) + 1)
+        if codes:
+            others = _by_code(others, codes)
+        found = []
+        for one in (*matches, *others):
+            text = texts.get(one.match.document)
+            if text is not None:
+                one = one._replace(match=one.match._replace(
+                    text=text, score=one.match.score + PROSE_WEIGHT * text))
+            found.append(one)
+        found.sort(key=_by_score)
+        return found
 
-    def _candidates(self, asked: dict[str, float]) -> list[tuple[Any, Bag]]:
+    def _candidates(self, asked: dict[str, float]) -> dict[int, tuple[Any, Bag]]:
         """The articles that share most of the question's terms, with their bags."""
         import tantivy
 
@@ -220,19 +229,32 @@ class Snapshot:
         parts: list[tuple[Any, Any]] = []
         left = POSTINGS
         for term in sorted(asked, key=asked.__getitem__, reverse=True)[:ASKED_TERMS]:
-            said = self._counted("answer", term)
-            left -= self._count(term) + said
+            said = self._words.counted("text", term)
+            left -= self._words.count(term) + said
             if parts and left < 0:
                 continue
             share = prior(term)
             parts.append((should, query.boost_query(self._term("asked", term), share)))
             if said:
-                parts.append((should, query.boost_query(self._term("answer", term), share * ANSWER_BOOST)))
-        found = self._search(query.boolean_query(parts), CHECKED)
-        documents = [self._searcher.doc(address) for _, address in found]
-        return [(document, decode(document.get_first("bag"))) for document in documents]
+                parts.append((should, query.boost_query(self._term("text", term), share * ANSWER_BOOST)))
+        return self._read(query.boolean_query(parts), CHECKED)
 
-    # ---- the dictionary ------------------------------------------------------------------------
+    def _naming(self, codes: list[str]) -> dict[int, tuple[Any, Bag]]:
+        """The articles that name a code are looked at, whatever else they share."""
+        import tantivy
+
+        parts = [(tantivy.Occur.Should, self._term("code", code)) for code in codes]
+        return self._read(tantivy.Query.boolean_query(parts), CHECKED)
+
+    def _read(self, query: Any, limit: int) -> dict[int, tuple[Any, Bag]]:
+        """What a query finds, by article ids."""
+        found = {}
+        for _, address in self._search(query, limit):
+            document = self._searcher.doc(address)
+            found[int(document.get_first("number"))] = (document, decode(document.get_first("bag")))
+        return found
+
+    # ---- the index -----------------------------------------------------------------------------
 
     def _term(self, field: str, value: str) -> Any:
         import tantivy
@@ -243,29 +265,28 @@ class Snapshot:
         found: list[tuple[float, Any]] = self._searcher.search(query, limit, count=False).hits
         return found
 
-    def _counted(self, field: str, value: str) -> int:
-        key = (field, value)
-        found = self._others.get(key)
-        if found is None:
-            if len(self._others) >= KEPT_COUNTS:
-                self._others = {}
-            found = self._others[key] = int(self._searcher.doc_freq(field, value))
-        return found
 
-    def _count(self, term: str) -> int:
-        found = self._counts.get(term)
-        if found is None:
-            if len(self._counts) >= KEPT_COUNTS:
-                self._counts = {}
-            found = self._counts[term] = int(self._searcher.doc_freq("asked", term))
-        return found
+class _One(NamedTuple):
+    match: Match
+    bag: Bag
+    document: Any
 
-    def _count_word(self, word: str) -> int:
-        return self._counted("word", word)
 
-    def _starting(self, head: str, most: int) -> list[str]:
-        return [word for word, _ in self._searcher.terms_with_prefix("word", head, None, most)]
+def _by_score(one: _One) -> tuple[float, int]:
+    return -one.match.score, one.match.document
 
-    def _weigh(self, term: str) -> float:
-        """Inverse document frequency, by article, times what the term says by itself."""
-        return log(1 + max(self.size, 1) / max(self._count(term), 1)) * prior(term)
+
+def _by_code(matches: list[_One], codes: list[str]) -> list[_One]:
+    """Articles that name the code first; those about another code last, and no longer alike."""
+    asked = frozenset(codes)
+    ordered = []
+    for one in matches:
+        score = one.match.score
+        if one.bag.named & asked:
+            one = one._replace(match=one.match._replace(score=score + CODE_NAMED))
+        elif one.bag.codes and not one.bag.codes & asked:
+            one = one._replace(match=one.match._replace(
+                score=score + CODE_OTHER, likeness=one.match.likeness * 0.3))
+        ordered.append(one)
+    ordered.sort(key=_by_score)
+    return ordered
