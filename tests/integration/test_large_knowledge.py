@@ -298,7 +298,8 @@ async def test_small_bots_are_read_when_asked_and_make_room(store: Store, tmp_pa
 
 async def test_new_synonyms_make_the_index_anew_and_the_old_one_answers_meanwhile(
         store: Store, tmp_path: Path) -> None:
-    bot = await make_bot(store, articles=[*KB[:60], Article(0, 1, "give-back", "zh", "怎么退货", "七天内可以退。")])
+    give_back = Article(0, 1, "give-back", "zh", "怎么退货", "七天内可以退。")
+    bot = await make_bot(store, articles=[*KB[:60], give_back])
     desk = Desk(store, tmp_path / "index")
     await desk.refresh()
     before = desk.shown(bot)
