@@ -71,8 +71,8 @@ async def test_a_thing_is_told_once_to_each_who_wants_it(store: Store) -> None:
     off = await store.write(notify.create, Target(0, "off", "wecom", ALL, enabled=False), NOW)
     trouble = Notice("trouble", "t:1", NOW, part="disk", detail="full")
     told = [waiting(1), waiting(2, inbox_id=2), waiting(3, team_id=7), trouble]
-    assert await store.write(notify.tell, told, NOW) == 4 + 2 + 2
-    assert await store.write(notify.tell, told, NOW + 1) == 0, "each key once"
+    assert (await store.write(notify.tell, told, NOW)).new == 4 + 2 + 2
+    assert (await store.write(notify.tell, told, NOW + 1)).new == 0, "each key once"
 
     async def keys(one: Target) -> list[str]:
         found = await store.read(notify.due, one.id)
@@ -99,9 +99,9 @@ async def test_what_was_told_stays_told_and_the_next_waits_for_its_pace(store: S
     assert after is not None
     assert [notice.key for notice in after.notices] == ["w:3"]
     assert after.target.last_sent_at == NOW + 500
-    assert await store.write(notify.tell, [waiting(1)], NOW + 600) == 0
+    assert (await store.write(notify.tell, [waiting(1)], NOW + 600)).new == 0
     assert await store.write(notify.prune, NOW + 1) == 2
-    assert await store.write(notify.tell, [waiting(1)], NOW + 700) == 1, "a key may be used again then"
+    assert (await store.write(notify.tell, [waiting(1)], NOW + 700)).new == 1, "a key may be used again then"
 
 
 async def test_failures_are_counted_and_an_old_notice_is_given_up(store: Store) -> None:
@@ -129,13 +129,14 @@ async def test_a_target_that_changed_since_it_was_read_is_told_by_what_it_is_now
     await store.write(notify.sent, found, NOW + 100)
     await store.write(notify.change, msgspec.structs.replace(off, enabled=False), NOW + 100)
     await store.write(notify.remove, gone.id)
-    assert await store.write(notify.tell, [waiting(2)], NOW + 200, [paced, off, gone]) == 1
+    assert (await store.write(notify.tell, [waiting(2)], NOW + 200, [paced, off, gone])).new == 1
     assert await store.read(due_at, paced.id) == NOW + 100 + notify.PACE_MS
 
 
 async def test_what_waits_is_bounded(store: Store) -> None:
     one = await target(store)
-    await store.write(notify.tell, [waiting(number) for number in range(notify.MAX_DUE + 30)], NOW)
+    done = await store.write(notify.tell, [waiting(number) for number in range(notify.MAX_DUE + 30)], NOW)
+    assert (done.new, list(done.expired.values())) == (notify.MAX_DUE + 30, [30] * len(done.expired))
     found = await store.read(notify.due, one.id)
     assert found is not None
     assert len(found.notices) == notify.MAX_DUE

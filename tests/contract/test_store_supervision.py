@@ -6,12 +6,13 @@ from hashlib import blake2b
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
 from zhike.domain.agent import Scope
+from zhike.domain.team import Team, TeamSettings
 from zhike.domain.unit import Change, Entry, Incoming
 from zhike.errors import ZhikeError
-from zhike.store import reviews, supervision, tables
+from zhike.store import ratings, reviews, supervision, tables, teams
 from zhike.store.dialect import insert_rows
 from zhike.store.engine import Store
 from zhike.store.unit import commit_unit
@@ -89,6 +90,26 @@ async def test_who_waits_who_is_late_and_how_the_day_goes(desk: Store) -> None:
     there = await desk.read(supervision.now, 25_500, one_inbox)
     assert [row.conversation.id for row in there.waiting] == [other]
     assert (await desk.read(supervision.day, 0, one_inbox)).opened_count == 1
+
+
+async def test_what_visitors_say_is_told_by_team(desk: Store) -> None:
+    numbers = [await led(desk, f"v:{n}", ANNA, n * 10_000) for n in range(1, 6)]
+
+    def rated(conn: Connection) -> None:
+        made = teams.create(conn, Team(0, "sales", "售前组", TeamSettings()), 1)
+        conn.execute(update(tables.conversations).where(tables.conversations.c.id.in_(numbers[:3]))
+                     .values(team_id=made.id))
+        ratings.ask(conn, numbers, 90_000)  # the fifth says nothing
+        for number, score in zip(numbers, (5, 4, 3, 1), strict=False):
+            ratings.rate(conn, number, ratings.Rating(score, ""), 91_000)
+
+    await desk.write(rated)
+    day = await desk.read(supervision.day, 0)
+    said = [(one.name, one.ratings_count, one.ratings_sum) for one in day.by_team]
+    assert said == [("售前组", 3, 12), ("", 1, 1)]
+    assert (day.ratings_count, day.ratings_sum) == (4, 13)
+    assert (await desk.read(supervision.day, 91_001)).by_team == []
+    assert (await desk.read(supervision.day, 0, Scope(inbox_ids=frozenset({2})))).by_team == []
 
 
 async def test_a_sample_is_what_people_led_and_nobody_reviewed(desk: Store) -> None:

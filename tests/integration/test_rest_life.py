@@ -129,6 +129,26 @@ async def test_snoozed_woken_resolved_reopened(rig: Rig) -> None:
     assert (await key("POST", f"{path}/reopen")).json["holder"] == "queue"
 
 
+async def test_a_wrap_up_is_one_of_the_inboxs_list(rig: Rig) -> None:
+    _, number = await asked(rig)
+    _, other = await asked(rig, client_msg_id="m2")
+    agent, admin = await rig.signed_in(), await rig.signed_in("admin")
+    listed = {"settings": {"wrap_ups": ["退货", "物流"]}}
+    assert (await admin("PATCH", "/api/v1/inboxes/1", listed)).status == 200
+    refused = await agent("POST", f"/api/v1/conversations/{number}/resolve", {"wrap_up": "退或"})
+    assert (refused.code, refused.json["error"]["field"]) == ("invalid_field", "wrap_up")
+    assert "退货, 物流" in refused.json["error"]["message"]
+    assert (await agent("GET", f"/api/v1/conversations/{number}")).json["status"] == "pending"
+    many = {"ids": [number, other], "action": "resolve"}
+    done = (await agent("POST", "/api/v1/conversations/bulk", {**many, "wrap_up": "退或"})).json
+    assert (done["done"], [one["error"]["field"] for one in done["failed"]]) == ([], ["wrap_up"] * 2)
+    assert (await agent("POST", f"/api/v1/conversations/{other}/resolve", {})).status == 200  # none is fine
+    done = (await agent("POST", "/api/v1/conversations/bulk", {**many, "wrap_up": "退货"})).json
+    assert done["done"] == [number, other]
+    missing = await agent("POST", "/api/v1/conversations/99/resolve", {"wrap_up": "退货"})
+    assert missing.code == "not_found"
+
+
 async def test_priority_attributes_and_tags(rig: Rig) -> None:
     _, number = await asked(rig)
     path = f"/api/v1/conversations/{number}"

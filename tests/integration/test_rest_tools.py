@@ -138,6 +138,33 @@ async def test_only_admins_see_where_the_desk_calls(rig: Rig) -> None:
             assert (await agent(method, where, body)).code == "forbidden"
 
 
+async def test_both_are_tried_as_they_are_written(rig: Rig) -> None:
+    admin = await rig.signed_in("admin")
+    wish = {**TOOL, "arguments": {"sku": "A1"}, "customer_id": "7"}
+    wish.pop("enabled", None)
+    found = await admin("POST", "/api/v1/tools/test", wish)
+    assert found.status == 200, found.body
+    assert found.json["text"] == "c:7: [('sku', 'A1')]"
+    wrong = {**wish, "http": {"url": "https://{sku}.example/"}}
+    assert (await admin("POST", "/api/v1/tools/test", wrong)).json["error"]["field"] == "http.url"
+    talk = {**flow_routes.EXAMPLE, "say": "hello", "state": "s"}
+    assert (await admin("POST", "/api/v1/flows/test", talk)).json["state"] == "s+"
+    assert (await admin("POST", "/api/v1/flows/test", {**talk, "steps": []})).json["error"][
+        "field"
+    ] == "steps"
+    assert (await admin("POST", "/api/v1/flows/test", {**talk, "bot_id": 9})).json["error"][
+        "field"
+    ] == "bot_id"
+    assert (await admin("GET", "/api/v1/tools")).json["items"] == []
+    acts = [act["action"] for act in (await admin("GET", "/api/v1/audit")).json["items"]]
+    assert acts.count("tool.tested") == 1
+    for path, body in (("tools", wish), ("flows", talk)):
+        assert (await (await rig.signed_in("agent", f"{path}@desk.example"))(
+            "POST", f"/api/v1/{path}/test", body)).code == "forbidden"
+        assert (await (await rig.with_key("admin"))("POST", f"/api/v1/{path}/test", body)
+                ).code == "forbidden"
+
+
 def test_every_field_can_be_changed() -> None:
     for change, body in ((tool_routes.ToolChange, ToolBody), (flow_routes.FlowChange, FlowBody)):
         assert {f.name for f in msgspec.structs.fields(change)} == {

@@ -29,7 +29,7 @@ from zhike.store import tables
 from zhike.store.engine import open_store
 from zhike.store.unit import commit_unit
 from zhike.testing.instance import Instance, quiet_settings, running
-from zhike.testing.restclient import Agent, Api, set_up
+from zhike.testing.restclient import PASSWORD, Agent, Api, set_up, sign_in
 from zhike.testing.wsclient import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -369,6 +369,23 @@ async def test_an_agent_signed_out_on_b_is_out_on_a(pair: Pair) -> None:
     late.start()
     await late.until(lambda: late.gone, "the end")
     assert [error["error"]["code"] for error in late.errors] == ["session_revoked"]
+
+
+async def test_a_change_of_rights_on_b_reaches_the_pages_that_are_open_on_a(pair: Pair) -> None:
+    made = await pair.owner.good("POST", "/api/v1/agents", {
+        "email": "mei@shop.example", "name": "Mei", "role": "agent", "password": PASSWORD})
+    number = made["agent"]["id"]
+    on_a = await sign_in(pair.a.api(), "Mei")
+    inbox_ids = [one["id"] for one in (await pair.owner.good("GET", "/api/v1/inboxes"))["items"]]
+    async with Agent(on_a) as page:
+        await page.until(lambda: bool(page.welcome), "welcome")
+        await pair.owner.good("PUT", f"/api/v1/agents/{number}/inboxes", {"inbox_ids": inbox_ids[:1]})
+        assert await page.closed() == 4009, "it comes back by itself and sees what it may now"
+    async with Agent(on_a) as page:
+        await page.until(lambda: bool(page.welcome), "welcome")
+        await pair.owner.good("PATCH", f"/api/v1/agents/{number}", {"enabled": False})
+        assert await page.closed() == 4508, "and is not to come back"
+    assert (await on_a("GET", "/api/v1/me")).status == 401, "without waiting until A reads the session anew"
 
 
 async def test_neither_instance_remembers_what_is_over(pair: Pair) -> None:

@@ -92,6 +92,22 @@ def test_jobs_and_outbox_when_there_are_any() -> None:
     assert found["zhike_outbox_total", (("channel", "api"), ("outcome", "sent"))] == 2
 
 
+def test_the_router_and_who_is_here() -> None:
+    router = SimpleNamespace(counts={"assigned": 4, "overtaken": 1}, leads=True,
+                             seen=SimpleNamespace(waiting={"sales": 3, "": 1}, presence={"online": 2}))
+    found = read(metrics.render(*parts(router=router, presence=SimpleNamespace(open_count=5))))
+    assert found["zhike_routing_total", (("outcome", "assigned"),)] == 4
+    assert found["zhike_routing_decides", ()] == 1
+    assert found["zhike_routing_waiting", (("team", "sales"),)] == 3
+    assert found["zhike_routing_waiting", (("team", ""),)] == 1
+    assert found["zhike_agents", (("presence", "online"),)] == 2
+    assert found["zhike_presence_pages", ()] == 5
+    router.leads, router.seen = False, None  # another instance decides: it tells
+    found = read(metrics.render(*parts(router=router)))
+    assert found["zhike_routing_decides", ()] == 0
+    assert not any(name == "zhike_routing_waiting" for name, _ in found)
+
+
 def test_the_process_start_is_the_system_s_word() -> None:
     """A child that lives a while before it imports this tells when it was born."""
     code = ("import sys, time; sys.stdin.readline(); from zhike.ops import metrics; "

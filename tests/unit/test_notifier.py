@@ -161,6 +161,20 @@ def test_a_rush_is_told_together_at_the_pace_that_robots_take() -> None:
     play(main)
 
 
+def test_what_finds_no_room_is_counted() -> None:
+    async def main(stage: Stage) -> None:
+        stage.target()
+        stage.way.broken = "away"
+        many = [Notice("visitor_late", f"l:{number}", stage.loop.now_ms())
+                for number in range(notify.MAX_DUE + 7)]
+        assert await stage.notifier.tell(many) == notify.MAX_DUE + 7
+        counts = stage.notifier.counts
+        assert sum(count for (_, outcome), count in counts.items() if outcome == "expired") == 7
+        assert list(stage.store.run(notify.expired_counts, [1]).values()) == [7]
+
+    play(main)
+
+
 def test_a_robot_that_fails_is_tried_with_growing_pauses_until_it_is_no_news_any_more() -> None:
     async def main(stage: Stage) -> None:
         target = stage.target()

@@ -3,8 +3,8 @@
 import { call, type Query } from "./client";
 import type { ApiKey, Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
-  AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FoundArticle, Keyed, MailState, ModelState, ModelTried, NotifyInput, NotifyTarget, Prompt, PromptTested,
-  PromptText, TeamFull, TeamSettings, UsageRow,
+  AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FlowTried, FoundArticle, Keyed, MailState, ModelState, ModelTried, NotifyInput, NotifyTarget, Prompt, PromptTested,
+  PromptText, TeamFull, TeamSettings, ToolTried, UsageRow,
 } from "./settingsTypes";
 
 export type KeyedPath = "tools" | "flows";
@@ -29,6 +29,8 @@ export const settingsApi = {
     call<Page<Keyed>>("GET", path, { query, ...(signal ? { signal } : {}) }),
   addKeyed: (path: KeyedPath, body: object) => call<Keyed>("POST", path, { body }),
   changeKeyed: (path: KeyedPath, id: number, body: object) => call<Keyed>("PATCH", `${path}/${id}`, { body }),
+  testTool: (body: object) => call<ToolTried>("POST", "tools/test", { body }),
+  testFlow: (body: object) => call<FlowTried>("POST", "flows/test", { body }),
   deleteKeyed: (path: KeyedPath, id: number, keepalive = false) => call<void>("DELETE", `${path}/${id}`, { keepalive }),
 
   cases: (query: Query, signal?: AbortSignal) => call<Page<Case>>("GET", "cases", { query, ...(signal ? { signal } : {}) }),

@@ -220,6 +220,7 @@ export interface NotifyTarget {
   failures: number;
   last_sent_at: string | null;
   last_error: string;
+  expired_count: number;
 }
 
 export type NotifyInput = Pick<NotifyTarget, "name" | "lang" | "wants" | "after_s" | "inbox_ids"> & { address?: string; secret?: string; enabled?: boolean };
@@ -230,4 +231,29 @@ export interface MailState {
   port: number;
   security: string;
   sender: string;
+}
+
+/** What a call of a tool came to, tried from its editor. */
+export interface ToolTried {
+  tool: string;
+  ok: boolean;
+  text: string;
+  error: string;
+  data: unknown;
+  missing: string[];
+  problem: string;
+  took_ms: number;
+  request: { method: string; url: string; headers: Record<string, string>; body: string } | null;
+}
+
+/** What a flow says to one message; `state` goes back with the next. */
+export interface FlowTried {
+  text: string;
+  buttons: { label: string; text?: string; url?: string }[];
+  action: string;
+  state: string;
+  step: number | null;
+  waits_for: string;
+  slots: Record<string, string>;
+  calls: ToolTried[];
 }

@@ -28,6 +28,7 @@ export interface Supervision {
     first_reply_p90_s: number | null;
     ratings_count: number;
     rating_mean: number | null;
+    ratings_by_team: { team_id: number | null; name: string; ratings_count: number; rating_mean: number }[];
   };
 }
 export interface Criterion { key: string; zh: string; en: string; weight: number }

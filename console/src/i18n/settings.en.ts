@@ -12,6 +12,7 @@ import { enPeople } from "./settings/people.en";
 import { enPrompts } from "./settings/prompts.en";
 import { enRules } from "./settings/rules.en";
 import { enTools } from "./settings/tools.en";
+import { enTrials } from "./settings/trials.en";
 import { enUsage } from "./settings/usage.en";
 
 export const enSettings = {
@@ -19,6 +20,7 @@ export const enSettings = {
   ...enModels,
   ...enPrompts,
   ...enTools,
+  ...enTrials,
   ...enCases,
   ...enUsage,
   ...enAudit,

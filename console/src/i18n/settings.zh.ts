@@ -12,6 +12,7 @@ import { zhPeople } from "./settings/people.zh";
 import { zhPrompts } from "./settings/prompts.zh";
 import { zhRules } from "./settings/rules.zh";
 import { zhTools } from "./settings/tools.zh";
+import { zhTrials } from "./settings/trials.zh";
 import { zhUsage } from "./settings/usage.zh";
 
 export const zhSettings = {
@@ -19,6 +20,7 @@ export const zhSettings = {
   ...zhModels,
   ...zhPrompts,
   ...zhTools,
+  ...zhTrials,
   ...zhCases,
   ...zhUsage,
   ...zhAudit,

@@ -1,6 +1,10 @@
 /** English: supervision and quality. */
 export const enSupervision = {
   "nav.supervision": "Supervision",
+  "sup.byTeam": "Ratings today by team",
+  "sup.team": "Team",
+  "sup.ratingsCount": "Ratings",
+  "sup.noTeam": "Without a team",
   "sup.live": "Live",
   "sup.quality": "Quality",
   "sup.wall": "Full screen",

@@ -3,6 +3,10 @@ import type { enSupervision } from "./supervision.en";
 /** 中文：现场与质检。 */
 export const zhSupervision: Record<keyof typeof enSupervision, string> = {
   "nav.supervision": "现场",
+  "sup.byTeam": "今天各团队的评分",
+  "sup.team": "团队",
+  "sup.ratingsCount": "评价数",
+  "sup.noTeam": "未分团队",
   "sup.live": "实时",
   "sup.quality": "质检",
   "sup.wall": "全屏",

@@ -21,7 +21,7 @@ from zhike.access.setup import first_link
 from zhike.answer.cache import AnswerCache
 from zhike.answer.engine import Engine
 from zhike.app.answers import Answers
-from zhike.bus.base import STAFF, BusNode, Event
+from zhike.bus.base import STAFF, BusNode, Event, rights_event, rights_of
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
 from zhike.config import Settings
@@ -127,6 +127,8 @@ class Core:
         self.access: Access
         self.line: Line
         self._line_heard: Callable[[Sequence[Event]], None] = lambda _: None
+        self.on_rights: Callable[[int, int | None], None] = lambda agent_id, session_id: None
+        """Hears whose connections to close, wherever that was decided: see :func:`rights_event`."""
         self.desk: Desk
         self.reads = Reads(self.store, self.bus)
         self.recovery: Recovery
@@ -154,6 +156,8 @@ class Core:
         """
         self._secret = await self.store.open()
         self.access = Access(self.store, self._secret, self.now)
+        self.access.sessions.on_end = lambda agent_id, number: self._rights(agent_id, number)
+        self.access.sessions.on_change = lambda agent_id: self._rights(agent_id, None)
         if self.settings.sample.shop:
             await self._sample()
         await self.registry.refresh()
@@ -186,6 +190,10 @@ class Core:
         self.presence = PresenceKeeper(self.store, self.node, self.now, self.nudge)
         self.desk.pages, self.desk.nudge = self.presence.pages, self.nudge
         self._door = door
+
+    def _rights(self, agent_id: int, session_id: int | None) -> None:
+        """Told to every instance: their sockets are wherever their pages happened to connect."""
+        self.bus.publish([rights_event(agent_id, session_id)])
 
     def nudge(self) -> None:
         """Somebody may be served now: tells the router here, and those of other instances; what happens at
@@ -280,6 +288,12 @@ class Core:
         """Every event of the bus: to the connections, to the line, and a nudge to the outbox."""
         self._handle(events)
         self._line_heard(events)
+        if events and not events[0].conversation_id:  # of people; such come by themselves
+            for event in events:
+                if (theirs := rights_of(event)) is not None:
+                    if hasattr(self, "access"):
+                        self.access.sessions.forget(theirs[0])
+                    self.on_rights(*theirs)
         if len(events) == 1 and not events[0].conversation_id and self.router is not None:
             if not events[0].list_frame:
                 self.router.wake()

@@ -132,8 +132,7 @@ class Process:
                                       public_url=self.settings.public_url(self.port))
         await core.start()
         self.core = core
-        core.access.sessions.on_end = self._agent_left
-        core.access.sessions.on_change = self._agent_changed
+        core.on_rights = self._rights
         self.gateway.set_backend(core.desk)
         await asyncio.sleep(DOOR_FIRST_S)
         web = await loop.run_in_executor(None, _import, "zhike.app.http")
@@ -145,11 +144,11 @@ class Process:
         settle_memory()
         await self._greet(core)
 
-    def _agent_left(self, agent_id: int, session_id: int) -> None:
-        self.gateway.close_agent(agent_id, session_id=session_id)
-
-    def _agent_changed(self, agent_id: int) -> None:
-        self.gateway.close_agent(agent_id, "rights_changed")  # they come back with what they may see now
+    def _rights(self, agent_id: int, session_id: int | None) -> None:
+        if session_id is None:  # they come back with what they may see now
+            self.gateway.close_agent(agent_id, "rights_changed")
+        else:
+            self.gateway.close_agent(agent_id, session_id=session_id)
 
     async def _greet(self, core: Core) -> None:
         url = self.settings.public_url(self.port)

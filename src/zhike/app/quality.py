@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from zhike.domain.case import Case
+from zhike.domain.flow import Flow
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
+from zhike.domain.tool import Caller, Tool
+from zhike.domain.trial import FlowTried, GateReport, ModelState, ModelTried, ToolTried, Tried
 from zhike.errors import ZhikeError
 
 if TYPE_CHECKING:
+    from zhike.answer.tools import Toolbox
     from zhike.app.core import Core
     from zhike.ops.quality.service import Quality
 
@@ -53,3 +56,26 @@ class LazyQuality:
                             model: str = "") -> list[tuple[Tried, ...]] | None:
         """See the port."""
         return await self._made().try_templates(bot_id, templates, questions, model)
+
+    async def try_tool(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> ToolTried:
+        """See the port."""
+        from zhike.answer.tools.trial import try_tool
+
+        return await try_tool(self._toolbox(), tool, arguments, caller)
+
+    async def try_flow(self, flow: Flow, text: str, state: str, caller: Caller) -> FlowTried:
+        """See the port."""
+        from zhike.answer.flows import EngineKnows
+        from zhike.answer.flows.trial import try_flow
+        from zhike.store import tools
+
+        core, toolbox = self._core, self._toolbox()
+        kept = await core.store.read(tools.all_for_bot, flow.bot_id)
+        knows = EngineKnows(core.engine, core.search_thread)
+        return await try_flow(toolbox, knows, {tool.key: tool for tool in kept if tool.enabled}, flow, text,
+                              state, caller, core.now)
+
+    def _toolbox(self) -> Toolbox:
+        if self._core.toolbox is None:
+            raise ZhikeError("starting", retry_after_s=1.0)
+        return self._core.toolbox

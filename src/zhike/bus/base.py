@@ -20,6 +20,23 @@ STAFF = 0
 """The inbox of events that concern every agent, whatever inboxes they see."""
 
 
+RIGHTS = "rights"
+
+
+def rights_event(agent_id: int, session_id: int | None) -> Event:
+    """What an agent may see has changed (``session_id`` None), or their sessions ended (0: all of them):
+    every node closes what it holds of theirs."""
+    return Event(0, STAFF, f"{RIGHTS}:{agent_id}:{'' if session_id is None else session_id}")
+
+
+def rights_of(event: Event) -> tuple[int, int | None] | None:
+    """What :func:`rights_event` was given; None: the event is another."""
+    if event.conversation_id or not event.sender.startswith(RIGHTS):
+        return None
+    agent_id, _, session_id = event.sender.partition(":")[2].partition(":")
+    return int(agent_id), int(session_id) if session_id else None
+
+
 class Stored(msgspec.Struct, frozen=True, gc=False):
     """What a sender is told about its own message. ``at``: ms since 1970 UTC."""
 

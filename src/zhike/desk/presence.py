@@ -39,6 +39,11 @@ class PresenceKeeper:
         self._dirty: dict[int, Pages] = {}
         self._flushing: asyncio.Task[None] | None = None
 
+    @property
+    def open_count(self) -> int:
+        """Pages of agents that are open here."""
+        return sum(pages.sockets for pages in self._pages.values())
+
     def pages(self, agent_id: int, sockets: int, active: int) -> None:
         """An agent has so many pages open here now."""
         pages = Pages(agent_id, sockets, active)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
+
+from zhike.domain.message import Button, TraceStep
 
 Verdict = Literal["right", "wrong", "silent", "error"]
 """right: as the case expects · wrong: something else was said · silent: the bot would not answer though
@@ -125,3 +127,44 @@ class ModelTried(msgspec.Struct, frozen=True):
     total_ms: float
     prompt_tokens: int
     completion_tokens: int
+
+
+class ToolRequest(msgspec.Struct, frozen=True):
+    """What was sent to the shop's server. Secrets are dots."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str
+
+
+class ToolTried(msgspec.Struct, frozen=True):
+    """What a call of a tool came to. ``text``: what a visitor or a model would be told; ``error``: see
+    ``ToolError``, "" = none; ``missing``: arguments that are needed; ``problem``: what went wrong as the
+    program says it, for whoever set the tool up. ``request`` null: nothing was sent by HTTP."""
+
+    tool: str
+    ok: bool
+    text: str
+    error: str = ""
+    data: Any = None
+    missing: tuple[str, ...] = ()
+    problem: str = ""
+    took_ms: float = 0.0
+    request: ToolRequest | None = None
+
+
+class FlowTried(msgspec.Struct, frozen=True):
+    """What a flow says to one message. ``state``: give it back with the next message, "" = the flow is over;
+    ``step``: where it waits (the first is 0), ``waits_for``: the slot; ``slots``: what it knows. ``action``
+    ``handoff``: a person takes over."""
+
+    text: str
+    buttons: tuple[Button, ...]
+    action: str
+    state: str
+    step: int | None
+    waits_for: str
+    slots: dict[str, str]
+    trace: tuple[TraceStep, ...]
+    calls: tuple[ToolTried, ...]

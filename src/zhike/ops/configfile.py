@@ -10,7 +10,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
     rules:    [{key, bot, lang, kind, match, reply, action, buttons, opener, position, enabled}]
 
 and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`), ``prompt_templates:`` and ``cases:``
-(:mod:`zhike.ops.configprompts`).
+(:mod:`zhike.ops.configprompts`), ``teams:``, ``tags:``, ``canned:`` and ``notify_targets:``
+(:mod:`zhike.ops.configdesk`). Among an inbox's settings stand its hours; ``team`` is the key of its team.
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
 entry has its default. The secrets of an inbox (with which a shop signs its customers, and the desk its
@@ -24,6 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import yaml
 from sqlalchemy import Connection
 
@@ -35,7 +37,7 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Button, Card
 from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
-from zhike.ops import configprompts, configtools
+from zhike.ops import configdesk, configprompts, configtools
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
 from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tools
 from zhike.store.checkinbox import check_inbox
@@ -44,11 +46,12 @@ from zhike.store.checktools import check_flow, check_tool
 from zhike.store.promptchecks import check_case, check_template
 
 FORMAT_VERSION = 1
-Item = Bot | Inbox | Article | Rule | Tool | Flow | StoredPrompt | Case
+Item = Bot | Inbox | Article | Rule | Tool | Flow | StoredPrompt | Case | configdesk.DeskItem
 Identity = tuple[str, ...]
 
 FIELDS: dict[str, tuple[str, ...]] = {
     "bots": ("key", "name", "settings"),
+    "teams": configdesk.FIELDS["teams"],
     "inboxes": ("key", "name", "channel", "bot", "settings"),
     "articles": ("key", "bot", "lang", "category", "question", "variants", "answer", "buttons", "cards",
                  "enabled", "inboxes", "valid_from", "valid_until", "source", "position"),
@@ -56,12 +59,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
               "enabled"),
     **configtools.FIELDS,
     **configprompts.FIELDS,
+    **configdesk.FIELDS,
 }
 """What a file may say of each noun, in the order of an export."""
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
             "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED,
-            **configprompts.REQUIRED}
-NUMBERS = ("answer_threshold", "fragment_wait_s", "suggest_threshold", "mask_pii")
+            **configprompts.REQUIRED, **configdesk.REQUIRED}
+NUMBERS = ("answer_threshold", "fragment_wait_s", "suggest_threshold", "mask_pii", "team_id",
+           "auto_resolve_after_s", "enabled")
+"""Of the settings, what is no text. (A closed day stays a text: no YAML reader makes a date of it here.)"""
 SECRETS = SECRET_SETTINGS
 
 
@@ -165,6 +171,8 @@ def _read_entry(reader: Reader, noun: str, node: Node, document: Document) -> No
     item: Item | None
     if noun in configtools.NOUNS:
         item, bot = configtools.read(reader, noun, node, fields), reader.text(fields["bot"])
+    elif noun in configdesk.NOUNS:
+        item, bot = configdesk.read(reader, noun, node, fields), ""
     else:
         item, bot = _make(reader, noun, fields)
     if item is None or len(reader.problems) > before:
@@ -186,7 +194,7 @@ def _faults(item: Item) -> Iterator[Fault]:
         case Bot():
             return check_bot(item)
         case Inbox():
-            return check_inbox(item)
+            return check_inbox(_numbered(item, 1))
         case Article():
             return check_article(item)
         case Rule():
@@ -199,6 +207,8 @@ def _faults(item: Item) -> Iterator[Fault]:
             return check_template(item.template)
         case Case():
             return check_case(item)
+        case _:
+            return configdesk.faults(item)
 
 
 def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str]:
@@ -284,7 +294,31 @@ def identity_of(noun: str, item: Item, bot: str) -> Identity:
         return (bot, item.text, item.lang)
     if isinstance(item, StoredPrompt):
         return (bot, item.name)
+    if isinstance(item, configdesk.DeskItem):
+        return configdesk.identity(item)
     return (item.key,) if noun in ("bots", "inboxes") else (bot, item.key)
+
+
+def _numbered(inbox: Inbox, team_id: int) -> Inbox:
+    """With the number of its team in place of the key, as the database has it."""
+    if not isinstance(inbox.settings.get("team"), str):
+        return inbox
+    settings = {name: value for name, value in inbox.settings.items() if name != "team"}
+    return msgspec.structs.replace(inbox, settings={**settings, "team_id": team_id})
+
+
+def keyed(inbox: Inbox, team_keys: Mapping[int, str]) -> Inbox:
+    """With the key of its team in place of the number, as a file has it."""
+    key = team_keys.get(inbox.settings.get("team_id", 0))
+    if key is None:
+        return inbox
+    settings = {name: value for name, value in inbox.settings.items() if name != "team_id"}
+    return msgspec.structs.replace(inbox, settings={**settings, "team": key})
+
+
+def numbered(inbox: Inbox, team_ids: Mapping[str, int]) -> Inbox:
+    """Undoes :func:`keyed`."""
+    return _numbered(inbox, team_ids.get(inbox.settings.get("team", ""), 0))
 
 
 def written(item: Item, bot: str) -> dict[str, Any]:
@@ -321,6 +355,8 @@ def written(item: Item, bot: str) -> dict[str, Any]:
             return configprompts.written_prompt(item, bot)
         case Case():
             return configprompts.written_case(item, bot)
+        case _:
+            return configdesk.written(item)
 
 
 def _iso(at: int | None) -> str:
@@ -349,7 +385,12 @@ def export(conn: Connection) -> Iterator[str]:
     yield f"zhike: {FORMAT_VERSION}\n"
     yield from _section("bots", [written(bot, "") for bot in all_bots])
     boxes = sorted(inboxes.list_inboxes(conn, limit=1_000_000), key=lambda box: box.key)
-    yield from _section("inboxes", [written(box, keys.get(box.bot_id or 0, "")) for box in boxes])
+    desk = {noun: sorted(found.items()) for noun, found in configdesk.stored(conn).items()}
+    yield from _section("teams", [written(item, "") for _, (item, _) in desk["teams"]])
+    team_keys = {number: item.key for _, (item, number) in desk["teams"]
+                 if isinstance(item, configdesk.TeamItem)}
+    yield from _section("inboxes", [written(keyed(box, team_keys), keys.get(box.bot_id or 0, ""))
+                                    for box in boxes])
     known: list[dict[str, Any]] = []
     fixed: list[dict[str, Any]] = []
     for bot in all_bots:
@@ -367,6 +408,8 @@ def export(conn: Connection) -> Iterator[str]:
                                              for stored in prompts.active_for_bot(conn, bot.id)])
     yield from _section("cases", [written(case, bot.key) for bot in all_bots for case in sorted(
         cases.all_for_bot(conn, bot.id), key=lambda case: (case.lang, case.text))])
+    for noun in ("tags", "canned", "notify_targets"):
+        yield from _section(noun, [written(item, "") for _, (item, _) in desk[noun]])
 
 
 def _section(noun: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

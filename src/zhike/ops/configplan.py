@@ -20,10 +20,15 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
 from zhike.errors import Lang, ZhikeError
-from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, written
+from zhike.ops import configdesk
+from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, keyed, numbered, written
 from zhike.ops.yamlfile import write
 from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tables, tools
 from zhike.store.dialect import upsert
+
+PRUNED = ("notify_targets", "canned", "tags", "cases", "prompt_templates", "rules", "flows", "tools",
+          "articles", "inboxes", "teams", "bots")
+"""What names others goes before them."""
 
 
 class Change(NamedTuple):
@@ -52,6 +57,7 @@ class _State(NamedTuple):
 
     bot_ids: dict[str, int]
     items: dict[str, dict[Identity, tuple[Item, str]]]
+    desk_ids: dict[str, dict[Identity, int]]
 
 
 def _stored(conn: Connection, wanted: Document) -> _State:
@@ -59,8 +65,13 @@ def _stored(conn: Connection, wanted: Document) -> _State:
     keys = {bot.id: bot.key for bot in by_key.values()}
     items: dict[str, dict[Identity, tuple[Item, str]]] = {noun: {} for noun in FIELDS}
     items["bots"] = {(bot.key,): (bot, "") for bot in by_key.values()}
-    items["inboxes"] = {(box.key,): (box, keys.get(box.bot_id or 0, ""))
-                        for box in inboxes.list_inboxes(conn, limit=1_000_000)}
+    desk = configdesk.stored(conn)
+    for noun, found in desk.items():
+        items[noun] = {identity: (item, "") for identity, (item, _) in found.items()}
+    team_keys = {number: identity[0] for identity, (_, number) in desk["teams"].items()}
+    boxes = [box if _says_number(wanted, box.key) else keyed(box, team_keys)
+             for box in inboxes.list_inboxes(conn, limit=1_000_000)]
+    items["inboxes"] = {(box.key,): (box, keys.get(box.bot_id or 0, "")) for box in boxes}
     for key in wanted.bot_keys():
         if (bot := by_key.get(key)) is not None:
             for article in articles.all_for_bot(conn, bot.id):
@@ -75,11 +86,21 @@ def _stored(conn: Connection, wanted: Document) -> _State:
                 items["prompt_templates"][(key, stored.name)] = (stored, key)
             for case in cases.all_for_bot(conn, bot.id):
                 items["cases"][(key, case.text, case.lang)] = (case, key)
-    return _State({bot.key: bot.id for bot in by_key.values()}, items)
+    return _State({bot.key: bot.id for bot in by_key.values()}, items,
+                  {noun: {identity: number for identity, (_, number) in found.items()}
+                   for noun, found in desk.items()})
+
+
+def _says_number(wanted: Document, key: str) -> bool:
+    """A file of an earlier version names an inbox's team by its number."""
+    entry = wanted.entries["inboxes"].get((key,))
+    return entry is not None and isinstance(entry.item, Inbox) and "team_id" in entry.item.settings
 
 
 def _keep_secrets(entry: Entry, old: Item | None) -> Item:
     """A file without a secret does not take the stored one away."""
+    if isinstance(entry.item, configdesk.DeskItem):
+        return configdesk.kept(entry.item, old if isinstance(old, configdesk.DeskItem) else None)
     if isinstance(entry.item, Inbox) and isinstance(old, Inbox):
         kept = {name: old.settings[name] for name in SECRETS
                 if name in old.settings and name not in entry.item.settings}
@@ -143,18 +164,29 @@ def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
             same += not fields
     if prune:
         mentioned = set(wanted.bot_keys())
-        for noun in ("cases", "prompt_templates", "rules", "flows", "tools", "articles", "inboxes", "bots"):
+        for noun in PRUNED:
             if noun not in wanted.sections:
                 continue
             for identity, (item, bot) in state.items[noun].items():
-                ours = noun in ("inboxes", "bots") or bot in mentioned
+                ours = noun in ("inboxes", "bots", *configdesk.NOUNS) or bot in mentioned
                 if ours and identity not in wanted.entries[noun]:
                     changes.append(Change(noun, "delete", identity, _title(item), {}))
     return Plan(changes, same)
 
 
 def _references(wanted: Document, state: _State) -> Iterator[Problem]:
-    """Rules name flows, flows name tools: each must be stored or stand in the files."""
+    """Rules name flows, flows name tools, inboxes and others name teams: each must be stored or stand in
+    the files."""
+    for entry, noun, key in _named(wanted):
+        if (key,) not in state.items[noun] and (key,) not in wanted.entries[noun]:
+            zh, en = _NOUNS[noun]
+            yield Problem(entry.where, f"没有{zh} {key!r}", f"there is no {en} {key!r}")
+    for identity, entry in wanted.entries["notify_targets"].items():
+        item = entry.item
+        if isinstance(item, configdesk.TargetItem) and not item.address \
+                and identity not in state.items["notify_targets"]:
+            yield Problem(entry.where, "新的通知对象要写 address（地址不会被导出）",
+                          "is new and needs its address (addresses are not exported)")
     flows_known = {*state.items["flows"], *wanted.entries["flows"]}
     tools_known = {*state.items["tools"], *wanted.entries["tools"]}
     for entry in wanted.entries["rules"].values():
@@ -169,10 +201,33 @@ def _references(wanted: Document, state: _State) -> Iterator[Problem]:
                 yield Problem(entry.where, f"没有工具 {key!r}", f"there is no tool {key!r}")
 
 
+def _named(wanted: Document) -> Iterator[tuple[Entry, str, str]]:
+    """(entry, noun, key) of every team and inbox that is referred to."""
+    for noun in ("teams", "inboxes", "canned", "notify_targets"):
+        for entry in wanted.entries[noun].values():
+            match entry.item:
+                case Inbox() as box:
+                    if isinstance(key := box.settings.get("team"), str):
+                        yield entry, "teams", key
+                case configdesk.TeamItem() as team:
+                    if team.settings.overflow_team:
+                        yield entry, "teams", team.settings.overflow_team
+                case configdesk.CannedItem() as one:
+                    if one.team:
+                        yield entry, "teams", one.team
+                case configdesk.TargetItem() as target:
+                    for key in target.teams:
+                        yield entry, "teams", key
+                    for key in target.inboxes:
+                        yield entry, "inboxes", key
+
+
 def _compare(old: Item, old_bot: str, new: Item, new_bot: str) -> dict[str, tuple[Any, Any]]:
     before, after = written(old, old_bot), written(new, new_bot)
     found = {name: (before.get(name), after.get(name)) for name in {**before, **after}
              if before.get(name) != after.get(name)}
+    if isinstance(old, configdesk.DeskItem) and isinstance(new, configdesk.DeskItem):
+        found |= configdesk.hidden(old, new)
     if isinstance(old, Inbox) and isinstance(new, Inbox):
         for name in SECRETS:
             if old.settings.get(name) != new.settings.get(name):
@@ -196,6 +251,8 @@ def _title(item: Item) -> str:
             return item.template.system_prompt.partition("\n")[0]
         case Case():
             return item.body.expect if isinstance(item.body.expect, str) else ""
+        case configdesk.CannedItem():
+            return item.text
     return item.name
 
 
@@ -221,13 +278,18 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
                 bots.update_bot(conn, msgspec.structs.replace(entry.item, id=ids[identity[0]]), now)
             else:
                 ids[identity[0]] = bots.create_bot(conn, entry.item, now).id
+    fresh_teams = [entry.item for identity, entry in wanted.entries["teams"].items()
+                   if ("teams", identity) in touched]
+    configdesk.apply_teams(conn, [item for item in fresh_teams if isinstance(item, configdesk.TeamItem)], now)
+    team_ids = {identity[0]: number for identity, (_, number) in configdesk.stored(conn)["teams"].items()}
     for identity, entry in wanted.entries["inboxes"].items():
         if ("inboxes", identity) in touched:
             old = state.items["inboxes"].get(identity, (None, ""))[0]
             item = _keep_secrets(entry, old)
             assert isinstance(item, Inbox)
-            item = msgspec.structs.replace(item, bot_id=ids[entry.bot] if entry.bot else None)
-            if old is None:
+            item = numbered(msgspec.structs.replace(item, bot_id=ids[entry.bot] if entry.bot else None),
+                            team_ids)
+            if not isinstance(old, Inbox):
                 inboxes.create_inbox(conn, item, now)
             else:
                 inboxes.update_inbox(conn, msgspec.structs.replace(item, id=old.id), now)
@@ -243,6 +305,12 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
         prompts.put_prompts(conn, ids[key], [item.template for _, item in fresh
                                              if isinstance(item, StoredPrompt)], now, by)
         cases.put_cases(conn, ids[key], [item for _, item in fresh if isinstance(item, Case)], now)
+    for noun in configdesk.NOUNS[1:]:  # they name teams and inboxes
+        made = [(_keep_secrets(entry, state.items[noun].get(identity, (None, ""))[0]),
+                 state.desk_ids[noun].get(identity, 0))
+                for identity, entry in wanted.entries[noun].items() if (noun, identity) in touched]
+        configdesk.apply(conn, [(item, number) for item, number in made
+                                if isinstance(item, configdesk.DeskItem)], now)
     _delete(conn, plan, state, now)
     return plan
 
@@ -250,11 +318,14 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
 def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
     gone: dict[tuple[str, str], list[int]] = {}
     templates: dict[str, list[str]] = {}
+    leaving: list[tuple[str, int]] = []
     for change in plan.changes:
         if change.kind == "delete":
             item, bot = state.items[change.noun][change.identity]
             if isinstance(item, StoredPrompt):
                 templates.setdefault(bot, []).append(item.name)
+            elif isinstance(item, configdesk.DeskItem):
+                leaving.append((change.noun, state.desk_ids[change.noun][change.identity]))
             else:
                 gone.setdefault((change.noun, bot), []).append(item.id)
     for bot, names in templates.items():
@@ -273,6 +344,8 @@ def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
         else:
             for item_id in item_ids:
                 inboxes.delete_inbox(conn, item_id) if noun == "inboxes" else bots.delete_bot(conn, item_id)
+    for noun, number in leaving:
+        configdesk.remove(conn, noun, number)
 
 
 def apply_once(conn: Connection, wanted: Document, name: str, now: int) -> bool:
@@ -308,7 +381,9 @@ def unused_templates(conn: Connection, plan: Plan) -> list[tuple[str, str, str]]
 
 _NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "articles": ("知识条目", "article"),
           "rules": ("规则", "rule"), "tools": ("工具", "tool"), "flows": ("流程", "flow"),
-          "prompt_templates": ("提示词模板", "prompt template"), "cases": ("回归用例", "case")}
+          "prompt_templates": ("提示词模板", "prompt template"), "cases": ("回归用例", "case"),
+          "teams": ("团队", "team"), "tags": ("标签", "tag"), "canned": ("快捷回复", "canned response"),
+          "notify_targets": ("通知对象", "notify target")}
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 

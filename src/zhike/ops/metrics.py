@@ -195,11 +195,34 @@ def _later(core: Any) -> Iterator[Family]:
         yield Family("zhike_notices_total", "counter",
                      "Notices to agents and operators by kind of target and outcome (failed: one attempt).",
                      _by_two(("target", "outcome"), outreach.notifier.counts))
+    yield from _routing(core)
     yield from _tools(core)
     registry = getattr(core, "registry", None)
     if registry is not None:
         yield Family("zhike_inboxes", "gauge", "Inboxes.", _one(len(registry.inboxes)))
         yield from _knowledge(getattr(registry, "knowledge", None), getattr(core, "embedder", None))
+
+
+def _routing(core: Any) -> Iterator[Family]:
+    """Who waits, who is here, and what the router did about it."""
+    router, presence = getattr(core, "router", None), getattr(core, "presence", None)
+    if router is not None:
+        yield Family("zhike_routing_total", "counter",
+                     "Conversations the router assigned, lost to a quicker person (overtaken), moved to "
+                     "another team or returned to the queue, and its alarms; on the instance that decided.",
+                     _by("outcome", router.counts))
+        yield Family("zhike_routing_decides", "gauge", "1 on the instance that routes at present.",
+                     _one(int(router.leads)))
+        seen = router.seen
+        yield Family("zhike_routing_waiting", "gauge",
+                     "Conversations that wait for a person, by team; on the instance that decides.",
+                     _by("team", seen.waiting) if seen is not None else [])
+        yield Family("zhike_agents", "gauge",
+                     "Agents by presence (online, away, offline); on the instance that decides.",
+                     _by("presence", seen.presence) if seen is not None else [])
+    if presence is not None:
+        yield Family("zhike_presence_pages", "gauge", "Pages of agents that are connected here.",
+                     _one(presence.open_count))
 
 
 def _knowledge(keeper: Any, embedder: Any) -> Iterator[Family]:

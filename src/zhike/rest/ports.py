@@ -14,11 +14,13 @@ from sqlalchemy import Connection
 from zhike.bus.base import Event
 from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
+from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, ModelState, ModelTried, Tried
+from zhike.domain.tool import Caller, Tool
+from zhike.domain.trial import FlowTried, GateReport, ModelState, ModelTried, ToolTried, Tried
 from zhike.domain.unit import ChangeKind
 from zhike.domain.wire import ConversationState, Hello, HoursState, QueuePlace, Rate, Rated, SendMessage
 from zhike.errors import Lang, ZhikeError
@@ -167,6 +169,12 @@ class Quality(Protocol):
         self, bot_id: int, templates: Sequence[Template], questions: Sequence[Case], model: str = ""
     ) -> list[tuple[Tried, ...]] | None:
         """Answers to each question, one per template; None: no model is set."""
+
+    async def try_tool(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> ToolTried:
+        """A call of a tool as it is written. Its request is real; nothing of it counts."""
+
+    async def try_flow(self, flow: Flow, text: str, state: str, caller: Caller) -> FlowTried:
+        """What a flow as it is written says to ``text``; ``state``: from before, "" begins it."""
 
 
 class FileRead(msgspec.Struct):

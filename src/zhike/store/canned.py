@@ -67,7 +67,7 @@ def get(conn: Connection, canned_id: int) -> Canned | None:
     return None if row is None else _canned(row)
 
 
-def _check(entry: Canned) -> Iterator[Fault]:
+def check(entry: Canned) -> Iterator[Fault]:
     yield from check_text("shortcut", entry.shortcut, MAX_SHORTCUT_CHARS)
     if any(char.isspace() or char == "/" for char in entry.shortcut):
         yield Fault("shortcut", "不能有空白或 /", "may hold no blank and no /")
@@ -84,7 +84,7 @@ def _check(entry: Canned) -> Iterator[Fault]:
 
 
 def _refuse(conn: Connection, entry: Canned) -> None:
-    refuse(_check(entry))
+    refuse(check(entry))
     c = canned.c
     if entry.team_id and conn.execute(select(teams.c.id).where(teams.c.id == entry.team_id)).first() is None:
         raise ZhikeError("invalid_field", f"team_id: no team {entry.team_id}", field="team_id")

@@ -35,6 +35,11 @@ def by_ids(conn: Connection, ids: Sequence[int], *, lock: bool = False) -> dict[
     return {row[0]: Conversation(*row) for row in rows}
 
 
+def inboxes_of(conn: Connection, ids: Sequence[int]) -> dict[int, int]:
+    """Conversation id → the inbox it stands in, of those that exist."""
+    return dict(select_in(conn, "conversations", ("id", "inbox_id"), "id", ids))
+
+
 def insert_conversations(conn: Connection, rows: Sequence[tuple[Conversation, str]], *,
                          demo: bool = False) -> None:
     """Inserts conversations with their open keys ("" = none: resolved)."""

@@ -7,6 +7,7 @@ that waits there in one message: group robots take twenty a minute, and nobody r
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -57,6 +58,13 @@ class Waiting(NamedTuple):
     who: str
 
 
+class Told(NamedTuple):
+    """``new``: rows that are new. ``expired``: of these, what found no room, by the target's kind."""
+
+    new: int
+    expired: Counter[str]
+
+
 def key_of(target_id: int) -> str:
     """The key of a target's job."""
     return f"notify:{target_id}"
@@ -70,7 +78,7 @@ def addresses(text: str) -> list[str]:
     return [one.strip() for one in text.split(",") if one.strip()]
 
 
-def _check(target: Target) -> Iterator[Fault]:
+def check(target: Target) -> Iterator[Fault]:
     yield from check_text("name", target.name, MAX_NAME_CHARS)
     body = target.body
     if target.kind == "email":
@@ -114,7 +122,7 @@ def create(conn: Connection, target: Target, now: int) -> Target:
         FieldError: a field is not valid.
         ZhikeError: ``conflict`` if there are too many.
     """
-    refuse(_check(target))
+    refuse(check(target))
     count = conn.execute(select(func.count()).select_from(notify_targets)).scalar_one()
     if count >= MAX_TARGETS:
         raise ZhikeError("conflict", f"{MAX_TARGETS} at most")
@@ -134,7 +142,7 @@ def change(conn: Connection, target: Target, now: int) -> Target:
         FieldError: a field is not valid.
         ZhikeError: ``not_found``.
     """
-    refuse(_check(target))
+    refuse(check(target))
     done = conn.execute(update(notify_targets).where(notify_targets.c.id == target.id).values(
         name=target.name, enabled=target.enabled, body=_encode(target.body).decode(), failures=0, next_at=0,
         last_error="", updated_at=now))
@@ -171,14 +179,14 @@ def remove(conn: Connection, target_id: int) -> bool:
 
 
 def tell(conn: Connection, told: Iterable[Notice], now: int,
-         targets: Sequence[Target] | None = None) -> int:
-    """Has these told to every target that wants them and was not told yet; returns how many rows are new.
+         targets: Sequence[Target] | None = None) -> Told:
+    """Has these told to every target that wants them and was not told yet.
 
     Args:
         targets: only to these (default: all).
     """
     told = list(told)
-    new = 0
+    new, expired = 0, Counter[str]()
     wanted = None if targets is None else {one.id for one in targets}
     for target in listed(conn):  # read anew: what was given may have been told, changed or removed since
         if wanted is not None and target.id not in wanted:
@@ -198,7 +206,9 @@ def tell(conn: Connection, told: Iterable[Notice], now: int,
             for place, one in enumerate(fresh)], ["target_id", "key"], [])
         jobs.schedule(conn, SEND, key_of(target.id), max(now, target.next_at), now)
         new += len(fresh)
-    return new
+        if len(fresh) > room:
+            expired[target.kind] += len(fresh) - max(room, 0)
+    return Told(new, expired)
 
 
 def _count_due(conn: Connection, target_id: int) -> int:
@@ -246,6 +256,13 @@ def _next(conn: Connection, target_id: int, at: int, now: int, **values: object)
     conn.execute(update(notify_targets).where(notify_targets.c.id == target_id).values(next_at=at, **values))
     if _count_due(conn, target_id):
         jobs.schedule(conn, SEND, key_of(target_id), at, now)
+
+
+def expired_counts(conn: Connection, target_ids: Sequence[int]) -> dict[int, int]:
+    """What these were not told in the time that is kept: too much at once, or too old when it could be."""
+    rows = conn.execute(select(notices.c.target_id, func.count()).where(
+        notices.c.target_id.in_(target_ids), notices.c.state == "expired").group_by(notices.c.target_id))
+    return {int(target_id): int(count) for target_id, count in rows}
 
 
 def prune(conn: Connection, before: int) -> int:

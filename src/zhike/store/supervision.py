@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, Connection, and_, case, func, select
 
 from zhike.domain.agent import EVERYTHING, Scope
 from zhike.store import listing, scopes
-from zhike.store.tables import conversations, ratings
+from zhike.store.ratings import ASKED
+from zhike.store.tables import conversations, ratings, teams
 
 MOST_SHOWN = 50
 """Waiting and late conversations that a wall shows; more than that nobody reads."""
@@ -25,6 +26,15 @@ class Held(NamedTuple):
     since: int | None
 
 
+class TeamRating(NamedTuple):
+    """What visitors said of a team's conversations. ``name`` "": they stand with no team."""
+
+    team_id: int
+    name: str
+    ratings_count: int
+    ratings_sum: int
+
+
 class Day(NamedTuple):
     """Since a moment. ``by_bot_count``: resolved without a person; ``first_reply_ms``: from taking a
     conversation to the first word, in rising order, of the newest :data:`MOST_TIMED`."""
@@ -35,6 +45,7 @@ class Day(NamedTuple):
     ratings_count: int
     ratings_sum: int
     first_reply_ms: list[int]
+    by_team: list[TeamRating]
 
 
 class Now(NamedTuple):
@@ -70,13 +81,25 @@ def day(conn: Connection, since: int, scope: Scope = EVERYTHING) -> Day:
     over = and_(c.resolved_at >= since, seen)
     alone = func.sum(case((c.assigned_at.is_(None), 1), else_=0))
     resolved, by_bot = conn.execute(select(func.count(), alone).where(over)).one()
-    rated, total = conn.execute(select(func.count(), func.sum(ratings.c.score))
-                                .join(conversations, c.id == ratings.c.conversation_id)
-                                .where(ratings.c.created_at >= since, seen)).one()
+    by_team = _by_team(conn, since, seen)
+    rated, total = sum(one.ratings_count for one in by_team), sum(one.ratings_sum for one in by_team)
     replies = conn.execute(select(c.first_reply_at - c.assigned_at).where(
         c.created_at >= since, c.first_reply_at >= c.assigned_at, seen)
         .order_by(c.id.desc()).limit(MOST_TIMED)).scalars()
-    return Day(opened, int(resolved), int(by_bot or 0), int(rated), int(total or 0), sorted(replies))
+    return Day(opened, int(resolved), int(by_bot or 0), rated, total, sorted(replies), by_team)
+
+
+def _by_team(conn: Connection, since: int, seen: ColumnElement[bool]) -> list[TeamRating]:
+    """By name, those of no team last. What was asked and not answered counts for nothing."""
+    c = conversations.c
+    rows = conn.execute(
+        select(c.team_id, teams.c.name, func.count(), func.sum(ratings.c.score))
+        .select_from(ratings).join(conversations, c.id == ratings.c.conversation_id)
+        .outerjoin(teams, teams.c.id == c.team_id)
+        .where(ratings.c.created_at >= since, ratings.c.score != ASKED, seen)
+        .group_by(c.team_id, teams.c.name))
+    found = [TeamRating(row[0] or 0, row[1] or "", int(row[2]), int(row[3])) for row in rows]
+    return sorted(found, key=lambda one: (not one.name, one.name, one.team_id))
 
 
 def _count(conn: Connection, where: ColumnElement[bool]) -> int:

@@ -7,7 +7,7 @@ engine is a script.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
@@ -25,11 +25,23 @@ from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
 from zhike.domain.agent import Agent, Role
 from zhike.domain.case import Case
+from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
-from zhike.domain.trial import GateReport, Missed, ModelState, ModelTried, Moved, Outcome, Tried
+from zhike.domain.tool import Caller, Tool
+from zhike.domain.trial import (
+    FlowTried,
+    GateReport,
+    Missed,
+    ModelState,
+    ModelTried,
+    Moved,
+    Outcome,
+    ToolTried,
+    Tried,
+)
 from zhike.errors import ZhikeError
 from zhike.files.uploads import Uploads
 from zhike.gateway.hub import Hub
@@ -153,6 +165,12 @@ class ScriptedQuality:
         missed = (Missed("max_chars", "太长", "too long"),)
         return [tuple(Tried(f"{one.name}: {asked.text}", missed if "坏" in one.system_prompt else ())
                       for one in templates) for asked in questions]
+
+    async def try_tool(self, tool: Tool, arguments: Mapping[str, Any], caller: Caller) -> ToolTried:
+        return ToolTried(tool.key, True, f"{caller.sender}: {sorted(arguments.items())}", took_ms=1.0)
+
+    async def try_flow(self, flow: Flow, text: str, state: str, caller: Caller) -> FlowTried:
+        return FlowTried(f"{flow.key}: {text}", (), "", f"{state}+", 0, "", {}, (), ())
 
 
 class ScriptedFiles:

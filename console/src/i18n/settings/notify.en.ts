@@ -8,6 +8,7 @@ export const enNotify = {
   "notify.deleted": "Target “{name}” deleted",
   "notify.sent": "Sent, answered after {took}",
   "notify.last": "last sent {when}",
+  "notify.expired": "{n} notice of the last seven days was not told: too many at once, or too old by then. | {n} notices of the last seven days were not told: too many at once, or too old by then.",
   "notify.fails": "{n} failed in a row: {why}",
   "notify.kind": "Where to",
   "notify.wecom": "WeCom group robot",

@@ -10,6 +10,7 @@ export const zhNotify: Record<keyof typeof enNotify, string> = {
   "notify.deleted": "已删除通知“{name}”",
   "notify.sent": "已发出，{took}后收到回应",
   "notify.last": "最近发送：{when}",
+  "notify.expired": "最近七天有 {n} 条没有通知到：一次太多，或者等到能发时已经过时。",
   "notify.fails": "连续失败 {n} 次：{why}",
   "notify.kind": "发到哪里",
   "notify.wecom": "企业微信群机器人",

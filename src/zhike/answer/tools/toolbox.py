@@ -23,7 +23,7 @@ from zhike.answer.tools.http import HttpTools, TooLargeError
 from zhike.answer.tools.limits import ToolLimits
 from zhike.answer.tools.proofs import Proofs
 from zhike.answer.tools.pyfunc import NotAllowedError, PythonTools
-from zhike.answer.tools.request import BadValueError, NoSecretError, build
+from zhike.answer.tools.request import BadValueError, HttpCall, NoSecretError, build
 from zhike.answer.tools.telling import call_id, failed, found_text, injected, parse
 from zhike.clock import NowMs, now_ms
 from zhike.domain.argschema import check_arguments
@@ -37,6 +37,14 @@ ToolSpec = dict[str, Any]
 NO_ARGUMENTS: dict[str, Any] = {"type": "object", "properties": {}}
 MAX_DATA_BYTES = 65_536
 """Of what a Python function returns; a request has its own ``max_bytes``."""
+
+
+class Look:
+    """What whoever tries a tool sees of the call: the request, and what went wrong in its own words."""
+
+    def __init__(self) -> None:
+        self.request: HttpCall | None = None
+        self.problem = ""
 
 
 class Store(Protocol):
@@ -59,6 +67,7 @@ class Toolbox:
         self.running_count = 0
         self.waiting_count = 0
         self._store = store
+        self._now = now
         self._bots: dict[int, dict[str, Tool]] = {}
         self._proofs = Proofs(store, now)
         self._places = asyncio.Semaphore(self.limits.concurrency)
@@ -120,8 +129,19 @@ class Toolbox:
         self.counts[tool.key if tool is not None else "?", result.error or "ok"] += 1
         return msgspec.structs.replace(result, took_us=round((perf_counter() - began_s) * 1e6))
 
-    async def _checked(self, tool: Tool, bot_id: int, given: Mapping[str, Any] | str,
-                       caller: Caller) -> ToolResult:
+    async def try_call(self, bot_id: int, tool: Tool | str, arguments: Mapping[str, Any] | str,
+                       caller: Caller) -> tuple[ToolResult, Look]:
+        """A call for whoever writes the tool, stored or not (its key: the bot's own). What it does in the
+        shop is real; here nothing of it counts: no figure, no wrong try, no proof."""
+        began_s = perf_counter()
+        look = Look()
+        found = self._bots.get(bot_id, {}).get(tool) if isinstance(tool, str) else tool
+        result = failed("unknown_tool", caller.lang) if found is None else \
+            await self._checked(found, bot_id, arguments, caller, Proofs(self._store, self._now), look)
+        return msgspec.structs.replace(result, took_us=round((perf_counter() - began_s) * 1e6)), look
+
+    async def _checked(self, tool: Tool, bot_id: int, given: Mapping[str, Any] | str, caller: Caller,
+                       proofs: Proofs | None = None, look: Look | None = None) -> ToolResult:
         body, lang = tool.body, caller.lang
         arguments = parse(given)
         if arguments is None:
@@ -132,22 +152,22 @@ class Toolbox:
                           "; ".join(f"{w.path}: {w.zh if lang == 'zh' else w.en}" for w in wrong[:5]))
         if body.audience == "customers" and not caller.customer_id:
             return failed("not_identified", lang)
-        attempt = await self._proofs.attempt(tool, bot_id, arguments, caller)
+        attempt = await (proofs or self._proofs).attempt(tool, bot_id, arguments, caller)
         if isinstance(attempt, ToolResult):
             return attempt
         number = call_id(bot_id, tool.key, arguments, caller)
         sent = {name: value for name, value in arguments.items() if name not in attempt.without}
         values = {**sent, **injected(body, caller, number, proven=attempt.proven)}
         try:
-            data, result = await self._run(tool, values, number, lang)
+            data, result = await self._run(tool, values, number, lang, look or Look())
             if result is None:
                 result = await attempt.judge(data, found_text(body, data, lang) if data is not None else "")
         finally:
             attempt.close()
         return result
 
-    async def _run(self, tool: Tool, values: dict[str, Any], number: str,
-                   lang: str) -> tuple[Any, ToolResult | None]:
+    async def _run(self, tool: Tool, values: dict[str, Any], number: str, lang: str,
+                   look: Look) -> tuple[Any, ToolResult | None]:
         """(what it returned, None) or (None, what went wrong)."""
         if self.waiting_count >= self.limits.waiting:
             return None, failed("busy", lang)
@@ -160,7 +180,7 @@ class Toolbox:
                     self.waiting_count -= 1
                 self.running_count += 1
                 try:
-                    return await self._send(tool, values, number), None
+                    return await self._send(tool, values, number, look), None
                 finally:
                     self.running_count -= 1
                     self._places.release()
@@ -171,17 +191,19 @@ class Toolbox:
         except TooLargeError:
             return None, failed("too_large", lang)
         except (BadTarget, NoSecretError, NotAllowedError) as error:
-            log.warning("a tool is not set up correctly", extra={"tool": tool.key, "problem": str(error)})
+            look.problem = str(error)
+            log.warning("a tool is not set up correctly", extra={"tool": tool.key, "problem": look.problem})
             return None, failed("bad_target", lang)
         except Exception as error:  # the shop's function or server: anything may go wrong there
+            look.problem = f"{type(error).__name__}: {error}"
             log.warning("a tool failed", extra={"tool": tool.key, "problem": _where(error)})
             return None, failed("failed", lang)
 
-    async def _send(self, tool: Tool, values: dict[str, Any], number: str) -> Any:
+    async def _send(self, tool: Tool, values: dict[str, Any], number: str, look: Look) -> Any:
         body = tool.body
         if body.http is not None:
-            request = build(body.http, values, number, self.limits)
-            return await self._http.send(request, body.timeout_s, body.http.max_bytes)
+            look.request = build(body.http, values, number, self.limits)
+            return await self._http.send(look.request, body.timeout_s, body.http.max_bytes)
         data = await self._python.call(body.python, values)
         if data is not None and len(msgspec.json.encode(data)) > MAX_DATA_BYTES:
             raise TooLargeError

@@ -108,10 +108,18 @@ class Notifier:
 
     async def tell(self, told: Iterable[Notice]) -> int:
         """Has these told; returns to how many targets they are new. Stored when it returns."""
-        new = await self._store.write(notify.tell, list(told), self._now_ms())
-        if new:
+        done = await self._store.write(notify.tell, list(told), self._now_ms())
+        self._expired(done)
+        if done.new:
             self.runner.poke()
-        return new
+        return done.new
+
+    def _expired(self, done: notify.Told) -> None:
+        """Counts what found no room."""
+        for kind, count in done.expired.items():
+            self.counts[kind, "expired"] += count
+            log.warning("too much to tell at once; some of it is left out",
+                        extra={"kind": kind, "left_out": count})
 
     def alarm(self, alarm: Alarm) -> None:
         """A visitor has waited too long (the port of the routing); does not block or raise."""
@@ -172,7 +180,7 @@ class Notifier:
 
         def effect(conn: Connection, _: Job, at: int) -> None:
             for target, notices in told:
-                notify.tell(conn, notices, at, [target])
+                self._expired(notify.tell(conn, notices, at, [target]))
 
         return effect
 

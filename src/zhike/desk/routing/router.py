@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -41,8 +43,16 @@ TELL_EVERY_S = 3.0
 log = logging.getLogger("zhike.desk")
 
 
+class Figures(NamedTuple):
+    """What the last look found. ``waiting``: by the key of the team, "" = none; ``presence``: agents."""
+
+    waiting: dict[str, int]
+    presence: dict[str, int]
+
+
 class Router:
-    """See the module. ``notifiers`` hear of alarms, beside the agents' pages.
+    """See the module. ``notifiers`` hear of alarms, beside the agents' pages. ``seen``: what the last look
+    found; None where another instance decides.
 
     Args:
         node: the name of this process.
@@ -58,11 +68,17 @@ class Router:
         self._node = node
         self.notifiers: list[Notifier] = []
         self.counts = {"assigned": 0, "overtaken": 0, "moved": 0, "returned": 0, "alarms": 0}
+        self.seen: Figures | None = None
         self._wanted = asyncio.Event()
         self._leads_until = 0
         self._due_at = 0
         self._told: dict[int, tuple[QueuePlace, float]] = {}
         self._here: dict[int, Here] | None = None
+
+    @property
+    def leads(self) -> bool:
+        """True while this instance decides."""
+        return self._leads_until > self._now_ms()
 
     def wake(self) -> None:
         """Something happened here or elsewhere that may let somebody be served."""
@@ -98,14 +114,18 @@ class Router:
         now = self._now_ms()
         self._due_at = now + int(TICK_S * 1000)
         if not await self._leads(now):
-            self._here = None
+            self._here = self.seen = None
             self._told.clear()
             return None
         seen = await self._store.read(rows.read, now)
         if seen.decider != self._node:
             self._leads_until = 0
+            self.seen = None
             return None
         todo = plan(seen, self._homes(), now)
+        keys = {team.id: team.key for team in seen.teams.values()}
+        self.seen = Figures(Counter(keys.get(one.team_id or 0, "") for one in seen.queue),
+                            Counter(here.presence for here in todo.here.values()))
         self._due_at = min(self._due_at, todo.due_at)
         self._tell_presence(todo.here)
         await self._do(todo, now)

@@ -39,6 +39,7 @@ from zhike.rest.routes import (
     teams,
     tools,
     totp,
+    trials,
     usage,
     visitor,
     visitor_forms,
@@ -67,6 +68,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         prompts,
         models,
         cases,
+        trials,  # before {id}
         flows,
         tools,
         bots,

@@ -23,12 +23,13 @@ from zhike.rest.routes.conversations import find, me
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, conversation_view
 from zhike.rest.write import audited, nothing
-from zhike.store import agents, conversation_edit, listing, scopes, teams
+from zhike.store import agents, conversation_edit, conversations, listing, scopes, teams
 
 MAX_SNOOZE_MS = 366 * 86_400_000
 """A year: what sleeps longer is forgotten."""
 MAX_BULK = 100
 HANDOVER_PAGE = 100
+SHOWN_WRAP_UPS = 10
 AT_ONCE = 20
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -133,9 +134,32 @@ async def return_conversation(call: Call) -> ConversationView:
 
 
 async def resolve_conversation(call: Call) -> ConversationView:
-    """Ends the conversation; the next message of the contact begins a new one. The body may be left out."""
+    """Ends the conversation; the next message of the contact begins a new one. The body may be left out.
+    Where the inbox has a list of wrap-ups, ``wrap_up`` is one of them."""
     body: Resolution | None = call.body
-    return await _change(call, "resolve", wrap_up=body.wrap_up.strip() if body else "")
+    wrap_up = body.wrap_up.strip() if body else ""
+    if wrap_up:
+        number = path_id(call.path["id"])
+        if unlisted := await _unlisted(call, [number], wrap_up):
+            raise unlisted[number]
+    return await _change(call, "resolve", wrap_up=wrap_up)
+
+
+async def _unlisted(call: Call, ids: list[int], wrap_up: str) -> dict[int, ZhikeError]:
+    """Those of ``ids`` whose inbox has a list of wrap-ups without this one, and what to say of it. A report
+    that counts by wrap-up would have as many rows as there are spellings."""
+    found: dict[int, ZhikeError] = {}
+    for number, inbox_id in (await call.to.store.read(conversations.inboxes_of, ids)).items():
+        inbox = call.to.desk.inbox(inbox_id)
+        listed = (inbox.settings.get("wrap_ups") or []) if inbox is not None else []
+        if listed and wrap_up not in listed:
+            some = ", ".join(listed[:SHOWN_WRAP_UPS]) + (" …" if len(listed) > SHOWN_WRAP_UPS else "")
+            found[number] = FieldFault(
+                "wrap_up",
+                f"{wrap_up!r} is no wrap-up of this inbox; it has {some}",
+                f"这个收件箱没有小结“{wrap_up}”，可选：{some}",
+            )
+    return found
 
 
 async def queue_conversation(call: Call) -> ConversationView:
@@ -253,6 +277,9 @@ async def bulk_conversations(call: Call) -> BulkDone:
     kind: Any = body.action
     wanted = [number for number in ids if number in seen]
     refused: dict[int, ZhikeError] = {}
+    if body.action == "resolve" and values["wrap_up"]:
+        refused = await _unlisted(call, wanted, values["wrap_up"])
+        wanted = [number for number in wanted if number not in refused]
     if body.action == "assign":
         reached = await _in_reach(call, values["agent_id"], wanted)
         refused = {number: _out_of_reach(values["agent_name"]) for number in wanted if number not in reached}

@@ -32,7 +32,8 @@ DEFAULT = TargetBody("")
 
 class NotifyTargetView(Struct):
     """``address``: mail addresses, or where a URL leads without the part that is as good as a password.
-    ``failures``: attempts in a row that failed, ``last_error`` why."""
+    ``failures``: attempts in a row that failed, ``last_error`` why. ``expired_count``: notices of the last
+    seven days that were not told: more than 200 at once, or an hour old before they could be."""
 
     id: int
     name: str
@@ -48,6 +49,7 @@ class NotifyTargetView(Struct):
     failures: int
     last_sent_at: datetime | None
     last_error: str
+    expired_count: int
     created_at: datetime
     updated_at: datetime
 
@@ -101,7 +103,7 @@ def masked(target: Target) -> str:
     return f"{parts.scheme}://{parts.netloc}/…{target.body.address[-4:]}"
 
 
-def view(target: Target) -> NotifyTargetView:
+def view(target: Target, expired_count: int = 0) -> NotifyTargetView:
     """The target without what is secret."""
     body = target.body
     return NotifyTargetView(
@@ -119,6 +121,7 @@ def view(target: Target) -> NotifyTargetView:
         target.failures,
         None if target.last_sent_at is None else to_datetime(target.last_sent_at),
         target.last_error,
+        expired_count,
         to_datetime(target.created_at),
         to_datetime(target.updated_at),
     )
@@ -129,7 +132,12 @@ async def list_notify_targets(call: Call) -> Page[NotifyTargetView]:
     query: NotifyTargetQuery = call.query
     after = position(query.cursor, 1)
     found = await call.to.store.read(rows.listed, after_id=after[0] if after else 0, limit=query.limit + 1)
-    return page(found, query.limit, view, lambda target: (target.id,))
+    expired = await call.to.store.read(rows.expired_counts, [target.id for target in found])
+
+    def shown(target: Target) -> NotifyTargetView:
+        return view(target, expired.get(target.id, 0))
+
+    return page(found, query.limit, shown, lambda target: (target.id,))
 
 
 async def _find(call: Call) -> Target:
@@ -141,7 +149,12 @@ async def _find(call: Call) -> Target:
 
 async def get_notify_target(call: Call) -> NotifyTargetView:
     """One target."""
-    return view(await _find(call))
+    return await _view(call, await _find(call))
+
+
+async def _view(call: Call, target: Target) -> NotifyTargetView:
+    expired = await call.to.store.read(rows.expired_counts, [target.id])
+    return view(target, expired.get(target.id, 0))
 
 
 def _body(given: Any, old: TargetBody) -> TargetBody:
@@ -205,7 +218,7 @@ async def change_notify_target(call: Call) -> NotifyTargetView:
         body,
         call.now,
     )
-    return view(target)
+    return await _view(call, target)
 
 
 async def delete_notify_target(call: Call) -> None:

@@ -43,6 +43,15 @@ class AgentNow(Struct):
     owing_since: datetime | None
 
 
+class TeamRatings(Struct):
+    """What visitors said of a team. ``team_id`` null: of conversations that stand with no team."""
+
+    team_id: int | None
+    name: str
+    ratings_count: int
+    rating_mean: float
+
+
 class DayView(Struct):
     """Since ``since``. ``by_bot_count``: resolved without a person. ``first_reply_p50_s``: from taking a
     conversation to the first word, half were quicker; null: there was none."""
@@ -55,6 +64,7 @@ class DayView(Struct):
     first_reply_p90_s: float | None
     ratings_count: int
     rating_mean: float | None
+    ratings_by_team: list[TeamRatings]
 
 
 class SupervisionView(Struct):
@@ -94,7 +104,9 @@ async def supervise(call: Call) -> SupervisionView:
         now.late_count, [conversation_view(row) for row in now.late], agents,
         DayView(to_datetime(since), day.opened_count, day.resolved_count, day.by_bot_count,
                 _quantile_s(day.first_reply_ms, 0.5), _quantile_s(day.first_reply_ms, 0.9),
-                day.ratings_count, day.ratings_sum / day.ratings_count if day.ratings_count else None))
+                day.ratings_count, day.ratings_sum / day.ratings_count if day.ratings_count else None,
+                [TeamRatings(one.team_id or None, one.name, one.ratings_count,
+                             one.ratings_sum / one.ratings_count) for one in day.by_team]))
 
 
 ROUTES = [
