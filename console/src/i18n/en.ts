@@ -1,4 +1,5 @@
 import { enSupervision } from "./supervision.en";
+import { assist } from "./assist.en";
 import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
 import { enSettings } from "./settings.en";
@@ -318,4 +319,5 @@ export const en = {
   ...enDesk,
   ...enSettings,
   ...enSupervision,
+  ...assist,
 };
