@@ -284,6 +284,7 @@ async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
         quality=rig.app.context.quality,
         files=rig.app.context.knowledge_files,
         outreach=rig.app.context.outreach,
+        panel=rig.app.context.panel,
         uploads=rig.uploads,
         asyncapi=make,
     )

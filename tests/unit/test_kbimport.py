@@ -228,7 +228,7 @@ def test_a_date_that_is_none_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["kb.csv", "kb.jsonl"])
 def test_what_is_exported_comes_back_the_same(tmp_path: Path, name: str) -> None:
-    from zhike.domain.message import Card
+    from zhike.domain.card import Card
     from zhike.ops.kbexport import as_csv, as_jsonl, rows_of
 
     wanted = [Article(0, 1, "a", "zh", "怎么，\"退\"货", "七天内\n可以", ("退货", "我要退货"), "售后",

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 
 from zhike.clock import to_datetime
+from zhike.domain.card import Card
 from zhike.domain.conversation import Conversation
-from zhike.domain.message import Button, Card, Reply, Source, TraceStep
+from zhike.domain.message import Button, Reply, Source, TraceStep
 from zhike.domain.unit import Row
 from zhike.domain.views import row_frame
 from zhike.domain.wire import MessageEvent

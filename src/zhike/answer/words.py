@@ -43,6 +43,18 @@ def received(lang: Lang) -> Reply:
                  interrupts=True)
 
 
+SHOWN: dict[Lang, str] = {
+    "zh": "看到了：「{}」。您想了解什么？",
+    "en": "I see: “{}”. What would you like to know about it?",
+}
+
+
+def shown(lang: Lang, title: str) -> Reply:
+    """What the bot says to a product or an order that comes without a question."""
+    return Reply(SHOWN[lang].format(title[:100]), (), Source("fallback"), (TraceStep("card", "hit"),),
+                 interrupts=True)
+
+
 def setting(settings: dict[str, object], name: str, lang: Lang, default: str) -> str:
     """``settings[name][lang]`` when it is a text with something in it, else ``default``."""
     value = settings.get(name)

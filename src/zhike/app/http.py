@@ -8,6 +8,7 @@ from typing import Any, cast
 from zhike.app.core import Core
 from zhike.app.knowledgefiles import KnowledgeFiles
 from zhike.app.outreach import LazyOutreach
+from zhike.app.panel import LazyPanel
 from zhike.app.probe import Probe
 from zhike.app.quality import LazyQuality
 from zhike.clock import NowMs
@@ -38,7 +39,7 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     core.health = probe.health
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
                 probe=probe, quality=LazyQuality(core), files=KnowledgeFiles(core),
-                outreach=LazyOutreach(core),
+                outreach=LazyOutreach(core), panel=LazyPanel(core),
                 uploads=core.uploads,
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)

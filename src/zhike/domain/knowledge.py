@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from zhike.domain.message import Button, Card
+from zhike.domain.card import Card
+from zhike.domain.message import Button
 
 RuleKind = Literal["exact", "keyword", "pattern", "menu"]
 

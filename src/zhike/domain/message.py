@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from zhike.domain.attachment import Attachment
+from zhike.domain.card import Card
 
 Direction = Literal["incoming", "outgoing", "note"]
 """incoming: from the visitor · outgoing: to the visitor · note: private, between agents."""
@@ -29,16 +30,6 @@ class Button(msgspec.Struct, frozen=True, omit_defaults=True):
     label: str
     text: str = ""
     url: str = ""
-
-
-class Card(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Something to see beside the text of an answer: an ``image`` (with its ``alt`` text as title) or a
-    ``link`` with title and a line of text. ``url``: https, or a path on this desk."""
-
-    kind: Literal["image", "link"]
-    url: str
-    title: str = ""
-    text: str = ""
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -68,7 +59,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``name``: the agent's name as the visitor saw it. ``ai``: a model wrote it, and it is labelled so.
     ``recalled``: who wrote it took it back; the text is gone.
-    ``attachments``: the files that were sent with it.
+    ``attachments``: the files that were sent with it. ``cards``: of a person, they are all it says.
     """
 
     buttons: tuple[Button, ...] = ()

@@ -14,10 +14,14 @@ ToolKind = Literal["http", "python"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Audience = Literal["anyone", "customers"]
 Injected = Literal["caller.customer_id", "caller.contact_id", "caller.conversation_id", "caller.inbox_id",
-                   "caller.lang", "caller.proven", "call.id"]
+                   "caller.lang", "caller.proven", "caller.agent_id", "call.id"]
 """What the server can put into a call. ``caller.customer_id``: the shop's own id of a customer that the
 shop has signed, "" for everybody else. ``caller.proven``: true if this contact has proven the subject.
+``caller.agent_id``: the agent who looks it up in the panel, 0 when the bot asks.
 ``call.id``: the same for every repetition of one call."""
+
+PanelUse = Literal["orders", "products"]
+"""What agents look up beside a conversation: this contact's orders, the shop's products."""
 
 MAX_ARGUMENTS_BYTES = 8_192
 """Of one call, as JSON. A model that writes more than this is not asking for an order."""
@@ -74,7 +78,8 @@ class ToolBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     ``description``: tells a model when to call it. ``parameters``: JSON schema of the arguments (see
     :mod:`zhike.domain.argschema`). ``python``: ``package.module:function``. ``result``: what is said of the
     answer, with ``{/json/pointer}``; empty: the answer's own text, or its JSON. ``missing``: what is said
-    when there is nothing. ``audience``: ``customers`` = only who the shop has signed.
+    when there is nothing. ``audience``: ``customers`` = only who the shop has signed. ``panel``: agents look
+    this up beside a conversation; the answer is a list of cards (see :mod:`zhike.domain.card`).
     """
 
     kind: ToolKind
@@ -89,6 +94,7 @@ class ToolBody(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_f
     proof: Proof | None = None
     audience: Audience = "anyone"
     timeout_s: float = 5.0
+    panel: Literal["", "orders", "products"] = ""
 
 
 class Tool(msgspec.Struct, omit_defaults=True):
@@ -114,6 +120,7 @@ class Caller(msgspec.Struct, frozen=True):
     inbox_id: int = 0
     conversation_id: int = 0
     turn: str = ""
+    agent_id: int = 0
 
     @property
     def customer_id(self) -> str:

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from zhike.domain.attachment import Attachment
+from zhike.domain.card import Card
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Direction, Reply, SenderType
 
@@ -43,6 +44,7 @@ class Row(msgspec.Struct, eq=False):
     answer_id: str = ""
     mentions: tuple[int, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 class Incoming(msgspec.Struct, eq=False):
@@ -54,7 +56,7 @@ class Incoming(msgspec.Struct, eq=False):
     dedup key may be known already. ``reply``: a sure answer to store in the same transaction,
     only if the bot holds the conversation and owes nothing else. ``open_key``: of inbox and sender,
     filled in by the unit. ``mentions``: agents whom a note calls. ``files``: ids of what the sender has
-    uploaded; ``attachments``: what they are, filled in by the unit.
+    uploaded; ``attachments``: what they are, filled in by the unit. ``cards``: ``text`` is their words.
     """
 
     inbox_id: int
@@ -83,6 +85,7 @@ class Incoming(msgspec.Struct, eq=False):
     mentions: tuple[int, ...] = ()
     files: tuple[int, ...] = ()
     attachments: tuple[Attachment, ...] = ()
+    cards: tuple[Card, ...] = ()
 
 
 class BotReply(msgspec.Struct, eq=False):

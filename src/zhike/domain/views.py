@@ -74,13 +74,12 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
         row.conversation.id, row.seq, row.direction, row.sender_type, row.text, to_datetime(row.at),
         row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
-        reply.trace if reply else (), reply.cards if reply else (),
+        reply.trace if reply else (), reply.cards if reply else row.cards,
         reply.ai if reply else False, row.answer_id, attachments=row.attachments))
 
 
 def list_frame(conversation: Conversation, *, agent_name: str = "",
-               life: Mapping[str, Any] | None = None, mentions: tuple[int, ...] = (),
-               incoming_seq: int = 0) -> bytes:
+               life: Mapping[str, Any] | None = None, mentions: tuple[int, ...] = ()) -> bytes:
     """The ``conversation`` frame for agents' lists. ``life``: columns that have changed beside those of the
     conversation, as :class:`zhike.store.effects.Result` names them, and ``priority`` and ``tags``."""
     c = conversation
@@ -90,7 +89,7 @@ def list_frame(conversation: Conversation, *, agent_name: str = "",
         state_of(c, agent_name), c.inbox_id, c.contact_id, "", c.last_text, to_datetime(c.updated_at),
         c.agent_id, None if c.waiting_since is None else to_datetime(c.waiting_since),
         changed.get("team_id", UNSET), to_datetime(until) if until else until,
-        changed.get("priority", UNSET), changed.get("tags", UNSET), mentions, incoming_seq))
+        changed.get("priority", UNSET), changed.get("tags", UNSET), mentions))
 
 
 def state_frame(conversation: Conversation, agent_name: str = "", *, for_visitor: bool = True) -> bytes:

@@ -31,10 +31,11 @@ from sqlalchemy import Connection
 
 from zhike.clock import to_datetime, to_ms
 from zhike.config import ConfigError, Problem
+from zhike.domain.card import Card
 from zhike.domain.case import Case
 from zhike.domain.flow import Flow
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
-from zhike.domain.message import Button, Card
+from zhike.domain.message import Button
 from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
 from zhike.ops import configdesk, configprompts, configtools

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Card
 from zhike.store.articles import list_articles
 
 PAGE = 500

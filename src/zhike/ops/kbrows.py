@@ -22,8 +22,8 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from zhike.config import ConfigError, Problem
 from zhike.config.problems import nearest
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Card
 from zhike.store.checks import check_article
 
 COLUMNS: dict[str, tuple[str, ...]] = {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import msgspec
 
+from zhike.domain.card import fault_of, words_of
 from zhike.domain.message import MAX_CLIENT_MSG_ID_CHARS, MAX_TEXT_CHARS
 from zhike.domain.wire import SendMessage, decode_client
 from zhike.errors import ZhikeError
@@ -23,7 +24,7 @@ MAX_COUNTER = 2**53
 def check(frame: SendMessage) -> ZhikeError | None:
     """What is wrong with a message, or None."""
     text = frame.text
-    if not text.strip() and not frame.action and not frame.files:
+    if not text.strip() and not frame.action and not frame.files and not frame.cards:
         return ZhikeError("empty_message", field="text")
     if len(text) > MAX_TEXT_CHARS:
         return ZhikeError("too_long", f"({len(text)} > {MAX_TEXT_CHARS})", field="text")
@@ -41,6 +42,20 @@ def check(frame: SendMessage) -> ZhikeError | None:
         return ZhikeError("invalid_field", 'client_msg_id must be "<stream>.<n>" when n is given.',
                           field="n")
     return None
+
+
+def with_cards(frame: SendMessage, *, by_visitor: bool) -> SendMessage:
+    """The message with the words of its cards as its text.
+
+    Raises:
+        ZhikeError: ``invalid_field``: a card is not right, or there are words beside it.
+    """
+    if frame.text or frame.action:
+        raise ZhikeError("invalid_field", "A message with cards has no other words.", field="text")
+    wrong = fault_of(frame.cards, by_visitor=by_visitor)
+    if wrong:
+        raise ZhikeError("invalid_field", field=wrong)
+    return msgspec.structs.replace(frame, text=words_of(frame.cards, links=not by_visitor))
 
 
 def encodable(frame: SendMessage) -> bool:
@@ -108,6 +123,13 @@ def decode(batch: Batch) -> None:
             batch.count("decode", problem.code)
             item.source.on_refused(frame.client_msg_id, problem)
             continue
+        if frame.cards:
+            try:
+                frame = with_cards(frame, by_visitor=not item.source.agent_id)
+            except ZhikeError as refusal:
+                batch.count("decode", refusal.code)
+                item.source.on_refused(frame.client_msg_id, refusal)
+                continue
         item.frame = frame
         kept.append(item)
     batch.count("decode", "message", len(kept))

@@ -84,7 +84,8 @@ class Dedup:
                 lang=source.lang, action=frame.action, previous_key=item.previous_key,
                 agent_id=source.agent_id, agent_name=source.agent_name, note=frame.note,
                 conversation_id=frame.conversation or source.conversation_id, contact=source.contact,
-                look_up=self._maybe_seen(key), mentions=frame.mentions, files=frame.files)
+                look_up=self._maybe_seen(key), mentions=frame.mentions, files=frame.files,
+                cards=frame.cards)
             kept.append(item)
         batch.part = kept
 

@@ -17,12 +17,13 @@ from concurrent.futures import Executor
 
 from sqlalchemy.exc import IntegrityError
 
-from zhike.answer.words import received
+from zhike.answer.words import received, shown
 from zhike.bus.base import BusNode, Event
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Message
 from zhike.domain.unit import Change, Entry, Incoming
+from zhike.domain.views import payload_of
 from zhike.domain.wire import SendMessage
 from zhike.errors import ZhikeError
 from zhike.pipeline.batch import Batch
@@ -120,8 +121,9 @@ class Line:
     def owe(self, conversation: Conversation, message: Message, bot_id: int) -> None:
         """Begins a turn for a stored question that nobody answered (recovery)."""
         question = read(message.text, conversation.lang, conversation.inbox_id)
-        known = (self._answerer.quick(bot_id, question) if question.text
-                 else received(question.lang))
+        cards = payload_of(message).cards
+        known = (shown(question.lang, cards[0].title) if cards
+                 else self._answerer.quick(bot_id, question) if question.text else received(question.lang))
         self.queue.owed(conversation, message.seq, question, bot_id, known, self._loop.time())
 
     def heard(self, events: Sequence[Event]) -> None:

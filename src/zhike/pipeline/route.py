@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from time import perf_counter
 
-from zhike.answer.words import received
+from zhike.answer.words import received, shown
 from zhike.domain.message import Reply
 from zhike.domain.unit import Incoming
 from zhike.pipeline.batch import Item
@@ -51,6 +51,10 @@ class Route:
             question = item.question
             entry = item.entry
             assert entry is not None
+            if entry.cards:
+                if not entry.agent_id:
+                    self._shown(item, entry)
+                continue
             if question is None:
                 if entry.files and not entry.agent_id and not entry.action:
                     self._files_only(item, entry)
@@ -74,6 +78,13 @@ class Route:
             item.question = read("", entry.lang, entry.inbox_id)
             item.bot_id = bot_id
             item.sure = entry.reply = received(item.question.lang)
+
+    def _shown(self, item: Item, entry: Incoming) -> None:
+        """A product or an order without a question: the bot says that it has seen it, and asks for one."""
+        bot_id = self._bots.get(entry.inbox_id, 0)
+        if bot_id and item.question is not None:
+            item.bot_id = bot_id
+            item.sure = entry.reply = shown(item.question.lang, entry.cards[0].title)
 
     async def search(self, items: Sequence[Item]) -> None:
         """Knowledge, for what rules and cache do not know: pieces of ``most`` at a time."""

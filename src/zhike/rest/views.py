@@ -9,9 +9,10 @@ from msgspec import Struct
 
 from zhike.clock import to_datetime
 from zhike.domain.agent import Agent, Role
+from zhike.domain.card import Card
 from zhike.domain.conversation import Holder, Status
 from zhike.domain.knowledge import Article, Bot, Contact, Inbox, Rule, RuleKind
-from zhike.domain.message import Button, Card
+from zhike.domain.message import Button
 from zhike.domain.team import Availability, Presence, Team, TeamSettings
 from zhike.domain.wire import TagView
 from zhike.store.checks import SECRET_SETTINGS
@@ -99,9 +100,8 @@ class RatingView(Struct):
 class ConversationView(Struct):
     """A conversation with the names a list shows. ``epoch``: rises with every change of holder.
     ``waiting_since``: since when the visitor waits for a person's word. ``priority``: 0 none … 4 urgent.
-    ``mentioned``: a note names me, and I have not read it. ``read_seq``: up to where I have read; ``unread``:
-    what the visitor has said since, 200 at most (0 for programs). ``contact_blocked``: what the contact
-    sends is refused."""
+    ``mentioned``: a note names me, and I have not read it. ``contact_blocked``: what the contact sends is
+    refused."""
 
     id: int
     inbox_id: int
@@ -133,8 +133,6 @@ class ConversationView(Struct):
     assigned_at: datetime | None
     resolved_at: datetime | None
     mentioned: bool
-    read_seq: int
-    unread: int
     contact_blocked: bool
     rating: RatingView | None
 
@@ -176,8 +174,6 @@ def conversation_view(row: ConversationRow) -> ConversationView:
         moment(more.assigned_at),
         moment(more.resolved_at),
         more.mentioned,
-        more.read_seq,
-        more.unread,
         more.contact_blocked,
         None if more.rating is None else RatingView(more.rating.score, more.rating.comment),
     )

@@ -1,7 +1,7 @@
 """The sample shop's tools: what a shop's own ``package.module:function`` looks like.
 
     [tools]
-    python = ["zhike.sample.lookup:order_status", "zhike.sample.lookup:my_orders"]   # on with sample.shop
+    python = ["zhike.sample.lookup:order_status", "zhike.sample.lookup:my_orders", …]   # on with sample.shop
 
 ``customer_id`` and ``proven`` are filled in by the server (see ``inject`` in tools.yaml). A function returns
 JSON values, with the words under ``text``, or None: there is no such thing, or it is not theirs.
@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from zhike.clock import now_ms, to_datetime
-from zhike.sample.orders import SHOP_TZ, Order, OrderState, Text, find_order, own_orders
+from zhike.sample.orders import SHOP_TZ, Order, OrderState, Text, find_order, own_orders, products
 
-FUNCTIONS = ("zhike.sample.lookup:order_status", "zhike.sample.lookup:my_orders")
+FUNCTIONS = ("zhike.sample.lookup:order_status", "zhike.sample.lookup:my_orders",
+             "zhike.sample.lookup:panel_orders", "zhike.sample.lookup:find_products")
 
 _GAP = re.compile(r"(?<=[\u4e00-\u9fff])(?=[0-9])|(?<=[0-9])(?=[\u4e00-\u9fff])")
 """Between Chinese and digits stands a blank."""
@@ -135,6 +136,44 @@ def my_orders(customer_id: str) -> dict[str, Any] | None:
     now = to_datetime(now_ms())
     orders = sorted(own_orders(customer_id, now), key=lambda order: order.placed_at, reverse=True)
     return {**_told(orders[0], now), "numbers": [order.number for order in orders]} if orders else None
+
+
+def panel_orders(customer_id: str = "", query: str = "", lang: str = "zh", agent_id: int = 0,
+                 ) -> list[dict[str, Any]]:
+    """What an agent sees beside a conversation: this customer's orders, newest first, or the one whose number
+    they typed. (A visitor whom the shop has not signed has no orders here; an agent may look a number up.)
+
+    Args:
+        agent_id: who looks; 0 = nobody at the desk does, and then a number alone opens nothing.
+    """
+    now = to_datetime(now_ms())
+    if query and agent_id:
+        found = find_order(query, "", now, proven=True)
+        orders = [found] if found is not None else []
+    else:
+        orders = sorted(own_orders(customer_id, now), key=lambda order: order.placed_at, reverse=True)
+    return [_as_card(order, "en" if lang == "en" else "zh") for order in orders]
+
+
+def _as_card(order: Order, lang: Literal["zh", "en"]) -> dict[str, Any]:
+    words = {"zh": ("下单", "快递", "下一步"), "en": ("Ordered", "Courier", "Next")}[lang]
+    carrier = f"{getattr(order.carrier, lang)} {order.tracking_number or ''}" if order.carrier else ""
+    lines = ((words[0], _day(order.placed_at, lang)), (words[1], carrier.strip()),
+             (words[2], getattr(order.next_step, lang)))
+    return {"kind": "order", "title": _items(order, lang), "ref": order.number,
+            "price": f"¥{_yuan(order.total_fen)}", "status": getattr(order.label, lang),
+            "fields": [{"label": label, "value": value} for label, value in lines if value]}
+
+
+def find_products(query: str = "", lang: str = "zh") -> list[dict[str, Any]]:
+    """The shop's products whose names or descriptions hold the words; all of them for no words."""
+    tongue: Literal["zh", "en"] = "en" if lang == "en" else "zh"
+    wanted = query.casefold().split()
+    return [{"kind": "product", "ref": product["id"], "title": product[tongue]["name"],
+             "text": product[tongue]["line"], "price": f"¥{product['price_yuan']}",
+             "url": f"/sample/product.html?id={product['id']}"}
+            for product in products()
+            if all(word in f"{product['id']} {product['zh']} {product['en']}".casefold() for word in wanted)]
 
 
 def _told(order: Order, now: datetime) -> dict[str, Any]:

@@ -170,6 +170,11 @@ def list_orders(now: datetime) -> list[Order]:
     return [_build(row, now) for row in _source()[0].orders]
 
 
+def products() -> list[dict[str, Any]]:
+    """The catalogue, as the shop's pages have it."""
+    return list(_source()[1].values())
+
+
 FIRST_CUSTOMER_ID = 1000
 """The customer of the order ``…005`` is 1005: every order has its own."""
 

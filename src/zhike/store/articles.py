@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Connection, RowMapping, delete, func, or_, select
 
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Button, Card
+from zhike.domain.message import Button
 from zhike.errors import ZhikeError
 from zhike.store.bots import bump_knowledge_version, get_bot
 from zhike.store.changes import Changes, changes_since, note_removals

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article, Bot, Rule
-from zhike.domain.message import MAX_TEXT_CHARS, Button, Card
+from zhike.domain.message import MAX_TEXT_CHARS, Button
 from zhike.errors import ErrorBody, Lang, ZhikeError
 
 LANGS = ("zh", "en")
@@ -163,6 +164,8 @@ def _check_cards(cards: Sequence[Card]) -> Iterator[Fault]:
         if not re.fullmatch(r"(https://|/(?![/\\]))\S+", card.url) or len(card.url) > MAX_URL_CHARS:
             yield Fault(f"{field}.url", f"{card.url!r} 要以 https:// 或 / 开头",
                         f"{card.url!r} must begin with https:// or /")
+        if card.image or card.price or card.status or card.ref or card.fields:
+            yield Fault(field, "知识条目只放图片和链接", "an article has pictures and links only")
         yield from check_text(f"{field}.title", card.title, MAX_NAME_CHARS, empty=True)
         yield from check_text(f"{field}.text", card.text, MAX_QUESTION_CHARS, empty=True)
 

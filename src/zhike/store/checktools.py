@@ -61,6 +61,8 @@ def check_tool(tool: Tool) -> Iterator[Fault]:
     if body.audience == "customers" and "caller.customer_id" not in body.inject.values():
         yield Fault("audience", "只给已登录客户用的工具，要在 inject 里写 caller.customer_id",
                     "a tool for customers only must have caller.customer_id among what is injected")
+    if body.panel:
+        yield from _check_panel(tool)
     yield from _check_kind(tool, names | set(body.inject))
     yield from _check_proof(tool, names)
     for field, texts in (("result", body.result), ("missing", body.missing)):
@@ -70,6 +72,20 @@ def check_tool(tool: Tool) -> Iterator[Fault]:
                 yield Fault(field, f"{{{place}}} 要写成 {{/JSON/指针}}",
                             f"{{{place}}} must be a {{/json/pointer}}")
     yield from _check_size(body)
+
+
+def _check_panel(tool: Tool) -> Iterator[Fault]:
+    body = tool.body
+    if body.panel not in ("orders", "products"):
+        yield Fault("panel", f"{body.panel!r} 只能是 orders 或 products",
+                    f"{body.panel!r} must be orders or products")
+    needed = [name for name in body.parameters.get("required", []) if name != "query"]
+    if needed:
+        yield Fault("panel", f"面板只填写 query，不能要求别的参数（{needed[0]}）",
+                    f"the panel fills in query only: {needed[0]} cannot be required")
+    if body.proof is not None:
+        yield Fault("panel", "给客服面板用的工具不能要求访客证明",
+                    "a tool of the panel cannot ask the visitor for a proof")
 
 
 def _properties(parameters: Mapping[str, Any]) -> Mapping[str, Any]:

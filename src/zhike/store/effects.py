@@ -126,8 +126,9 @@ class Effects:
         payload = trace = ""
         if row.reply is not None:
             payload, trace = row.reply.payload_json, row.reply.trace_json
-        elif row.agent_name or row.attachments:
-            payload = encode(Payload(name=row.agent_name, attachments=row.attachments)).decode()
+        elif row.agent_name or row.attachments or row.cards:
+            payload = encode(Payload(name=row.agent_name, attachments=row.attachments,
+                                     cards=row.cards)).decode()
         self.message_rows.append((
             conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
             row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,

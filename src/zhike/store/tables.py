@@ -19,7 +19,6 @@ from sqlalchemy import (
 
 from zhike.store.accesstables import agent_identities, agent_inboxes, reset_links, second_factors
 from zhike.store.desktables import (
-    agent_reads,
     assignments,
     canned,
     conversation_tags,
@@ -28,7 +27,6 @@ from zhike.store.desktables import (
     mentions,
     presence,
     reviews,
-    summaries,
     tags,
     team_members,
     teams,
@@ -40,7 +38,6 @@ from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, tabl
 __all__ = [
     "agent_identities",
     "agent_inboxes",
-    "agent_reads",
     "agents",
     "api_keys",
     "articles",
@@ -78,7 +75,6 @@ __all__ = [
     "rules",
     "second_factors",
     "sessions",
-    "summaries",
     "tags",
     "team_members",
     "teams",

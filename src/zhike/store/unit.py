@@ -200,7 +200,7 @@ class _Unit(Moves):
         seq = conversation.last_seq + 1
         self.row(Row(conversation, seq, "incoming", "contact", entry.text, entry.at,
                       sender_id=conversation.contact_id, client_msg_id=entry.client_msg_id, entry=entry,
-                      attachments=entry.attachments), entry.dedup_key)
+                      attachments=entry.attachments, cards=entry.cards), entry.dedup_key)
         conversation.last_incoming_seq = seq
         if (still_open := self.open.get(conversation.id)) is not None:
             still_open.add(seq)
@@ -249,7 +249,7 @@ class _Unit(Moves):
                       sender_id=entry.agent_id, agent_name=entry.agent_name,
                       client_msg_id=entry.client_msg_id, entry=entry,
                       mentions=mentioned(self.conn, entry.mentions) if entry.mentions and entry.note else (),
-                      attachments=entry.attachments),
+                      attachments=entry.attachments, cards=entry.cards),
                  entry.dedup_key)
         if direction == "outgoing":
             self.covered(conversation)

@@ -16,8 +16,8 @@ import msgspec
 
 from zhike.access import setup
 from zhike.access.bundle import Access
-from zhike.answer.assist.summary import Help
-from zhike.answer.ports import Said
+from zhike.answer.tools import Toolbox, ToolLimits
+from zhike.answer.tools.panel import Panel
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs
 from zhike.config import ConfigError, Problem, Settings
@@ -54,7 +54,7 @@ from zhike.rest.ports import FileRead, Health
 from zhike.rest.privacy import sees_clear
 from zhike.search.shelf import Shelf
 from zhike.search.text import Question
-from zhike.store import agents, bots, inboxes, messages
+from zhike.store import agents, bots, inboxes
 from zhike.store.schema import get_meta
 from zhike.testing.inline import InlineExecutor, InlineStore
 
@@ -305,6 +305,8 @@ class Rig:
             {"origins": [SHOP], "identity_secret": SECRET, "greeting": {"zh": "您好", "en": "Hello"}}), now)
         self.access = Access(store, self.store.run(get_meta, "secret") or "", self.now)
         self.registry = Registry(store, self.engine)
+        self.toolbox = Toolbox(store, ToolLimits.of(self.settings), now=self.now)
+        self.registry.followers.append(lambda bot: self.toolbox.load_bot(bot.id))
         await self.registry.refresh()
         loop = asyncio.get_running_loop()
         self.hub = _Hub(Writer(loop))
@@ -316,15 +318,14 @@ class Rig:
         door = Door(store, self.registry, self.access.visitors, self.access.sessions, self.now,
                     self.settings.server.public_url,
                     lambda role: sees_clear(role, self.settings.privacy.clear_for))
-        self.reads = Reads(store, bus, self.now)
+        self.reads = Reads(store, bus)
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
-        self.desk.helper = Help(store, None, self._history, self.now)
         self.line.start()
         self._folder = TemporaryDirectory(prefix="zhike-files-")
         self.uploads = Uploads(store, Path(self._folder.name), b"\1" * 32, self.now)
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
                          hub=self.hub, probe=self.probe, quality=ScriptedQuality(), files=ScriptedFiles(),
-                         outreach=self.outreach,
+                         outreach=self.outreach, panel=Panel(lambda: self.toolbox),
                          uploads=self.uploads,
                          asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
                          observe=lambda route, method, status, took_s: self.observed.append(
@@ -332,14 +333,10 @@ class Rig:
         self.http = Client(self.app)
         return self
 
-    async def _history(self, conversation_id: int, below: int, most: int) -> list[Said]:
-        found = self.store.run(messages.before, conversation_id, below, most)
-        return [Said("visitor" if one.sender_type == "contact" else "agent", one.text, one.seq, one.at)
-                for one in found if one.direction != "note" and one.text]
-
     async def stop(self) -> None:
         """Closes everything."""
         await self.line.stop()
+        await self.toolbox.close()
         await self.reads.flush()
         self.access.close()
         await self.store.close()

@@ -35,7 +35,8 @@ def injected(body: ToolBody, caller: Caller, number: str, *, proven: bool) -> di
     """What the server fills in; a model can give none of it (the schema refuses the names)."""
     known = {"caller.customer_id": caller.customer_id, "caller.contact_id": caller.contact_id,
              "caller.conversation_id": caller.conversation_id, "caller.inbox_id": caller.inbox_id,
-             "caller.lang": caller.lang, "caller.proven": proven, "call.id": number}
+             "caller.lang": caller.lang, "caller.proven": proven,
+             "caller.agent_id": caller.agent_id, "call.id": number}
     return {name: known[source] for name, source in body.inject.items()}
 
 

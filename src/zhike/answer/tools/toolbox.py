@@ -27,7 +27,7 @@ from zhike.answer.tools.request import BadValueError, HttpCall, NoSecretError, b
 from zhike.answer.tools.telling import call_id, failed, found_text, injected, parse
 from zhike.clock import NowMs, now_ms
 from zhike.domain.argschema import check_arguments
-from zhike.domain.tool import Caller, Tool, ToolResult
+from zhike.domain.tool import Caller, PanelUse, Tool, ToolResult
 from zhike.store import tools as rows
 
 log = logging.getLogger("zhike.tools")
@@ -91,6 +91,11 @@ class Toolbox:
     def drop_bot(self, bot_id: int) -> None:
         """Forgets a bot that was deleted."""
         self._bots.pop(bot_id, None)
+
+    def for_panel(self, bot_id: int, use: PanelUse) -> Tool | None:
+        """The tool that is opened to this part of the agents' panel; of several, the oldest."""
+        found = [tool for tool in self._bots.get(bot_id, {}).values() if tool.body.panel == use]
+        return min(found, key=lambda tool: tool.id, default=None)
 
     def specs(self, bot_id: int, keys: Iterable[str], caller: Caller | None = None) -> list[ToolSpec]:
         """The tools among ``keys`` that exist, for a model; with ``caller``, those they may use."""

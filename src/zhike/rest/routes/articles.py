@@ -10,8 +10,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from zhike.access.rights import ADMIN, AGENT
 from zhike.clock import to_ms
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article
-from zhike.domain.message import MAX_TEXT_CHARS, Button, Card, Reply, Source, TraceStep
+from zhike.domain.message import MAX_TEXT_CHARS, Button, Reply, Source, TraceStep
 from zhike.errors import ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
 from zhike.rest.paging import Paged, page, position

@@ -14,8 +14,9 @@ from msgspec import Meta, Struct
 from zhike.access.rights import ADMIN
 from zhike.clock import to_datetime
 from zhike.config import ConfigError
+from zhike.domain.card import Card
 from zhike.domain.knowledge import Article
-from zhike.domain.message import Button, Card
+from zhike.domain.message import Button
 from zhike.rest.answer import Answer
 from zhike.rest.decode import FieldFault, Id
 from zhike.rest.routes.articles import check_bot

@@ -11,6 +11,7 @@ from zhike.access.rights import AGENT, AGENT_ONLY, KEY
 from zhike.bus.base import Stored
 from zhike.clock import to_datetime
 from zhike.domain.attachment import MAX_FILES
+from zhike.domain.card import MAX_CARDS, Card
 from zhike.domain.message import MAX_TEXT_CHARS, Message
 from zhike.domain.views import view_of
 from zhike.domain.wire import Ack, FileId, Messages, SendMessage
@@ -34,6 +35,7 @@ WaitS = Annotated[
 Text = Annotated[str, Meta(max_length=MAX_TEXT_CHARS)]
 Mentions = Annotated[list[Id], Meta(max_length=20)]
 Files = Annotated[tuple[FileId, ...], Meta(max_length=MAX_FILES)]
+Cards = Annotated[tuple[Card, ...], Meta(max_length=MAX_CARDS)]
 ClientMsgId = Annotated[str, Meta(min_length=1, max_length=64)]
 
 
@@ -50,22 +52,26 @@ class MessageQuery(Struct, forbid_unknown_fields=True):
 class NewMessage(Struct, forbid_unknown_fields=True):
     """A session sends as its agent (``note``: a private note, which may call colleagues by ``mentions``), a
     key on behalf of the contact. ``client_msg_id`` makes a retry harmless. ``files``: ids of what was
-    uploaded; then ``text`` may be empty."""
+    uploaded; then ``text`` may be empty. ``cards``: products, orders, pictures and links to show; then
+    there is no ``text``: it becomes what they say."""
 
     client_msg_id: ClientMsgId
     text: Text = ""
     note: bool = False
     mentions: Mentions = []
     files: Files = ()
+    cards: Cards = ()
 
 
 class ContactMessage(Struct, forbid_unknown_fields=True):
-    """``action`` "handoff" asks for a person; then ``text`` may be empty."""
+    """``action`` "handoff" asks for a person; then ``text`` may be empty. ``cards``: products and orders that
+    the contact shows, instead of ``text``."""
 
     client_msg_id: ClientMsgId
     text: Text = ""
     action: Annotated[str, Meta(pattern="^(handoff)?$")] = ""
     files: Files = ()
+    cards: Cards = ()
 
 
 class MessagePage(Messages, frozen=True, tag="messages", omit_defaults=True):
@@ -134,14 +140,15 @@ async def send_message(call: Call) -> Answer:
             c.inbox_id, f"a:{who.id}", call.lang, agent_id=who.id, agent_name=who.name, conversation_id=c.id
         )
         frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, note=body.note,
-                            mentions=tuple(body.mentions), files=body.files)
+                            mentions=tuple(body.mentions), files=body.files, cards=body.cards)
     else:
         if body.note:
             raise FieldFault("note", "A note is written by an agent.", "内部备注只能由客服写。")
         if c.status == "resolved":
             raise ZhikeError("conversation_resolved")
         source = HttpSource(c.inbox_id, c.sender, c.lang or call.lang, conversation_id=c.id)
-        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, files=body.files)
+        frame = SendMessage(body.client_msg_id, body.text, conversation=c.id, files=body.files,
+                            cards=body.cards)
     return acked(await source.send(call.to.desk, frame))
 
 
@@ -159,7 +166,8 @@ async def send_as_contact(call: Call) -> Answer:
     }
     source = HttpSource(contact.inbox_id, contact.sender, call.lang, contact=known or None)
     action = "handoff" if body.action else ""
-    frame = SendMessage(body.client_msg_id, body.text, action=action, files=body.files)  # type: ignore[arg-type]
+    frame = SendMessage(body.client_msg_id, body.text, action=action,  # type: ignore[arg-type]
+                        files=body.files, cards=body.cards)
     return acked(await source.send(call.to.desk, frame))
 
 

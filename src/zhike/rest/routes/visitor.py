@@ -123,7 +123,7 @@ async def visitor_send(call: Call) -> Answer:
         raise ZhikeError("rate_limited", retry_after_s=round(wait_s + 0.05, 1))
     source = HttpSource(who.inbox_id, who.sender, call.lang, conversation_id=body.conversation or 0)
     frame = SendMessage(body.client_msg_id, body.text, body.n, body.action, body.conversation,
-                        files=body.files)
+                        files=body.files, cards=body.cards)
     return acked(await source.send(call.to.desk, frame))
 
 
@@ -269,7 +269,7 @@ async def visitor_read(call: Call) -> None:
     current = await call.to.store.read(conversations.latest_of_sender, who.inbox_id, who.sender)
     if current is None or body.conversation not in (None, current.id):
         raise ZhikeError("not_found")
-    await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), 0)
+    await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), False)
 
 
 ROUTES = [

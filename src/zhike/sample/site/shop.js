@@ -99,7 +99,10 @@ function languageLinks() {
 
 /** The page's product, or undefined; set for the widget before its script can run. */
 const shown = PRODUCTS.find((product) => product.id === query.get("id"));
-if (shown) window.zhikePage = { title: shown[lang].name, product_id: shown.id };
+if (shown) {
+  window.zhikeCard = { title: shown[lang].name, text: shown[lang].line, price: yuan(shown.price_yuan), ref: shown.id,
+    url: `product.html?id=${shown.id}` };
+}
 
 document.addEventListener("DOMContentLoaded", () => {
   languageLinks();
