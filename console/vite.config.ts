@@ -8,6 +8,8 @@ export default defineConfig({
   root: here("."),
   base: "/console/",
   plugins: [vue()],
+  // edge.py knows the worker by this name: it has a policy of its own.
+  worker: { format: "es", rolldownOptions: { output: { entryFileNames: "assets/[name]-[hash].js" } } },
   resolve: { alias: { "@widget": here("../widget/src"), "@": here("src") } },
   build: {
     target: "es2022",

@@ -46,6 +46,7 @@ PUBLIC = {
     "GET /sample/api/orders/{number}": "invented orders, proved by number and phone tail, throttled",
     "GET /sample/{name:path}": "files only",
     "GET /widget.js": "files only",
+    "GET /widget-amr.js": "files only",
     "GET /api/v1/sso/callback": "signed cookie and the provider's token",
     "GET /api/v1/sso/start": "sends to the provider that is set",
     "POST /api/v1/login": "throttled",
@@ -149,7 +150,7 @@ async def test_the_matrix_notices_an_opened_route(callers: dict[str, Client]) ->
     context: Any = callers["anonymous"].app.context
     app = build(settings=context.settings, store=context.store, access=context.access, desk=context.desk,
                 hub=context.hub, probe=context.probe, quality=context.quality, files=context.knowledge_files,
-                outreach=context.outreach,
+                outreach=context.outreach, panel=context.panel,
                 uploads=context.uploads,
                 asyncapi=context.asyncapi, routes=[opened])
     answer = await Client(app)("GET", route.path)

@@ -7,7 +7,7 @@ import { pollLink, socketLink, visitorCall } from "./link";
 import { Outbox, type Entry } from "./outbox";
 import { RENEW_MS, Slots, get, randomId, set } from "./storage";
 import { Timeline } from "./timeline";
-import type { Ack, Attachment, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
+import type { Ack, Attachment, Card, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
 
 export interface ClientOptions {
   base: string;
@@ -22,9 +22,6 @@ const PAGE = 50;
 /** "Writing …" is told at most this often, and forgotten after `TYPING_GONE_MS` without news. */
 const TYPING_EVERY_MS = 3_000;
 const TYPING_GONE_MS = 8_000;
-/** Where people see what is typed: its end, this often (src/zhike/domain/wire.py says how long at most). */
-const PREVIEW_EVERY_MS = 1_200;
-const PREVIEW_CHARS = 280;
 
 export class Client {
   welcome: Welcome | null = null;
@@ -39,6 +36,8 @@ export class Client {
   /** The server asked to slow down; what waits is sent after that by itself. */
   slowed = false;
   /** What the desk asks about a conversation that is over; `score` once it was said. */
+  /** What the shop's page says the visitor looks at. */
+  offer: Card | null = null;
   csat: { conversation: number; question: string; score: number } | null = null;
 
   private readonly connection: Connection;
@@ -50,7 +49,6 @@ export class Client {
   private freshIdentity = false;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
-  private previewTimer: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
   private readUpTo = 0;
 
@@ -119,9 +117,8 @@ export class Client {
     this.connection.restart();
   }
 
-  say(text: string, action: "" | "handoff" = "", files?: Attachment[]): void {
-    this.mine.add(text, action, Date.now(), files);
-    clearTimeout(this.previewTimer);
+  say(text: string, action: "" | "handoff" = "", files?: Attachment[], cards?: Card[]): void {
+    this.mine.add(text, action, Date.now(), files, cards);
     this.typedAt = 0;
     this.flush();
     this.changed();
@@ -129,7 +126,7 @@ export class Client {
 
   retry(id: string): void {
     const entry = [...this.left, this.mine].map((box) => box.drop(id)).find(Boolean);
-    if (entry) this.say(entry.text, entry.action, entry.files);
+    if (entry) this.say(entry.text, entry.action, entry.files, entry.cards);
   }
 
   drop(id: string): void {
@@ -149,24 +146,11 @@ export class Client {
   readonly links: Links = (id) =>
     visitorCall(this.options.base, `files/${id}/link`, this.token, this.options.lang, undefined);
 
-  /** `text`: what stands in the input; it is sent only where the welcome says that people see it. */
-  typed(on: boolean, text = ""): void {
-    clearTimeout(this.previewTimer);
+  typed(on: boolean): void {
     const now = Date.now();
-    const preview = on && this.previews ? [...text].slice(-PREVIEW_CHARS).join("") : "";
-    const every = this.previews ? PREVIEW_EVERY_MS : TYPING_EVERY_MS;
-    if (on ? now - this.typedAt < every : this.typedAt === 0) {
-      // what was typed last must not be missing from the preview
-      if (preview) this.previewTimer = setTimeout(() => this.typed(true, text), every - (now - this.typedAt));
-      return;
-    }
+    if (on ? now - this.typedAt < TYPING_EVERY_MS : this.typedAt === 0) return;
     this.typedAt = on ? now : 0;
-    if (this.conversation) this.connection.send({ type: "typing", on, ...(preview && { text: preview }) });
-  }
-
-  /** People here see what is being typed. */
-  get previews(): boolean {
-    return this.welcome?.typing_preview === true;
+    if (this.conversation) this.connection.send({ type: "typing", on });
   }
 
   /** All that is shown has been seen. */
@@ -229,7 +213,7 @@ export class Client {
         this.arrived({
           conversation: frame.conversation, seq: frame.seq, direction: "incoming", sender: "contact",
           text: entry.text, at: frame.at, client_msg_id: entry.id,
-          ...(entry.files && { attachments: entry.files }),
+          ...(entry.files && { attachments: entry.files }), ...(entry.cards && { cards: entry.cards }),
         });
         break;
       }

@@ -1,6 +1,7 @@
 /** Files: uploading one, and showing those of a message. A file is read by a link that is asked for and expires. */
 
 import { h, icon } from "./dom";
+import type { Translate } from "./i18n";
 import { Refused } from "./link";
 import { safeUrl } from "./linkify";
 import type { Attachment, ErrorBody } from "./wire";
@@ -24,7 +25,7 @@ function sizeOf(bytes: number): string {
 }
 
 /** Pictures, players, and everything else as a name to open. */
-export function filesOf(list: readonly Attachment[], base: string, links: Links): HTMLElement {
+export function filesOf(list: readonly Attachment[], base: string, links: Links, t: Translate): HTMLElement {
   const box = h("div", { class: "cards" });
   for (const file of list) {
     const link = h("a", { class: "card", target: "_blank", rel: "noopener noreferrer" });
@@ -33,9 +34,9 @@ export function filesOf(list: readonly Attachment[], base: string, links: Links)
     const image = file.kind === "image" && h("img", { alt: file.name, width: file.width, height: file.height, style: "height:auto" });
     if (image) link.append(image);
     else link.append(name, size);
-    // AMR is what phones record and no browser plays: it stays a name to save.
-    const plays = (file.kind === "audio" && !file.type.startsWith("audio/amr")) || file.kind === "video";
-    const player = plays && h(file.kind === "video" ? "video" : "audio", { controls: true, preload: "none", class: "play", "aria-label": file.name });
+    const amr = file.type.startsWith("audio/amr");
+    const player = (file.kind === "audio" || file.kind === "video")
+      && h(file.kind, { controls: true, preload: amr ? "none" : "metadata", class: "play", "aria-label": file.name });
     let expires = 0;
     const ask = async (): Promise<string> => {
       const found = await links(file.id);
@@ -43,7 +44,7 @@ export function filesOf(list: readonly Attachment[], base: string, links: Links)
       const url = safeUrl(base + found.url, location.href);
       link.href = url;
       if (image) image.src = url;
-      if (player && !player.src) player.src = url;
+      if (player && !player.src && !amr) player.src = url;
       return url;
     };
     const failed = (): void => void (image && image.replaceWith(name, size));
@@ -55,9 +56,29 @@ export function filesOf(list: readonly Attachment[], base: string, links: Links)
     };
     void ask().catch(failed);
     box.append(link);
-    if (player) box.append(player);
+    if (player) box.append(amr ? decoded(player, ask, base, t) : player);
   }
   return box;
+}
+
+/** AMR is what phones record and no browser plays: whoever wants to hear it loads the decoder. Where the shop's
+ * page does not let it work, the file is still there to be saved. */
+function decoded(player: HTMLMediaElement, ask: () => Promise<string>, base: string, t: Translate): HTMLElement {
+  const button = h("button", { class: "act", type: "button" }, `▶ ${t("listen")}`);
+  button.onclick = async () => {
+    button.disabled = true;
+    try {
+      const url = await ask();
+      const { wavOf } = (await import(/* @vite-ignore */ `${base}/widget-amr.js`)) as typeof import("./amr");
+      const { wav } = await wavOf(await (await fetch(url)).arrayBuffer());
+      player.src = URL.createObjectURL(wav!);
+      button.replaceWith(player);
+      await player.play();
+    } catch {
+      button.replaceWith(h("span", {}, t("unheard")));
+    }
+  };
+  return button;
 }
 
 /** A button that chooses files, and what is pasted or dropped. `take` gets each; one at a time. */

@@ -64,20 +64,21 @@ export function buttons(list: readonly Button[], on: Shown): HTMLElement {
   return box;
 }
 
-/** Pictures and links of an answer. What does not load leaves its words. */
-function cards(list: readonly Card[], on: Shown): HTMLElement {
+/** Pictures, links, products and orders. What does not load leaves its words. */
+export function cards(list: readonly Card[], on: Pick<Shown, "t">): HTMLElement {
   const box = h("div", { class: "cards" });
-  for (const card of list) {
-    const url = safeUrl(card.url, location.href);
-    if (!url) continue;
-    const link = h("a", { class: `card ${card.kind}`, href: url, target: "_blank", rel: "noopener noreferrer" });
-    if (card.kind === "image") {
-      link.append(h("img", { src: url, alt: card.title ?? "", loading: "lazy", referrerpolicy: "no-referrer",
+  for (const { kind, url = "", image = kind === "image" ? url : "", title, text, price, status, ref, fields } of list) {
+    const href = url && safeUrl(url, location.href);
+    const src = image && safeUrl(image, location.href);
+    const link = h(href ? "a" : "div", { class: `card ${kind}`, href, target: "_blank", rel: "noopener noreferrer" });
+    if (src) {
+      link.append(h("img", { src, alt: title ?? "", loading: "lazy", referrerpolicy: "no-referrer",
         onerror: (event: Event) => (event.target as HTMLElement).remove() }));
     }
-    if (card.title) link.append(h("b", {}, card.title));
-    if (card.text) link.append(h("span", {}, card.text));
-    link.append(h("span", { class: "sr" }, ` (${on.t("opensNew")})`));
+    const more = [price, ref !== title && ref, status].filter(Boolean).join(" · ");
+    link.append(h("b", {}, title), h("span", {}, text), h("span", {}, more));
+    for (const { label, value } of fields ?? []) link.append(h("span", {}, `${label}  ${value}`));
+    if (href) link.append(h("span", { class: "sr" }, ` (${on.t("opensNew")})`));
     box.append(link);
   }
   return box;
@@ -101,9 +102,11 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
   if (mine) row.append(h("span", { class: "sr" }, `${t("you")}: `));
   else if (message.sender !== "system" && (first || message.ai)) row.append(who(message, on));
   if (message.recalled) row.append(h("div", { class: "bub gone" }, t("recalled")));
+  // A person's cards are all that their message says; its text says the same in words.
+  else if (message.sender !== "bot" && message.cards?.length) row.classList.add("shows");
   else if (message.text || !message.attachments) row.append(body(message.text, on));
-  if (message.attachments?.length) row.append(filesOf(message.attachments, on.base, on.links));
-  if (message.cards?.length) row.append(cards(message.cards, on));
+  if (message.attachments?.length) row.append(filesOf(message.attachments, on.base, on.links, on.t));
+  if (message.cards?.length && !message.recalled) row.append(cards(message.cards, on));
   const { kind: from, title: one, cites } = message.source ?? {};
   const title = from === "article" ? one : cites?.join(on.t("comma"));
   if (title) row.append(h("div", { class: "src" }, t("source", { title })));
@@ -119,7 +122,8 @@ export function storedRow(message: MessageView, first: boolean, on: Shown): HTML
 export function pendingRow(entry: Entry, on: Shown): HTMLElement {
   const { t } = on;
   const row = h("div", { class: `row me first ${entry.failed ? "fail" : "wait"}`, "data-id": entry.id });
-  row.append(body(entry.text || (entry.files ?? []).map((file) => file.name).join(" · "), on));
+  row.append(entry.cards ? cards(entry.cards, on)
+    : body(entry.text || (entry.files ?? []).map((file) => file.name).join(" · "), on));
   row.append(
     entry.failed
       ? h("div", { class: "meta bad", role: "alert" }, h("span", {}, t("failed", { why: entry.failed })),

@@ -5,7 +5,7 @@
  * given new ids without the danger of a double. The entries survive a reload in the visitor's
  * browser; what was under way is then sent again with the same id, and the server knows it. */
 
-import type { Attachment, SendMessage } from "./wire";
+import type { Attachment, Card, SendMessage } from "./wire";
 
 export interface Entry {
   id: string;
@@ -14,6 +14,7 @@ export interface Entry {
   action: "" | "handoff";
   at: number;
   files?: Attachment[];
+  cards?: Card[];
   /** Refused for good: shown red with "retry", not sent by itself. */
   failed?: string;
 }
@@ -50,10 +51,11 @@ export class Outbox {
   }
 
   /** Takes a message; it is kept before this returns. */
-  add(text: string, action: "" | "handoff", at: number, files?: Attachment[]): Entry {
+  add(text: string, action: "" | "handoff", at: number, files?: Attachment[], cards?: Card[]): Entry {
     const n = ++this.state.n;
     const entry: Entry = { id: `${this.state.stream}.${n}`, n, text, action, at };
     if (files?.length) entry.files = files;
+    if (cards?.length) entry.cards = cards;
     this.state.entries.push(entry);
     this.save();
     return entry;
@@ -68,6 +70,7 @@ export class Outbox {
     const frame: SendMessage = { type: "message", client_msg_id: head.id, text: head.text, n: head.n };
     if (head.action) frame.action = head.action;
     if (head.files) frame.files = head.files.map((file) => file.id);
+    if (head.cards) frame.cards = head.cards;
     return frame;
   }
 
@@ -119,7 +122,7 @@ export class Outbox {
   /** Sends a refused message again, as the last one. */
   retry(id: string, at: number): Entry | null {
     const entry = this.drop(id);
-    return entry && this.add(entry.text, entry.action, at, entry.files);
+    return entry && this.add(entry.text, entry.action, at, entry.files, entry.cards);
   }
 
   /** Forgets a refused message. */

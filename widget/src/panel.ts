@@ -7,8 +7,10 @@ import { Refused } from "./link";
 import type { Key, Lang, Translate } from "./i18n";
 import { backAt, leaving, rating } from "./forms";
 import { Log } from "./log";
+import { offering } from "./offer";
 import { get, set } from "./storage";
 import { css } from "./style";
+import type { Card } from "./wire";
 
 /** Short breaks are healed before anybody should read about them. */
 const BANNER_AFTER_MS = 700;
@@ -71,6 +73,12 @@ export class Panel {
     this.launch.focus();
   }
 
+  /** The visitor looks at this (null: at nothing in particular). */
+  card(card: Card | null): void {
+    this.client.offer = card;
+    this.changed();
+  }
+
   destroy(): void {
     this.client.stop();
     this.host.remove();
@@ -129,9 +137,12 @@ export class Panel {
     const go = h("button", { class: "go", type: "submit", "aria-label": t("send"), disabled: true }, icon("send"));
     const leave = h("button", { class: "human2", type: "button", hidden: true, onclick: () => form.open() }, icon("mail", 16), t("leave"));
     const away = h("span", { class: "away" });
-    const told = h("p", { class: "told", hidden: true }, t("preview"));
     const tools = h("div", { class: "tools" }, human, leave, away, count);
     const stars = rating(client, t);
+    const offer = offering(client, t, () => {
+      log.toEnd();
+      input.focus({ preventScroll: true });
+    });
     const form = leaving(client, t, () => input.focus({ preventScroll: true }));
     const draftKey = `zhike:${this.options.inbox}:draft`;
     input.value = get(draftKey, "session");
@@ -170,7 +181,7 @@ export class Panel {
     };
     input.addEventListener("input", () => {
       typed();
-      client.typed(input.value !== "", input.value);
+      client.typed(input.value !== "");
     });
     input.addEventListener("blur", () => client.typed(false));
     input.addEventListener("keydown", (event) => {
@@ -190,8 +201,8 @@ export class Panel {
       h("div", { class: "head" }, h("div", {}, title, status),
         h("button", { class: "iconb", type: "button", "aria-label": t("close"), onclick: () => this.close() },
           icon("close"))),
-      bar, place, log.element, stars.element, form.element,
-      h("div", { class: "foot" }, tools, told, line));
+      bar, place, log.element, stars.element, form.element, offer.element,
+      h("div", { class: "foot" }, tools, line));
     panel.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the host page's shortcuts are not meant here
       if (event.key === "Escape" && !event.isComposing) this.close();
@@ -225,9 +236,9 @@ export class Panel {
       human.hidden = byPeople || !leave.hidden;
       away.textContent = !client.closed ? "" : opensAt ? t("awayUntil", { time: backAt(opensAt, this.options.lang) }) : t("away");
       tools.classList.toggle("none", byPeople && !client.closed && over() <= 0 && !count.textContent);
-      told.hidden = !client.previews;
       const atEnd = log.atEnd();
       stars.draw();
+      offer.draw();
       if (atEnd) log.toEnd();
       const notice = noticeOf(client, t);
       if (notice.text !== barKey) {

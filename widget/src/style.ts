@@ -65,6 +65,8 @@ animation:in .12s ease-out}
 .cards{display:flex;flex-direction:column;gap:8px;margin-top:8px;max-width:100%}
 .card{display:flex;flex-direction:column;min-height:44px;padding:8px 12px;border:1px solid var(--line);border-radius:10px;color:var(--fg);text-decoration:none;overflow-wrap:anywhere}
 .card:hover{background:var(--tint)}.card img{max-width:100%;max-height:220px;object-fit:contain;border-radius:6px}.card span{font-size:13px;color:var(--soft)}
+.product,.order{display:grid;grid-template-columns:auto 1fr;column-gap:12px;align-content:center;background:var(--bg);min-width:200px}.product img,.order img{grid-row:1/9;width:56px;height:56px;object-fit:cover!important}.product>:not(img),.order>:not(img){grid-column:2}.card b+span:empty,.card span:empty{display:none}
+.offer{display:grid;grid-template-columns:1fr auto;gap:4px 8px;padding:4px 16px 0;border-top:1px solid var(--line)}.offer .act{grid-row:2;grid-column:1}.offer .clipb{grid-row:1;grid-column:2}
 .acts{display:flex;flex-direction:column;gap:8px;margin-top:8px;width:100%}
 .act{min-height:44px;padding:8px 14px;border:1px solid var(--line);border-radius:10px;background:var(--bg);color:var(--accent);text-align:left;
 text-decoration:none;overflow-wrap:anywhere;display:flex;align-items:center}
@@ -96,7 +98,6 @@ background:var(--fg);color:var(--bg);font-size:13px;box-shadow:0 2px 8px rgba(16
 .foot{border-top:1px solid var(--line);padding:4px 8px calc(8px + env(safe-area-inset-bottom))}
 .tools{display:flex;align-items:center;justify-content:space-between;min-height:44px}
 .tools.none{min-height:4px}
-.told{padding:0 8px 6px;font-size:12px;line-height:1.4;color:var(--soft)}
 .human,.human2{display:inline-flex;align-items:center;gap:6px;min-height:44px;padding:0 10px;border-radius:8px;font-size:13px;color:var(--soft)}
 .human:hover,.human2:hover{color:var(--accent);background:var(--tint)}
 .count{font-size:12px;color:var(--red);padding-right:8px;font-variant-numeric:tabular-nums}

@@ -24,6 +24,10 @@ export function setCsrf(token: string): void {
   csrf = token;
 }
 
+export function csrfToken(): string {
+  return csrf;
+}
+
 /** Called when the server says that nobody is signed in any more. */
 export function whenSignedOut(callback: () => void): void {
   onSignedOut = callback;

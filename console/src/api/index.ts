@@ -4,7 +4,7 @@ import type { Ack, Button, Messages } from "@widget/wire";
 import { call, type Query } from "./client";
 import type { ErrorBody } from "@widget/wire";
 import type {
-  Agent, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, Presence,
+  Agent, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, PanelItems, Presence,
   Priority, Reply, Role, Rule, SearchHits, Tag, Team,
 } from "./types";
 
@@ -20,16 +20,8 @@ export interface Me {
   team_ids?: number[];
   /** Signing in asks for a code. */
   totp: boolean;
-}
-
-/** See `GET /conversations/{id}/summary`. */
-export interface Summary {
-  model: boolean;
-  text: string;
-  seq: number;
-  behind: number;
-  at: string | null;
-  facts: { kind: string; text: string; seq: number }[];
+  /** The largest file that may be sent. */
+  max_file_bytes?: number;
 }
 
 export type ArticleInput = Pick<Article, "bot_id" | "key" | "lang" | "question" | "answer" | "variants" | "category" | "enabled">
@@ -60,9 +52,6 @@ export const api = {
   conversations: (query: Query, signal?: AbortSignal) =>
     call<Page<Conversation>>("GET", "conversations", { query, ...(signal ? { signal } : {}) }),
   conversation: (id: number) => call<Conversation>("GET", `conversations/${id}`),
-  summary: (id: number) => call<Summary>("GET", `conversations/${id}/summary`),
-  summarise: (id: number) => call<Summary>("POST", `conversations/${id}/summary`),
-  unread: (id: number) => call<void>("POST", `conversations/${id}/unread`),
   take: (id: number) => call<Conversation>("POST", `conversations/${id}/take`),
   giveBack: (id: number) => call<Conversation>("POST", `conversations/${id}/return`),
   resolve: (id: number, wrapUp = "", keepalive = false) =>
@@ -87,6 +76,9 @@ export const api = {
   messages: (id: number, query: Query) => call<Messages>("GET", `conversations/${id}/messages`, { query }),
   send: (id: number, body: { client_msg_id: string; text: string; note: boolean }) =>
     call<Ack>("POST", `conversations/${id}/messages`, { body }),
+  /** What the shop's own tools say: this contact's orders, or products. */
+  panel: (id: number, what: "orders" | "products", q: string, signal: AbortSignal) =>
+    call<PanelItems>("GET", `conversations/${id}/${what}`, { query: { q }, signal }),
   contact: (id: number) => call<Contact>("GET", `contacts/${id}`),
   contacts: (query: Query) => call<Page<Contact>>("GET", "contacts", { query }),
   changeContact: (id: number, body: { name?: string; email?: string; phone?: string; attributes?: Record<string, unknown> }) =>

@@ -1,6 +1,6 @@
 /** What the REST API shows of each thing (src/zhike/rest/views.py). */
 
-import type { Button, Holder, Source, Status, TraceStep } from "@widget/wire";
+import type { Button, Card, Holder, Source, Status, TraceStep } from "@widget/wire";
 
 export type Role = "owner" | "admin" | "supervisor" | "agent" | "analyst";
 
@@ -53,9 +53,6 @@ export interface Conversation {
   /** A note names me, and I have not read it. */
   mentioned?: boolean;
   contact_blocked?: boolean;
-  /** Up to where I have read, and how much the visitor has said since. */
-  read_seq?: number;
-  unread?: number;
   rating?: { score: number; comment: string } | null;
 }
 
@@ -215,4 +212,14 @@ export interface SearchHits {
   messages: { conversation_id: number; seq: number; text: string; at: string; contact_name: string }[];
   contacts: Contact[];
   articles: Pick<Article, "id" | "question" | "lang">[];
+}
+
+/** What `GET /conversations/{id}/orders` and `/products` say. */
+export interface PanelItems {
+  /** A tool of the bot is opened to this part of the panel. */
+  configured: boolean;
+  searchable: boolean;
+  /** Why the tool gave nothing; "" = it answered. */
+  error: string;
+  items: Card[];
 }

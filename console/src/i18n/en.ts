@@ -1,7 +1,7 @@
 import { enSupervision } from "./supervision.en";
-import { assist } from "./assist.en";
 import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
+import { enParts } from "./parts.en";
 import { enSettings } from "./settings.en";
 
 /** English. `one | many` chooses by the number `n`. */
@@ -317,7 +317,7 @@ export const en = {
 
   ...enAccess,
   ...enDesk,
+  ...enParts,
   ...enSettings,
   ...enSupervision,
-  ...assist,
 };

@@ -1,8 +1,8 @@
 import { zhSupervision } from "./supervision.zh";
-import { assist } from "./assist.zh";
 import { zhAccess } from "./access.zh";
 import type { en } from "./en";
 import { zhDesk } from "./desk.zh";
+import { zhParts } from "./parts.zh";
 import { zhSettings } from "./settings.zh";
 
 /** 中文 */
@@ -318,7 +318,7 @@ export const zh: Record<keyof typeof en, string> = {
 
   ...zhAccess,
   ...zhDesk,
+  ...zhParts,
   ...zhSettings,
   ...zhSupervision,
-  ...assist,
 };

@@ -8,7 +8,7 @@ import { startActivity } from "./active";
 import { forgetLists, startLists } from "./list";
 import { forgetThreads, resumeSending } from "./open";
 import { connection, whenOnline } from "./socket";
-import { forgetSummaries } from "./summary";
+import { forgetUploads } from "./uploads";
 
 let resumed = false;
 
@@ -26,7 +26,7 @@ export function startDesk(goTo: (id: number) => void): void {
 
 export function stopDesk(): void {
   forgetThreads();
-  forgetSummaries();
+  forgetUploads();
   forgetLists();
   forgetPeople();
   clearChosen();

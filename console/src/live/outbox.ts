@@ -1,7 +1,7 @@
 /** What was said and is not stored yet, kept in this browser: a reload sends it again under the same
  * id, and the server stores it once. Per person, because a browser may have several. */
 
-import type { ErrorBody } from "@widget/wire";
+import type { Attachment, Card, ErrorBody } from "@widget/wire";
 import { myId } from "@/lib/session";
 
 export interface Outgoing {
@@ -11,6 +11,8 @@ export interface Outgoing {
   at: number;
   failed: ErrorBody | null;
   mentions?: number[];
+  files?: Attachment[];
+  cards?: Card[];
 }
 type Kept = Record<string, Outgoing & { conversation: number }>;
 

@@ -12,12 +12,16 @@ vi.mock("./socket", () => ({
   listen: (callback: typeof hear) => ((hear = callback), () => undefined),
   whenOnline: (callback: () => void) => ((again = callback), callback(), () => undefined),
 }));
-vi.mock("@/lib/session", () => ({ myId: { value: 5 } }));
-vi.mock("@/i18n", () => ({ t: (key: string) => key }));
+vi.mock("@/lib/session", () => ({ myId: { value: 5 }, me: { value: null } }));
+const uploading: ((a: { id: number }) => void)[] = [];
+vi.mock("@/api/upload", () => ({ uploadFile: () => new Promise((ok) => uploading.push(ok)) }));
+vi.mock("@/i18n", () => ({ t: (key: string) => key, lang: { value: "en" } }));
 const messages = vi.fn();
 vi.mock("@/api", () => ({ api: { messages: (...given: unknown[]) => messages(...given) as unknown } }));
 
 const { Thread } = await import("./thread");
+const { add, take } = await import("./uploads");
+const { leftIn } = await import("./outbox");
 const m = (seq: number, extra: Partial<MessageView> = {}): MessageView => ({
   conversation: 7, seq, direction: "incoming", sender: "contact", text: String(seq), at: "2026-01-01T00:00:00Z", ...extra,
 });
@@ -68,6 +72,22 @@ describe("thread", () => {
     hear({ type: "ack", client_msg_id: ids[0]!, conversation: 7, seq: 3, at: "2026-01-01T00:00:00Z" });
     expect(said()).toEqual(["a", "a", "b"]);
     expect(thread.messages.value.at(-1)?.text).toBe("a");
+  });
+
+  it("holds what is said later back until the files of an earlier message are there", async () => {
+    const thread = await opened();
+    add(7, "reply", [new File(["x"], "a.txt")]);
+    thread.say("see this", false, { uploads: take(7, "reply") });
+    thread.say("and this", false);
+    expect(said()).toEqual([]);
+    uploading[0]?.({ id: 42 });
+    await vi.waitFor(() => expect(said()).toEqual(["see this"]));
+    expect(sent.find((f) => f.type === "message")).toMatchObject({ files: [42] });
+    const id = thread.outgoing[0]!.id;
+    expect(leftIn(7).find((each) => each.id === id)?.files).toEqual([{ id: 42 }]);
+    hear({ type: "ack", client_msg_id: id, conversation: 7, seq: 3, at: "2026-01-01T00:00:00Z" });
+    expect(thread.messages.value.at(-1)?.attachments).toEqual([{ id: 42 }]);
+    expect(said()).toEqual(["see this", "and this"]);
   });
 
   it("keeps a refused message red and goes on with the next", async () => {

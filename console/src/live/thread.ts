@@ -3,14 +3,14 @@
 
 import { randomId } from "@widget/storage";
 import { Timeline } from "@widget/timeline";
-import type { ErrorBody } from "@widget/wire";
+import type { Card, ErrorBody } from "@widget/wire";
 import { shallowReactive, shallowRef, ref, triggerRef } from "vue";
 import { api } from "@/api";
 import { t } from "@/i18n";
-import { myId } from "@/lib/session";
 import type { DeskFrame, DeskMessage } from "./frames";
 import { FRESH_MS, forget, keep, leftIn, type Outgoing } from "./outbox";
 import { listen, send, whenOnline } from "./socket";
+import { again, done, settled, type Upload } from "./uploads";
 
 /** How long a message can be taken back. */
 export const RECALL_MS = 2 * 60_000;
@@ -18,15 +18,23 @@ const PAGE = 50;
 const TYPING_GONE_MS = 8_000;
 const TYPING_EVERY_MS = 3_000;
 
+/** What goes with the words of a message. */
+export interface Saying {
+  mentions?: number[] | undefined;
+  cards?: Card[] | undefined;
+  /** Files that are on the desk already. */
+  files?: Outgoing["files"];
+  /** Files that are still on their way. */
+  uploads?: readonly Upload[] | undefined;
+}
+
 export class Thread {
   readonly messages = shallowRef<DeskMessage[]>([]);
   readonly outgoing = shallowReactive<Outgoing[]>([]);
+  /** Files that a message still waits for, by its id. */
+  readonly uploads = shallowReactive(new Map<string, readonly Upload[]>());
   readonly drafts = shallowReactive(new Map<string, string>());
   readonly typing = ref(false);
-  /** What the visitor is typing, where their inbox shows it; "" elsewhere. */
-  readonly preview = ref("");
-  /** Colleagues who are writing here, too: what each of them writes. */
-  readonly others = shallowReactive(new Map<number, { name: string; note: boolean }>());
   readonly loaded = ref(false);
   readonly loading = ref(false);
   readonly more = ref(false);
@@ -40,9 +48,7 @@ export class Thread {
   private closed = false;
   private readUpTo = 0;
   private typedAt = 0;
-  private typedNote = false;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
-  private readonly otherTimers = new Map<number, ReturnType<typeof setTimeout>>();
 
   constructor(readonly id: number) {
     this.line.follow(id);
@@ -86,17 +92,46 @@ export class Thread {
     }
   }
 
-  say(text: string, note: boolean, mentions: number[] = []): void {
-    const out: Outgoing = { id: randomId(), text, note, at: Date.now(), failed: null, ...(mentions.length ? { mentions } : {}) };
+  say(text: string, note: boolean, more: Saying = {}): void {
+    const { mentions, cards, files, uploads } = more;
+    const out: Outgoing = {
+      id: randomId(), text, note, at: Date.now(), failed: null, ...(mentions?.length ? { mentions } : {}),
+      ...(cards?.length ? { cards } : {}), ...(files?.length ? { files } : {}),
+    };
     this.outgoing.push(out);
-    keep(this.id, out);
     this.typedAt = 0;
+    if (uploads?.length) void this.gather(out.id, uploads);
+    else keep(this.id, out);
+    this.flush();
+  }
+
+  /** Holds a message back until its files are there; it is kept in this browser from then on. */
+  private async gather(id: string, uploads: readonly Upload[]): Promise<void> {
+    this.uploads.set(id, uploads);
+    const failed = await settled(uploads);
+    const at = this.outgoing.findIndex((each) => each.id === id);
+    const found = this.outgoing[at];
+    if (!found) return;
+    if (failed) {
+      this.outgoing.splice(at, 1, { ...found, failed });
+    } else {
+      const files = uploads.flatMap((each) => each.attachment ?? []);
+      this.uploads.delete(id);
+      done(uploads);
+      const out = { ...found, files };
+      this.outgoing.splice(at, 1, out);
+      keep(this.id, out);
+    }
     this.flush();
   }
 
   retry(id: string): void {
+    const uploads = this.uploads.get(id);
+    this.uploads.delete(id);
     const found = this.drop(id);
-    if (found) this.say(found.text, found.note, found.mentions);
+    if (!found) return;
+    for (const each of uploads ?? []) again(each);
+    this.say(found.text, found.note, { mentions: found.mentions, cards: found.cards, files: found.files, uploads });
   }
 
   /** Something was said here that is neither stored nor refused. */
@@ -106,33 +141,17 @@ export class Thread {
 
   drop(id: string): Outgoing | undefined {
     forget(id);
+    done(this.uploads.get(id) ?? []);
+    this.uploads.delete(id);
     const at = this.outgoing.findIndex((each) => each.id === id);
     return at < 0 ? undefined : this.outgoing.splice(at, 1)[0];
   }
 
-  /** A note is told to colleagues only. */
-  typed(on: boolean, note = false): void {
+  typed(on: boolean): void {
     const now = Date.now();
-    if (note !== this.typedNote && this.typedAt) this.tellTyping(false);
     if (on ? now - this.typedAt < TYPING_EVERY_MS : this.typedAt === 0) return;
-    this.typedNote = note;
-    this.tellTyping(on, now);
-  }
-
-  private tellTyping(on: boolean, now = Date.now()): void {
     this.typedAt = on ? now : 0;
-    send({ type: "typing", on, conversation: this.id, ...(this.typedNote ? { note: true } : {}) });
-  }
-
-  /** It is new to me once more: what is on the screen does not count as seen until I come back to it. */
-  async unread(): Promise<void> {
-    this.readUpTo = Infinity;
-    await api.unread(this.id);
-  }
-
-  /** Somebody looks at it again. */
-  look(): void {
-    if (this.readUpTo === Infinity) this.readUpTo = 0;
+    send({ type: "typing", on, conversation: this.id });
   }
 
   /** The agent has seen all that is shown. */
@@ -144,7 +163,6 @@ export class Thread {
   close(): void {
     this.closed = true;
     clearTimeout(this.typingTimer);
-    for (const timer of this.otherTimers.values()) clearTimeout(timer);
     for (const off of this.offs) off();
     send({ type: "watch", conversation: this.id, on: false });
   }
@@ -162,9 +180,10 @@ export class Thread {
   /** One at a time, so that what was written first stands first. */
   private flush(): void {
     const head = this.outgoing.find((each) => !each.failed);
-    if (!head || this.sent.has(head.id)) return;
+    if (!head || this.sent.has(head.id) || this.uploads.has(head.id)) return;
     const frame = { type: "message" as const, client_msg_id: head.id, text: head.text, conversation: this.id, note: head.note,
-      ...(head.mentions?.length ? { mentions: head.mentions } : {}) };
+      ...(head.mentions?.length ? { mentions: head.mentions } : {}), ...(head.cards?.length ? { cards: head.cards } : {}),
+      ...(head.files?.length ? { files: head.files.map((file) => file.id) } : {}) };
     if (send(frame)) this.sent.add(head.id);
   }
 
@@ -188,7 +207,8 @@ export class Thread {
         if (mine) {
           this.live({
             conversation: this.id, seq: frame.seq, direction: mine.note ? "note" : "outgoing", sender: "agent",
-            text: mine.text, at: frame.at, client_msg_id: mine.id,
+            text: mine.text, at: frame.at, client_msg_id: mine.id, ...(mine.files ? { attachments: mine.files } : {}),
+            ...(mine.cards ? { cards: mine.cards } : {}),
           });
         }
         break;
@@ -210,7 +230,9 @@ export class Thread {
         this.drafts.delete(frame.answer_id);
         break;
       case "typing":
-        this.writes(frame);
+        clearTimeout(this.typingTimer);
+        this.typing.value = frame.sender === "contact" && frame.on !== false;
+        if (this.typing.value) this.typingTimer = setTimeout(() => (this.typing.value = false), TYPING_GONE_MS);
         break;
       case "recalled":
         this.recalled(frame.seq);
@@ -220,29 +242,8 @@ export class Thread {
     }
   }
 
-  private writes(frame: DeskFrame & { type: "typing" }): void {
-    const on = frame.on !== false;
-    if (frame.sender === "contact") {
-      clearTimeout(this.typingTimer);
-      this.typing.value = on;
-      this.preview.value = on ? (frame.text ?? "") : "";
-      if (on) this.typingTimer = setTimeout(() => this.quiet(), TYPING_GONE_MS);
-    } else if (frame.agent_id && frame.agent_id !== myId.value) {
-      const who = frame.agent_id;
-      clearTimeout(this.otherTimers.get(who));
-      if (!on) return void this.others.delete(who);
-      this.others.set(who, { name: frame.name ?? "", note: frame.note === true });
-      this.otherTimers.set(who, setTimeout(() => this.others.delete(who), TYPING_GONE_MS));
-    }
-  }
-
-  private quiet(): void {
-    this.typing.value = false;
-    this.preview.value = "";
-  }
-
   private live(message: DeskMessage): void {
-    if (message.direction === "incoming") this.quiet();
+    if (message.direction === "incoming") this.typing.value = false;
     if (message.answer_id) this.drafts.delete(message.answer_id);
     const complete = this.line.live(message);
     this.shown();
@@ -261,7 +262,7 @@ export class Thread {
   recalled(seq: number): void {
     const found = this.line.messages.find((message) => message.seq === seq) as DeskMessage | undefined;
     if (!found) return;
-    this.line.live({ ...found, text: "", cards: [], buttons: [], recalled: true } as DeskMessage);
+    this.line.live({ ...found, text: "", cards: [], buttons: [], attachments: [], recalled: true } as DeskMessage);
     this.shown();
   }
 

@@ -23,25 +23,33 @@ _NO_FRAME = (b"x-frame-options", b"DENY")
 # come inline.
 _PAGE = (
     b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
-    b"font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    b"media-src 'self' blob:; font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; "
+    b"form-action 'self'; "
 )
+# The decoder of voices is WebAssembly. It works in a worker, which goes by the policy of its own file.
+_WORKER = [*_BASE, *_OWN, _NO_FRAME,
+           (b"content-security-policy", b"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'")]
+_WORKERS = "/console/assets/amr.worker-"
 _CONSOLE = [*_BASE, *_OWN, _NO_FRAME, (b"content-security-policy", _PAGE + b"frame-ancestors 'none'")]
 _SHOP = [
     *_BASE,
     *_OWN,
-    (b"content-security-policy", _PAGE + b"frame-ancestors 'self'"),
+    # the widget decodes voices on these pages
+    (b"content-security-policy", _PAGE.replace(b"script-src 'self'", b"script-src 'self' 'wasm-unsafe-eval'")
+     + b"frame-ancestors 'self'"),
     (b"x-frame-options", b"SAMEORIGIN"),
 ]
 _DATA_CSP = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 _DATA = [*_BASE, *_OWN, _NO_FRAME, _DATA_CSP]
 _PUBLIC_DATA = [*_BASE, *_SHARED, _NO_FRAME, _DATA_CSP]
 
-# A file that somebody sent: shown on the pages of shops, and whatever it is, it runs nothing.
-_FILE = [*_BASE, *_SHARED, _NO_FRAME,
+# A file that somebody sent: shown on the pages of shops, and whatever it is, it runs nothing. Its link is the
+# right to it, no cookie is asked for: scripts may read it, too (a voice is decoded by the widget).
+_FILE = [*_BASE, *_SHARED, _NO_FRAME, (b"access-control-allow-origin", b"*"),
          (b"content-security-policy", b"default-src 'none'; sandbox; frame-ancestors 'none'")]
 
 VISITOR_PREFIX = "/api/v1/visitor/"
-_SHARED_PATHS = frozenset(("/widget.js", "/api/v1/openapi.json", "/api/v1/asyncapi.json"))
+_SHARED_PATHS = frozenset(("/widget.js", "/widget-amr.js", "/api/v1/openapi.json", "/api/v1/asyncapi.json"))
 
 
 def headers_for(path: str) -> Headers:
@@ -50,6 +58,8 @@ def headers_for(path: str) -> Headers:
         return _PUBLIC_DATA
     if path.startswith("/files/"):
         return _FILE
+    if path.startswith(_WORKERS):
+        return _WORKER
     if path.startswith(("/console", "/api/docs")):
         return _CONSOLE
     if path == "/" or path.startswith("/preview"):

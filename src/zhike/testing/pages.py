@@ -176,6 +176,10 @@ class Console:
         """The row of the list for this conversation."""
         return self.page.locator(f".list .one[href$='/conversations/{number}']")
 
+    def open_here(self, number: int) -> None:
+        """Goes to a conversation of the list without loading the page anew."""
+        self.conversation(number).click()
+
     def leave_fields(self) -> None:
         """Out of any field: single keys are for commands again."""
         self.page.evaluate("document.activeElement?.blur()")

@@ -66,7 +66,7 @@ class ApiKeyInfo(Struct):
 class Me(Struct):
     """Who calls. A session has ``agent`` and ``csrf_token``; a key has ``api_key``. ``rights``: what the role
     may, in words (read, speak, supervise, report, administer, own). ``inbox_ids`` empty: every inbox.
-    ``totp``: signing in asks for a code."""
+    ``totp``: signing in asks for a code. ``max_file_bytes``: the largest file that may be uploaded."""
 
     kind: Literal["agent", "key"]
     role: str
@@ -78,6 +78,7 @@ class Me(Struct):
     inbox_ids: list[int] = []
     team_ids: list[int] = []
     totp: bool = False
+    max_file_bytes: int = 0
 
 
 class PasswordChange(Struct, forbid_unknown_fields=True):
@@ -116,6 +117,7 @@ async def me_of(call: Call, session: Session) -> Me:
         inbox_ids,
         team_ids,
         totp,
+        call.to.settings.files.max_bytes,
     )
 
 
@@ -203,7 +205,8 @@ async def get_me(call: Call) -> Me:
     role = who.role or "agent"
     inbox_ids = sorted(who.scope.inbox_ids or ())
     info = ApiKeyInfo(who.id, who.name, role)
-    return Me("key", role, None, info, "", None, rights.names(role), inbox_ids)
+    return Me("key", role, None, info, "", None, rights.names(role), inbox_ids,
+              max_file_bytes=call.to.settings.files.max_bytes)
 
 
 async def change_me(call: Call) -> Any:

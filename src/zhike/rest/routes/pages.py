@@ -40,6 +40,13 @@ async def widget(call: Call) -> Answer:
     )
 
 
+async def widget_amr(call: Call) -> Answer:
+    """What the widget loads to play an AMR voice."""
+    anyone = (b"access-control-allow-origin", b"*")
+    return await call.to.files.serve(WIDGET, "widget-amr.js", call.headers, cache=WIDGET_CACHE,
+                                     extra=[anyone])
+
+
 async def api_page(call: Call) -> Answer:
     """The API to read."""
     return await call.to.files.serve(DOCS, "docs.html", call.headers, cache=FRESH)
@@ -98,6 +105,7 @@ ROUTES = [
     _page("/console", console, "The console", "工作台"),
     _page("/console/{name:path}", console, "The console's files", "工作台的文件"),
     _page("/widget.js", widget, "The widget", "聊天窗"),
+    _page("/widget-amr.js", widget_amr, "The widget's decoder of voices", "聊天窗的语音解码"),
     _page("/api/docs", api_page, "The API to read", "接口文档"),
     _page("/api/docs/{name}", api_page_file, "The reading page's files", "接口文档的文件"),
     _page("/preview", preview, "The widget on an empty page", "聊天窗预览"),
