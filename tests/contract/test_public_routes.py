@@ -39,6 +39,8 @@ PUBLIC = {
     "GET /files/{id}/{name}": "signed link that names one file and expires",
     "GET /health/live": "load balancers",
     "GET /health/ready": "load balancers",
+    "GET /mail/stop": "signed token of a mail",
+    "POST /mail/stop": "signed token of a mail",
     "GET /metrics": "loopback, else a token asked for by the handler",
     "GET /preview": "files only",
     "GET /preview/{name}": "files only",

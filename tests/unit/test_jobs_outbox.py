@@ -25,6 +25,7 @@ class Channel:
     """Answers what the test says; remembers what was tried, and when."""
 
     timeout_s = 20.0
+    together = False
 
     def __init__(self, loop: VirtualLoop, *, resend: bool = True) -> None:
         self.resend = resend

@@ -21,11 +21,21 @@ from zhike.access.setup import first_link
 from zhike.answer.cache import AnswerCache
 from zhike.answer.engine import Engine
 from zhike.app.answers import Answers
-from zhike.bus.base import STAFF, BusNode, Event, rights_event, rights_of
+from zhike.bus.base import (
+    STAFF,
+    BusNode,
+    Event,
+    StoredEvent,
+    VisitorAsked,
+    VisitorPresence,
+    rights_event,
+    rights_of,
+)
 from zhike.bus.memory import MemoryBus
 from zhike.clock import NowMs, now_ms
 from zhike.config import Settings
 from zhike.desk.aftercare import Aftercare
+from zhike.desk.attendance import Attendance
 from zhike.desk.door import Door
 from zhike.desk.knowledge import KnowledgeKeeper
 from zhike.desk.presence import PresenceKeeper
@@ -35,6 +45,7 @@ from zhike.desk.registry import Registry
 from zhike.desk.service import Desk
 from zhike.domain.agent import RANK
 from zhike.domain.message import Reply
+from zhike.domain.reach import AWAY
 from zhike.errors import ZhikeError
 from zhike.ops.meters import Meters, measured
 from zhike.pipeline.line import Line, LineSettings
@@ -53,6 +64,7 @@ if TYPE_CHECKING:
     from zhike.channels.api.deliver import ApiChannel
     from zhike.desk.routing.router import Router
     from zhike.files.uploads import Uploads
+    from zhike.gateway.hub import Hub
     from zhike.jobs.outbox import Dispatcher
     from zhike.jobs.runner import Runner
     from zhike.rest.ports import Health
@@ -80,6 +92,11 @@ def line_settings(settings: Settings) -> LineSettings:
                         receive_max_bytes=p.receive_max_bytes, fragment_wait_s=p.fragment_wait_s,
                         out_of_order_wait_s=p.out_of_order_wait_s,
                         search_batch=settings.answer.search_batch)
+
+
+def _by_a_person(event: Event) -> bool:
+    """Whether it is a reply that may have to go another way, if its visitor has left."""
+    return isinstance(event, StoredEvent) and event.row.sender_type == "agent"
 
 
 def _veil(frame: bytes) -> bytes:
@@ -144,6 +161,8 @@ class Core:
         self._syslog: Follower | None = None
         self.embedder: Embedder | None = None
         self.outreach: Outreach | None = None
+        self.attendance: Attendance | None = None
+        """Which visitors are here; set by whoever holds connections."""
         self.health: Callable[[], Awaitable[Health]] | None = None
         """How the process is; set by its web side."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -194,6 +213,11 @@ class Core:
     def _rights(self, agent_id: int, session_id: int | None) -> None:
         """Told to every instance: their sockets are wherever their pages happened to connect."""
         self.bus.publish([rights_event(agent_id, session_id)])
+
+    def attend(self, hub: Hub) -> None:
+        """Learns from who holds connections which visitors are here."""
+        self.attendance = Attendance(self.bus, hub.has_visitor)
+        hub.on_visitor = self.attendance.changed
 
     def nudge(self) -> None:
         """Somebody may be served now: tells the router here, and those of other instances; what happens at
@@ -246,9 +270,11 @@ class Core:
         self.desk.timed = self.runner.poke
         self._channel = ApiChannel(self.desk.inbox, self.now,
                                    allow_private=self.settings.channels.allow_private)
-        self.dispatcher = Dispatcher(self.store, self.now, {"api": self._channel})
-        self.dispatcher.start()
         self.outreach = Outreach(self)
+        self.dispatcher = Dispatcher(self.store, self.now,
+                                     {"api": self._channel, AWAY: self.outreach.mailing.channel})
+        self.dispatcher.on_lost = self.outreach.mailing.lost
+        self.dispatcher.start()
         await self.outreach.start(self.health)
         if self.router is not None:
             self.router.notifiers.append(self.outreach.notifier)
@@ -294,13 +320,20 @@ class Core:
                     if hasattr(self, "access"):
                         self.access.sessions.forget(theirs[0])
                     self.on_rights(*theirs)
-        if len(events) == 1 and not events[0].conversation_id and self.router is not None:
-            if not events[0].list_frame:
-                self.router.wake()
-            return
+        if len(events) == 1:
+            event = events[0]
+            if not event.conversation_id and self.router is not None:
+                if not event.list_frame:
+                    self.router.wake()
+                return
+            if self.attendance is not None and isinstance(event, VisitorAsked | VisitorPresence):
+                self.attendance.heard(event)
+                return
         channels = self.registry.channels
         if channels and self.dispatcher is not None:
-            for inbox_id in {event.inbox_id for event in events if event.inbox_id in channels}:
+            for inbox_id in {event.inbox_id for event in events
+                             if (leaving := channels.get(event.inbox_id)) is not None
+                             and (isinstance(leaving, str) or _by_a_person(event))}:
                 self.dispatcher.poke(inbox_id)
 
     async def _sample(self) -> None:
@@ -357,13 +390,15 @@ class Core:
     async def stop(self) -> None:
         """Finishes what was taken and closes the store. Drain first."""
         await asyncio.get_running_loop().run_in_executor(None, self.trainer.stop)
-        if self.outreach is not None:
-            await self.outreach.stop()
         if self.runner is not None:
             await self.runner.stop()
         if self.dispatcher is not None and self._channel is not None:
             await self.dispatcher.stop()
             await self._channel.close()
+        if self.outreach is not None:
+            await self.outreach.stop()
+        if self.attendance is not None:
+            self.attendance.close()
         if self._syslog is not None:
             await self._syslog.stop()
         if self.embedder is not None:

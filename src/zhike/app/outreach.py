@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from zhike.access.mailer import Mailer, MailError, MailUnclear
 from zhike.access.outbound import Outbound
+from zhike.app.mailing import Mailing
 from zhike.desk.notify.notifier import Notifier
 from zhike.desk.notify.ways import Ways, mail_of
 from zhike.domain.notice import Notice, Target
+from zhike.domain.reach import Reach
 from zhike.errors import Lang, ZhikeError
 from zhike.rest.ports import Health
 from zhike.store import outbox
@@ -47,6 +49,7 @@ class Outreach:
                           self._link)
         self.notifier = Notifier(core.store, self._ways, core.now, lambda: core.registry.inboxes,
                                  core.registry.agent_name)
+        self.mailing = Mailing(core, self.mailer)
         self.watch: Watch | None = None
 
     def _link(self, conversation_id: int) -> str:
@@ -56,6 +59,7 @@ class Outreach:
     async def start(self, look: Look | None) -> None:
         """Begins to tell. ``look``: the health of the process (None: it is not watched)."""
         await self.notifier.start()
+        self.mailing.start()
         if look is not None:
             self.watch = Watch(self._core, self.notifier, look)
             self.watch.start()
@@ -76,6 +80,7 @@ class Outreach:
         if self.watch is not None:
             await self.watch.stop()
         await self.notifier.stop()
+        await self.mailing.stop()
         await self._ways.close()
         self.mailer.close()
 
@@ -164,3 +169,7 @@ class LazyOutreach:
     async def test_mail(self, to: str, lang: Lang) -> float:
         """See the port."""
         return await self._made().test_mail(to, lang)
+
+    async def reach(self, conversation_id: int) -> Reach:
+        """See the port."""
+        return await self._made().mailing.reach(conversation_id)

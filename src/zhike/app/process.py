@@ -131,6 +131,7 @@ class Process:
         core: Core = core_module.Core(self.settings, self.gateway.hub.handle, bus=self._bus, now=self._now,
                                       public_url=self.settings.public_url(self.port))
         await core.start()
+        core.attend(self.gateway.hub)
         self.core = core
         core.on_rights = self._rights
         self.gateway.set_backend(core.desk)

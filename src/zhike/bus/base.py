@@ -95,6 +95,32 @@ class Event:
                      frame=self.frame, agent_frame=self.agent_frame, list_frame=self.list_frame)
 
 
+class VisitorAsked(Event):
+    """Somebody wants to know whether the visitor ``sender`` is here: who holds a connection of theirs
+    publishes a :class:`VisitorPresence`."""
+
+    __slots__ = ()
+
+    def detached(self) -> Event:
+        """It has nothing that only its own process knows."""
+        return self
+
+
+class VisitorPresence(Event):
+    """The visitor ``sender`` is here, or has left; agents who watch the conversation are told."""
+
+    __slots__ = ("here",)
+
+    def __init__(self, conversation_id: int, inbox_id: int, sender: str, *, here: bool,
+                 agent_frame: bytes) -> None:
+        super().__init__(conversation_id, inbox_id, sender, agent_frame=agent_frame)
+        self.here = here
+
+    def detached(self) -> Event:
+        """It has nothing that only its own process knows."""
+        return self
+
+
 class StoredEvent(Event):
     """A message was stored. Frames are encoded when the first reader wants them, and once: most
     messages have one reader, and nobody watches most bot conversations."""

@@ -9,7 +9,8 @@ SECURITY = ("starttls", "tls", "none")
 
 
 class Mail(Section, frozen=True):
-    """zh: 邮件：把通知发给客服和管理员。 en: Mail: notices to agents and operators."""
+    """zh: 邮件：通知同事，把回复发给离开的访客，读他们的回信。
+    en: Mail: notices to colleagues, replies to visitors who left, and their answers."""
 
     host: Annotated[str, Doc(
         "SMTP 服务器，例如 smtp.example.com；为空则不发邮件。",
@@ -26,3 +27,10 @@ class Mail(Section, frozen=True):
         "发件地址，例如 help@shop.example；可以带名字：客服中心 <help@shop.example>。",
         "The address mail comes from, such as help@shop.example; a name may stand before it: Shop help "
         "<help@shop.example>.")] = ""
+    reply_to: Annotated[str, Doc(
+        "访客的回信寄到哪里：下面 IMAP 读取的邮箱地址；为空时就是发件地址。",
+        "Where visitors' answers go: the address of the mailbox that IMAP reads; empty: the sender's.")] = ""
+    plus: Annotated[bool, Doc(
+        "邮箱支持“名字+任意内容@域名”这样的地址（Gmail 等支持，QQ、163 不支持）。不开也能认出回信。",
+        "The mailbox takes addresses such as name+anything@host (Gmail does, QQ and 163 do not). Answers are "
+        "known without it, too.", "bool")] = False

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 
 from zhike.desk.knowledge import KnowledgeKeeper, Loader
 from zhike.domain.knowledge import Bot, Inbox
+from zhike.domain.reach import Away, Leaving, ways_of
 from zhike.store import agents as agent_rows
 from zhike.store import bots as bot_rows
 from zhike.store import contact_merge, tables
@@ -44,7 +45,7 @@ class Registry:
         self.inboxes: dict[int, Inbox] = {}
         self.by_key: dict[str, Inbox] = {}
         self.bots: dict[int, int] = {}
-        self.channels: dict[int, str] = {}
+        self.channels: dict[int, Leaving] = {}
         self.bot_rows: dict[int, Bot] = {}
         self.agent_names: dict[int, str] = {}
         self.blocked: set[tuple[int, str]] = set()
@@ -96,11 +97,18 @@ class Registry:
         self.bot_rows = {bot.id: bot for bot in bots}
         self.agent_names = names
         for kept, wanted in ((self.bots, {i.id: i.bot_id for i in inboxes if i.bot_id}),
-                             (self.channels, {i.id: i.channel for i in inboxes
-                                              if i.channel not in DIRECT_CHANNELS})):
+                             (self.channels, {i.id: way for i in inboxes if (way := _leaving(i))})):
             for gone in set(kept) - set(wanted):
                 del kept[gone]
             kept.update(wanted)  # type: ignore[arg-type]
+
+
+def _leaving(inbox: Inbox) -> Leaving | None:
+    """How messages leave an inbox beside open connections."""
+    if inbox.channel not in DIRECT_CHANNELS:
+        return inbox.channel
+    ways = ways_of(inbox.settings)
+    return Away(ways.wait_s * 1000) if ways.any else None
 
 
 def _stamp(conn: Connection) -> tuple[object, ...]:

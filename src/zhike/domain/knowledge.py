@@ -88,7 +88,8 @@ class Inbox(msgspec.Struct, omit_defaults=True):
     · ``identity_secret`` (HMAC key for known customers) · ``offline`` {zh,en} ·
     ``mask_pii`` (callbacks carry placeholders for personal data) · ``team_id`` (whose queue) ·
     ``hours`` (see :mod:`zhike.desk.hours`) · ``out_of_office`` {zh,en} · ``offline_form`` {enabled, fields} ·
-    ``csat`` {enabled, question {zh,en}} · ``auto_resolve_after_s`` · ``wrap_ups`` [text].
+    ``csat`` {enabled, question {zh,en}} · ``auto_resolve_after_s`` · ``wrap_ups`` [text] ·
+    ``reach`` {email, sms_url, wait_s, page} (see :mod:`zhike.domain.reach`).
     """
 
     id: int

@@ -54,12 +54,22 @@ class TraceStep(msgspec.Struct, frozen=True, omit_defaults=True):
     took_us: int = 0
 
 
+class Mailed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A message that came by mail. ``id``: its Message-ID, which an answer names; ``sender``: the address it
+    claims to come from, if that is not the contact's own."""
+
+    id: str = ""
+    subject: str = ""
+    sender: str = ""
+
+
 class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     """What stands as JSON in the ``payload`` column: everything of a message but its text.
 
     ``name``: the agent's name as the visitor saw it. ``ai``: a model wrote it, and it is labelled so.
     ``recalled``: who wrote it took it back; the text is gone.
     ``attachments``: the files that were sent with it. ``cards``: of a person, they are all it says.
+    ``mailed``: it came by mail.
     """
 
     buttons: tuple[Button, ...] = ()
@@ -70,6 +80,7 @@ class Payload(msgspec.Struct, frozen=True, omit_defaults=True):
     ai: bool = False
     recalled: bool = False
     attachments: tuple[Attachment, ...] = ()
+    mailed: Mailed | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):

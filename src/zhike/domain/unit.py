@@ -15,7 +15,7 @@ import msgspec
 from zhike.domain.attachment import Attachment
 from zhike.domain.card import Card
 from zhike.domain.conversation import Conversation
-from zhike.domain.message import Direction, Reply, SenderType
+from zhike.domain.message import Direction, Mailed, Reply, SenderType
 
 IncomingOutcome = Literal["", "stored", "duplicate", "conflict", "waiting", "not_holder", "resolved",
                           "not_found", "refused", "bad_file"]
@@ -57,6 +57,7 @@ class Incoming(msgspec.Struct, eq=False):
     only if the bot holds the conversation and owes nothing else. ``open_key``: of inbox and sender,
     filled in by the unit. ``mentions``: agents whom a note calls. ``files``: ids of what the sender has
     uploaded; ``attachments``: what they are, filled in by the unit. ``cards``: ``text`` is their words.
+    ``mailed``: it came by mail.
     """
 
     inbox_id: int
@@ -86,6 +87,7 @@ class Incoming(msgspec.Struct, eq=False):
     files: tuple[int, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     cards: tuple[Card, ...] = ()
+    mailed: Mailed | None = None
 
 
 class BotReply(msgspec.Struct, eq=False):

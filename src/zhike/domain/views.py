@@ -50,7 +50,8 @@ def view_of(message: Message, *, for_agent: bool) -> MessageView:
         message.conversation_id, message.seq, message.direction, message.sender_type, message.text,
         to_datetime(message.at), payload.name, message.client_msg_id, message.answers, payload.buttons,
         payload.source, trace, payload.cards, payload.ai, recalled=payload.recalled,
-        attachments=payload.attachments)
+        attachments=payload.attachments, via="mail" if payload.mailed else "",
+        mail_from=payload.mailed.sender if payload.mailed and for_agent else "")
 
 
 class _Place(msgspec.Struct, frozen=True, omit_defaults=True, tag="message"):
@@ -70,12 +71,14 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
         # most of it was encoded when the reply was made, or said for the first time
         place = encode(_Place(row.conversation.id, row.seq, to_datetime(row.at), row.answers, row.answer_id))
         return b"%b,%b}" % (place[:-1], reply.said_json)
+    mailed = row.entry.mailed if row.entry is not None else None
     return encode(MessageEvent(
         row.conversation.id, row.seq, row.direction, row.sender_type, row.text, to_datetime(row.at),
         row.agent_name, row.client_msg_id, row.answers,
         reply.buttons if reply else (), reply.source if reply else None,
         reply.trace if reply else (), reply.cards if reply else row.cards,
-        reply.ai if reply else False, row.answer_id, attachments=row.attachments))
+        reply.ai if reply else False, row.answer_id, attachments=row.attachments,
+        via="mail" if mailed else "", mail_from=mailed.sender if mailed and for_agent else ""))
 
 
 def list_frame(conversation: Conversation, *, agent_name: str = "",

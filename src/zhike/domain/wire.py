@@ -217,7 +217,8 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     model wrote it. ``answer_id`` (only live): the draft that this message replaces. ``recalled``: who wrote
     it took it back; ``text`` is empty. ``attachments``: files; each is read by a link that is asked for by
     its id. ``cards``: beside the bot's words; of a person they are the message, and ``text`` says what they
-    show."""
+    show. ``via``: the way it came, "" = the chat itself. ``mail_from`` (agents only): the
+    address that a mail claims to come from, if that is not the contact's own."""
 
     conversation: int
     seq: int
@@ -236,6 +237,8 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     answer_id: str = ""
     recalled: bool = False
     attachments: tuple[Attachment, ...] = ()
+    via: Literal["", "mail"] = ""
+    mail_from: str = ""
 
 
 class Recalled(Struct, frozen=True, tag="recalled", omit_defaults=True):
@@ -324,6 +327,15 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     mentions: tuple[int, ...] = ()
 
 
+class VisitorEvent(Struct, frozen=True, tag="visitor"):
+    """Agents who watch: the visitor of this conversation has opened a page (``here``), or has left all of
+    them some seconds ago. What they are sent now arrives another way, or not at all: see
+    ``GET /conversations/{id}/reach``."""
+
+    conversation: int
+    here: bool
+
+
 class Csat(Struct, frozen=True, tag="csat", omit_defaults=True):
     """Visitors: the conversation is over; how was it? Asked once. Answered with ``rate``."""
 
@@ -380,8 +392,8 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | Recalled | ReadEvent | ConversationEvent | Csat | Rated | PresenceEvent | Alarm
-               | ErrorFrame | GoingAway | Pong)
+               | Recalled | ReadEvent | ConversationEvent | VisitorEvent | Csat | Rated | PresenceEvent
+               | Alarm | ErrorFrame | GoingAway | Pong)
 
 decode_client = msgspec.json.Decoder(ClientFrame).decode
 decode_hello = msgspec.json.Decoder(Hello).decode

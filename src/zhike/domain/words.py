@@ -23,6 +23,13 @@ SYSTEM_TEXTS: dict[str, dict[Literal["zh", "en"], str]] = {
     "out_of_office": {"zh": "现在是非工作时间。您的留言已收到，我们上班后会尽快回复。",
                       "en": "We are out of office. Your message is safe with us; we will reply when we are "
                             "back."},
+    "mail_failed": {"zh": "这条回复没有送到客户：{name}", "en": "A reply did not reach the visitor: {name}"},
+    "mail_unknown": {"zh": "不能确定这条回复有没有送到客户（不会自动重发）：{name}",
+                     "en": "Nobody knows whether a reply reached the visitor; it is not sent again by "
+                           "itself: {name}"},
+    "mail_bounced": {"zh": "发给客户的邮件被退回，这个邮箱不再使用：{name}",
+                     "en": "The mail to the visitor came back; their address is not used any more: {name}"},
+    "mail_stopped": {"zh": "客户要求不再接收邮件。", "en": "The visitor wants no more mail."},
     "csat": {"zh": "请为本次服务打分", "en": "How was our service?"},
     "fallback": {"zh": "抱歉，这个问题我还不会。您可以换个说法，或转人工客服。",
                  "en": "Sorry, I don't know this one. Try other words, or ask for a person."},

@@ -35,9 +35,9 @@ class Links:
         # a key of its own for this one use: nothing else signed by the instance can pass for a link
         self._key = hmac.digest(secret, b"zhike file link v1", "sha256")
 
-    def make(self, file_id: int, name: str, now_s: int) -> Link:
-        """A link to a file; ``name``: what it is saved as."""
-        expires_s = (now_s // STEP_S + 2) * STEP_S
+    def make(self, file_id: int, name: str, now_s: int, *, steps: int = 1) -> Link:
+        """A link to a file; ``name``: what it is saved as; ``steps``: hours that it lives at least."""
+        expires_s = (now_s // STEP_S + 1 + steps) * STEP_S
         signed = self._sign(file_id, expires_s)
         return Link(f"/files/{file_id}/{quote(name, safe='')}?expires={expires_s}&sig={signed}", expires_s)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from array import array
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from zhike.bus.base import Event
@@ -28,6 +28,8 @@ class Hub:
         self._visitors: dict[_Key, Subscriber | list[Subscriber]] = {}
         self._watchers: dict[int, list[Subscriber]] = {}
         self._lists: dict[int, list[ListSubscriber]] = {}
+        self.on_visitor: Callable[[_Key, Subscriber, bool], None] | None = None
+        """Hears when a visitor's first connection comes to this process, and when the last one goes."""
         self.heard_count = 0
         """Numbered events so far."""
         self._heard = array("q", bytes(8 * _SHARDS))
@@ -47,6 +49,8 @@ class Hub:
         present = self._visitors.get(key)
         if present is None:
             self._visitors[key] = sub
+            if self.on_visitor is not None:
+                self.on_visitor(key, sub, True)
         elif isinstance(present, list):
             present.append(sub)
         else:
@@ -58,10 +62,16 @@ class Hub:
         present = self._visitors.get(key)
         if present is sub:
             del self._visitors[key]
+            if self.on_visitor is not None:
+                self.on_visitor(key, sub, False)
         elif isinstance(present, list) and sub in present:
             # a new list: the old one may be in the middle of a delivery
             rest = [other for other in present if other is not sub]
             self._visitors[key] = rest if len(rest) > 1 else rest[0]
+
+    def has_visitor(self, key: _Key) -> bool:
+        """Whether a connection or long poll of this visitor is open here."""
+        return key in self._visitors
 
     def watch(self, conversation_id: int, sub: Subscriber) -> None:
         """``sub`` (an agent) gets every event of this conversation."""

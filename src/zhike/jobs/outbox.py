@@ -5,7 +5,9 @@ The port is :class:`Deliver`: one object per channel, which tries **once** and r
 * :class:`Sent`: the other side has it;
 * :class:`Failed`: the other side refused this message for good; the next one goes on;
 * :class:`Retry`: not now; ``maybe``: this attempt may have arrived all the same;
-* :class:`Unknown`: it may have arrived, and trying again could double it.
+* :class:`Unknown`: it may have arrived, and trying again could double it;
+* :class:`Skipped`: nothing had to be sent, or there is no way;
+* :class:`Wait`: it is too early to tell; looked at again, and no attempt was made.
 
 Policy. A channel that takes an idempotency key (``resend = True``) is tried again with the same
 key whatever happened, so a message arrives once. A channel that does not is tried again only when
@@ -22,7 +24,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -47,9 +49,12 @@ log = logging.getLogger("zhike.outbox")
 
 
 class Sent(NamedTuple):
-    """It arrived; ``receipt``: the other side's id of it."""
+    """It arrived; ``receipt``: the other side's id of it. ``via``, ``to``: which way, and to whom, as agents
+    may see it."""
 
     receipt: str = ""
+    via: str = ""
+    to: str = ""
 
 
 class Failed(NamedTuple):
@@ -72,7 +77,19 @@ class Retry(NamedTuple):
     maybe: bool = False
 
 
-Outcome = Sent | Failed | Unknown | Retry
+class Skipped(NamedTuple):
+    """Nothing was sent, and nothing will be; why, as one word."""
+
+    why: str
+
+
+class Wait(NamedTuple):
+    """Not yet; looked at again after so long."""
+
+    after_s: float
+
+
+Outcome = Sent | Failed | Unknown | Retry | Skipped | Wait
 
 
 class Deliver(Protocol):
@@ -82,6 +99,8 @@ class Deliver(Protocol):
     """The other side takes ``row.idempotency_key`` and acts on it once."""
     timeout_s: float
     """Longest time one attempt may take."""
+    together: bool
+    """What waits in a conversation goes in one piece: ``row.more`` names what goes with ``row``."""
 
     async def deliver(self, row: OutboxRow, message: Message, conversation: Conversation) -> Outcome:
         """Tries once. An exception counts as an attempt that may have arrived."""
@@ -92,17 +111,22 @@ def pause_s(failures: int, longest_s: float) -> float:
     return float(min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 30), longest_s))
 
 
+Lost = Callable[[OutboxRow, str, str], None]
+"""Hears of a row that ended as ``failed`` or ``unknown``, and why; must not block or raise."""
+
+
 class _Lane:
     """The rows of one inbox."""
 
     def __init__(self, store: Store, now_ms: NowMs, inbox_id: int, name: str, channel: Deliver,
-                 counts: Counter[tuple[str, str]], poll_s: float) -> None:
+                 counts: Counter[tuple[str, str]], poll_s: float, lost: Lost) -> None:
         self._store = store
         self._now_ms = now_ms
         self._inbox_id = inbox_id
         self._name = name
         self._channel = channel
         self._counts = counts
+        self._lost = lost
         self.failures = 0
         self.paused_until = 0
         self.feed: Feed[OutboxRow] = Feed(f"outbox-{inbox_id}", self._next_due, self._claim, self._work,
@@ -118,7 +142,7 @@ class _Lane:
         lease_ms = int((self._channel.timeout_s + LEASE_MARGIN_S) * 1000)
         claimed, unknown = await self._store.write(
             outbox.claim, self._inbox_id, self._name, self._now_ms(), lease_ms,
-            1 if self.failures else limit, resend=self._channel.resend)
+            1 if self.failures else limit, resend=self._channel.resend, together=self._channel.together)
         for row in unknown:
             self._say(row, "unknown", "the process died while sending")
         return claimed
@@ -152,10 +176,17 @@ class _Lane:
         if isinstance(outcome, Retry):
             await self._again(row, outcome)
             return
-        self.failures = 0 if isinstance(outcome, Sent | Failed) else self.failures
+        if isinstance(outcome, Wait):
+            self._counts[self._name, "waited"] += 1
+            await self._store.write(outbox.release, row, self._now_ms() + int(outcome.after_s * 1000))
+            return
+        self.failures = 0 if isinstance(outcome, Sent | Failed | Skipped) else self.failures
         if isinstance(outcome, Sent):
             self._counts[self._name, "sent"] += 1
-            held = await self._store.write(outbox.sent, row, outcome.receipt)
+            held = await self._store.write(outbox.sent, row, outcome.receipt, via=outcome.via, to=outcome.to)
+        elif isinstance(outcome, Skipped):
+            self._counts[self._name, "skipped"] += 1
+            held = await self._store.write(outbox.skipped, row, outcome.why)
         elif isinstance(outcome, Failed):
             self._say(row, "unknown" if row.note.maybe else "failed", outcome.why)
             held = await self._store.write(outbox.failed, row, outcome.why)
@@ -186,6 +217,7 @@ class _Lane:
         log.error("a message was not sent" if state == "failed" else "nobody knows if a message arrived",
                   extra={"channel": self._name, "inbox_id": self._inbox_id, "key": row.idempotency_key,
                          "why": why})
+        self._lost(row, state, why)
 
 
 def _load(conn: Connection, conversation_id: int, seq: int) -> tuple[Message | None, Conversation | None]:
@@ -211,7 +243,8 @@ class Dispatcher:
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self.counts: Counter[tuple[str, str]] = Counter()
-        """(channel, outcome): sent | retried | failed | unknown."""
+        """(channel, outcome): sent | retried | failed | unknown | skipped | waited."""
+        self.on_lost: Lost = lambda *_: None
 
     @property
     def running_count(self) -> int:
@@ -251,7 +284,7 @@ class Dispatcher:
                     if name in self._channels and (inbox_id, name) not in self._lanes:
                         lane = self._lanes[inbox_id, name] = _Lane(
                             self._store, self._now_ms, inbox_id, name, self._channels[name], self.counts,
-                            self._poll_s)
+                            self._poll_s, lambda *what: self.on_lost(*what))
                         lane.feed.start()
             except Exception:
                 log.warning("the outbox could not be read; trying again", exc_info=True)

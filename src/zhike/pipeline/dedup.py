@@ -85,7 +85,7 @@ class Dedup:
                 agent_id=source.agent_id, agent_name=source.agent_name, note=frame.note,
                 conversation_id=frame.conversation or source.conversation_id, contact=source.contact,
                 look_up=self._maybe_seen(key), mentions=frame.mentions, files=frame.files,
-                cards=frame.cards)
+                cards=frame.cards, mailed=getattr(source, "mailed", None))
             kept.append(item)
         batch.part = kept
 

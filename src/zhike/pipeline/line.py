@@ -22,6 +22,7 @@ from zhike.bus.base import BusNode, Event
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Message
+from zhike.domain.reach import Leaving
 from zhike.domain.unit import Change, Entry, Incoming
 from zhike.domain.views import payload_of
 from zhike.domain.wire import SendMessage
@@ -65,7 +66,7 @@ class Line:
 
     Args:
         bots: inbox id → bot id (0 = none); read at every batch, kept by the desk.
-        channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
+        channels: inbox id → how messages leave, for inboxes whose outgoing messages need an outbox row.
         agent_name: an agent's name as visitors see it.
         fragment_wait_s: bot id → how long it waits for the rest of a thought (default: the setting).
         blocked: (inbox_id, sender) of those whose messages are refused; read at every batch.
@@ -73,7 +74,7 @@ class Line:
     """
 
     def __init__(self, store: Store, bus: BusNode, answerer: Answerer, executor: Executor, now_ms: NowMs,
-                 bots: Mapping[int, int], channels: Mapping[int, str],
+                 bots: Mapping[int, int], channels: Mapping[int, Leaving],
                  settings: LineSettings | None = None,
                  agent_name: Callable[[int | None], str] = lambda _: "",
                  fragment_wait_s: Callable[[int], float] | None = None,

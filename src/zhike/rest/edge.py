@@ -60,7 +60,7 @@ def headers_for(path: str) -> Headers:
         return _FILE
     if path.startswith(_WORKERS):
         return _WORKER
-    if path.startswith(("/console", "/api/docs")):
+    if path.startswith(("/console", "/api/docs", "/mail/")):
         return _CONSOLE
     if path == "/" or path.startswith("/preview"):
         return _SHOP

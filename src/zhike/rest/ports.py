@@ -20,6 +20,7 @@ from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
+from zhike.domain.reach import Reach
 from zhike.domain.tool import Caller, PanelUse, Tool, ToolError
 from zhike.domain.trial import FlowTried, GateReport, ModelState, ModelTried, ToolTried, Tried
 from zhike.domain.unit import ChangeKind
@@ -234,6 +235,13 @@ class Outreach(Protocol):
 
         Raises:
             ZhikeError: ``mail_failed``, ``starting``.
+        """
+
+    async def reach(self, conversation_id: int) -> Reach:
+        """How what is said next in a conversation arrives.
+
+        Raises:
+            ZhikeError: ``not_found``, ``starting``.
         """
 
 

@@ -338,6 +338,8 @@ class InboxView(Struct):
 def inbox_view(i: Inbox, public_url: str, *, to_admin: bool) -> InboxView:
     hidden = SECRET_SETTINGS if to_admin else (*SECRET_SETTINGS, "callback_url")
     settings = {name: value for name, value in i.settings.items() if name not in hidden}
+    if not to_admin and isinstance(settings.get("reach"), dict):
+        settings["reach"] = {name: value for name, value in settings["reach"].items() if name != "sms_url"}
     snippet = f'<script src="{public_url}/widget.js" data-inbox="{i.key}" async></script>'
     return InboxView(
         i.id,

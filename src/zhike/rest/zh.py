@@ -44,6 +44,8 @@ DESCRIPTIONS: dict[str, str] = {
     "send_message": "发送消息：登录的客服以自己的名义发送，API 密钥则代客户发送。",
     "recall_message": "撤回自己两分钟内说的话：客户会看到有消息被撤回，内容不再保留。"
     "已从其他渠道发出的不能撤回。",
+    "get_reach": "现在回复会怎样送达客户，以及之前的回复送达得怎么样。"
+    "关注会话可以在访客来去时收到 visitor 帧。",
     "list_mentions": "同事在备注里提到我的，最新的在前。",
     "read_mentions": "提到我的备注我看过了。",
     "send_as_contact": "代客户发送消息；没有进行中的会话时会新建一个。回答可用长轮询或 Webhook 取得。",

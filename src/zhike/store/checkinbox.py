@@ -30,6 +30,8 @@ MAX_DATES = 400
 MAX_WRAP_UPS = 100
 FORM_FIELDS = ("name", "email", "phone")
 DAY_S = 86_400
+REACH_WAIT_S = (10, DAY_S)
+"""A reload takes a few seconds; after a day nobody waits for the answer."""
 
 
 def check_inbox(inbox: Inbox) -> Iterator[Fault]:
@@ -43,7 +45,7 @@ def check_inbox(inbox: Inbox) -> Iterator[Fault]:
         "identity_secret": _secret, "callback_url": _callback_url, "callback_secret": _secret,
         "mask_pii": flag, "team_id": _id, "hours": _hours, "out_of_office": by_lang,
         "offline_form": _offline_form, "csat": _csat, "auto_resolve_after_s": number(60, 365 * DAY_S),
-        "wrap_ups": _wrap_ups})
+        "wrap_ups": _wrap_ups, "reach": _reach})
 
 
 def _id(field: str, value: Any) -> Iterator[Fault]:
@@ -136,6 +138,18 @@ def _csat(field: str, value: Any) -> Iterator[Fault]:
     yield from flag(f"{field}.enabled", value.get("enabled", False))
     if "question" in value:
         yield from by_lang(f"{field}.question", value["question"])
+
+
+def _reach(field: str, value: Any) -> Iterator[Fault]:
+    """``{email, sms_url, wait_s, page}``: how visitors who left get what people say."""
+    if faults := list(_parts(field, value, ("email", "sms_url", "wait_s", "page"))):
+        yield from faults
+        return
+    yield from flag(f"{field}.email", value.get("email", False))
+    yield from number(*REACH_WAIT_S)(f"{field}.wait_s", value.get("wait_s", REACH_WAIT_S[0]))
+    for name in ("sms_url", "page"):
+        if value.get(name, "") != "":
+            yield from _callback_url(f"{field}.{name}", value[name])
 
 
 def _wrap_ups(field: str, value: Any) -> Iterator[Fault]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from zhike.domain.attachment import first_words
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Payload, encode
+from zhike.domain.reach import AWAY, Away, Leaving
 from zhike.domain.transitions import HELD, RESOLVED, WAITING, State
 from zhike.domain.unit import Row, open_key
 from zhike.domain.words import system_text
@@ -44,10 +45,11 @@ class Result:
 
 
 class Effects:
-    """See the module. ``channels``: inbox id → channel, for inboxes whose outgoing messages need an
-    outbox row."""
+    """See the module. ``channels``: inbox id → how messages leave, for inboxes whose outgoing messages need
+    an outbox row. Where visitors who left are reached another way, what people say does; a bot speaks to
+    those who are here."""
 
-    def __init__(self, conn: Connection, channels: Mapping[int, str]) -> None:
+    def __init__(self, conn: Connection, channels: Mapping[int, Leaving]) -> None:
         self.conn = conn
         self.channels = channels
         self.result = Result()
@@ -126,9 +128,11 @@ class Effects:
         payload = trace = ""
         if row.reply is not None:
             payload, trace = row.reply.payload_json, row.reply.trace_json
-        elif row.agent_name or row.attachments or row.cards:
-            payload = encode(Payload(name=row.agent_name, attachments=row.attachments,
-                                     cards=row.cards)).decode()
+        elif row.agent_name or row.attachments or row.cards or (
+                row.entry is not None and row.entry.mailed is not None):
+            mailed = row.entry.mailed if row.entry is not None else None
+            payload = encode(Payload(name=row.agent_name, attachments=row.attachments, cards=row.cards,
+                                     mailed=mailed)).decode()
         self.message_rows.append((
             conversation.id, row.seq, dedup_key, row.direction, row.sender_type, row.sender_id,
             row.client_msg_id, row.text, pack_answers(row.answers) if row.answers else "", payload, trace,
@@ -136,7 +140,9 @@ class Effects:
         if row.mentions:
             self.mentions += [(conversation.id, row.seq, agent_id, row.sender_id, row.at)
                               for agent_id in row.mentions]
-        if row.direction == "outgoing" and self.channels and conversation.inbox_id in self.channels:
+        if row.direction == "outgoing" and self.channels and (
+                (leaving := self.channels.get(conversation.inbox_id)) is not None) and (
+                row.sender_type == "agent" or isinstance(leaving, str)):
             self.outbox.append(row)
 
     def write(self) -> None:
@@ -159,5 +165,12 @@ class Effects:
             ids = next_ids(self.conn, "outbox", len(self.outbox))
             insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [
                 (outbox_id, row.conversation.inbox_id, row.conversation.id, row.seq,
-                 self.channels[row.conversation.inbox_id], "", "due", row.at, 0, 0, "", row.at)
+                 *_leaving(self.channels[row.conversation.inbox_id], row.at), 0, 0, "", row.at)
                 for outbox_id, row in zip(ids, self.outbox, strict=True)])
+
+
+def _leaving(leaving: Leaving, at: int) -> tuple[str, str, str, int]:
+    """Channel, payload, state, due_at."""
+    if isinstance(leaving, Away):
+        return AWAY, "", "due", at + leaving.wait_ms
+    return leaving, "", "due", at

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import RECALL_MS
+from zhike.domain.reach import Leaving
 from zhike.domain.transitions import Act, Step, step
 from zhike.domain.unit import Change, Row, open_key
 from zhike.store import conversations as conversation_rows
@@ -26,7 +27,7 @@ WAKE = "conversation.wake"
 class Moves(Effects):
     """The part of the unit that changes who holds a conversation."""
 
-    def __init__(self, conn: Connection, channels: Mapping[int, str]) -> None:
+    def __init__(self, conn: Connection, channels: Mapping[int, Leaving]) -> None:
         super().__init__(conn, channels)
         self.by_key: dict[str, Conversation] = {}
         self.by_id: dict[int, Conversation] = {}

@@ -1,7 +1,8 @@
 """What leaves through a channel: one row per message, written in the transaction of its cause.
 
-A row goes ``due → sending → sent``, or ends as ``failed`` (it certainly did not arrive) or
-``unknown`` (it may have arrived, and nobody can say). Of one conversation and channel only the
+A row goes ``due → sending → sent``, or ends as ``failed`` (it certainly did not arrive), ``unknown`` (it
+may have arrived, and nobody can say) or ``skipped`` (nothing had to be sent: it was read meanwhile, or
+there is no way). Of one conversation and channel only the
 earliest unfinished row can be claimed: a later message never overtakes an earlier one, and never
 goes out beside it. As in :mod:`zhike.store.jobs`, who claims holds a lease, and every mark names
 the claim.
@@ -14,10 +15,13 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
+from zhike.domain.reach import AWAY
 from zhike.store.tables import outbox
 
 UNFINISHED = ("due", "sending")
-ENDED = ("sent", "unknown", "failed")
+ENDED = ("sent", "unknown", "failed", "skipped")
+MAX_TOGETHER = 20
+"""Rows of a conversation that go in one piece, where the channel puts them together."""
 MAX_ERROR_CHARS = 1000
 
 
@@ -25,15 +29,19 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
     """The ``payload`` column: what has become of the row so far.
 
     ``maybe``: an attempt ended without an answer; the other side may have the message.
-    ``receipt``: the other side's own id of it.
+    ``receipt``: the other side's own id of it. ``via``, ``to``: which way it went, where a channel has
+    several, and to whom, as agents may see it.
     """
 
     maybe: bool = False
     receipt: str = ""
+    via: str = ""
+    to: str = ""
 
 
 class OutboxRow(NamedTuple):
-    """A row as claimed. ``attempts``: this one included; ``created_at``: when its cause was stored."""
+    """A row as claimed. ``attempts``: this one included; ``created_at``: when its cause was stored.
+    ``more``: (id, seq) of later rows that go with it, and share what becomes of it."""
 
     id: int
     inbox_id: int
@@ -44,6 +52,7 @@ class OutboxRow(NamedTuple):
     lease_until: int
     created_at: int
     note: Note
+    more: tuple[tuple[int, int], ...] = ()
 
     @property
     def idempotency_key(self) -> str:
@@ -65,12 +74,13 @@ def _first_of_conversation() -> ColumnElement[bool]:
 
 
 def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int, limit: int, *,
-          resend: bool) -> tuple[list[OutboxRow], list[OutboxRow]]:
+          resend: bool, together: bool = False) -> tuple[list[OutboxRow], list[OutboxRow]]:
     """Takes up to ``limit`` rows of an inbox to send, each the earliest open one of its conversation.
 
     Args:
         resend: the channel takes an idempotency key. Then a row whose sender died is sent again
             with the same key; otherwise it becomes ``unknown`` and is never sent again.
+        together: what else waits in the conversation goes with its first row, due or not.
 
     Returns:
         (claimed, rows that became ``unknown``).
@@ -94,6 +104,9 @@ def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int
         for row in conn.execute(stmt).all():
             held = _read(row)
             _take(conn, held, "due", now + lease_ms, held.note, claimed)
+    if together:
+        claimed = [_with_later(conn, row, now + lease_ms) if not row.note.maybe else row
+                   for row in claimed]
     return claimed, unknown
 
 
@@ -112,20 +125,43 @@ def _take(conn: Connection, row: OutboxRow, state: str, lease_until: int, note: 
         claimed.append(row._replace(attempts=row.attempts + 1, lease_until=lease_until, note=note))
 
 
+def _with_later(conn: Connection, row: OutboxRow, lease_until: int) -> OutboxRow:
+    later = conn.execute(select(outbox.c.id, outbox.c.seq).where(
+        outbox.c.conversation_id == row.conversation_id, outbox.c.channel == row.channel,
+        outbox.c.seq > row.seq, outbox.c.state == "due")
+        .order_by(outbox.c.seq).limit(MAX_TOGETHER - 1).with_for_update()).all()
+    if not later:
+        return row
+    conn.execute(update(outbox).where(outbox.c.id.in_([each.id for each in later]),
+                                      outbox.c.state == "due")
+                 .values(state="sending", lease_until=lease_until, attempts=outbox.c.attempts + 1))
+    return row._replace(more=tuple((each.id, each.seq) for each in later))
+
+
 def _mark(conn: Connection, row: OutboxRow, **values: object) -> bool:
-    return bool(conn.execute(
+    held = conn.execute(
         update(outbox).where(outbox.c.id == row.id, outbox.c.state == "sending",
                              outbox.c.attempts == row.attempts, outbox.c.lease_until == row.lease_until)
-        .values(**values)).rowcount)
+        .values(**values)).rowcount
+    if held and row.more:
+        conn.execute(update(outbox).where(
+            outbox.c.id.in_([number for number, _ in row.more]), outbox.c.state == "sending",
+            outbox.c.lease_until == row.lease_until).values(**values))
+    return bool(held)
 
 
 def _end(conn: Connection, row: OutboxRow, state: str, error: str, note: Note) -> bool:
     return _mark(conn, row, state=state, last_error=error[:MAX_ERROR_CHARS], payload=_encode(note).decode())
 
 
-def sent(conn: Connection, row: OutboxRow, receipt: str = "") -> bool:
+def sent(conn: Connection, row: OutboxRow, receipt: str = "", *, via: str = "", to: str = "") -> bool:
     """It arrived. False (here and below): the lease ended meanwhile, and the row is somebody else's."""
-    return _end(conn, row, "sent", "", Note(receipt=receipt[:200]))
+    return _end(conn, row, "sent", "", Note(receipt=receipt[:200], via=via, to=to[:200]))
+
+
+def skipped(conn: Connection, row: OutboxRow, why: str) -> bool:
+    """Nothing had to be sent, or there was no way to; it never left."""
+    return _end(conn, row, "skipped", why, row.note)
 
 
 def failed(conn: Connection, row: OutboxRow, error: str) -> bool:
@@ -147,15 +183,15 @@ def retry(conn: Connection, row: OutboxRow, error: str, retry_at: int, *, maybe:
 
 def release(conn: Connection, row: OutboxRow, due_at: int) -> bool:
     """Gives a row back that was claimed and not yet sent (the instance is shutting down)."""
-    return _mark(conn, row, state="due", due_at=due_at, attempts=row.attempts - 1)
+    return _mark(conn, row, state="due", due_at=due_at, attempts=outbox.c.attempts - 1)
 
 
 def withdraw(conn: Connection, conversation_id: int, seq: int) -> bool:
     """Keeps a message from leaving through its channels. False: it may have left already."""
     mine = (outbox.c.conversation_id == conversation_id, outbox.c.seq == seq)
     conn.execute(update(outbox).where(*mine, outbox.c.state == "due", outbox.c.attempts == 0)
-                 .values(state="failed", last_error="recalled"))
-    left = select(outbox.c.id).where(*mine, outbox.c.last_error != "recalled").limit(1)
+                 .values(state="skipped", last_error="recalled"))
+    left = select(outbox.c.id).where(*mine, outbox.c.state != "skipped").limit(1)
     return conn.execute(left).first() is None
 
 
@@ -176,15 +212,56 @@ def waiting(conn: Connection) -> list[tuple[int, str]]:
 
 
 def prune(conn: Connection, sent_before: int) -> int:
-    """Forgets rows that were sent and whose cause is older than this (ms). Others are kept."""
+    """Forgets rows that were sent, or had not to be, and whose cause is older than this (ms). Others are
+    kept."""
     return int(conn.execute(delete(outbox).where(
-        outbox.c.state == "sent", outbox.c.created_at < sent_before)).rowcount)
+        outbox.c.state.in_(("sent", "skipped")), outbox.c.created_at < sent_before)).rowcount)
 
 
 def lost_since(conn: Connection, since: int) -> int:
-    """How many messages written since then (ms) did not arrive, or may not have."""
+    """How many messages written since then (ms) did not arrive, or may not have. (Replies to visitors who
+    left are not counted: an address that does not exist is no trouble of the desk.)"""
     return int(conn.execute(select(func.count()).select_from(outbox).where(
+        outbox.c.channel != AWAY,
         outbox.c.state.in_(("failed", "unknown")), outbox.c.created_at >= since)).scalar_one())
+
+
+class Delivery(NamedTuple):
+    """What has become of one message. ``why``: what the other side, or the desk, says."""
+
+    seq: int
+    channel: str
+    state: str
+    due_at: int
+    why: str
+    note: Note
+
+
+def deliveries(conn: Connection, conversation_id: int, limit: int) -> list[Delivery]:
+    """The newest of a conversation, in the order of their messages."""
+    rows = conn.execute(
+        select(outbox.c.seq, outbox.c.channel, outbox.c.state, outbox.c.due_at, outbox.c.last_error,
+               outbox.c.payload).where(outbox.c.conversation_id == conversation_id)
+        .order_by(outbox.c.seq.desc()).limit(limit)).all()
+    return [Delivery(row.seq, row.channel, row.state, row.due_at, row.last_error,
+                     _decode(row.payload) if row.payload else Note()) for row in reversed(rows)]
+
+
+def came_back(conn: Connection, conversation_id: int, seq: int, channel: str, error: str) -> list[int]:
+    """The other side took the message ``seq`` and says now that it cannot deliver it, and what went with it.
+    Returns the seqs whose state has changed: none the second time."""
+    ours = (outbox.c.conversation_id == conversation_id, outbox.c.channel == channel)
+    first = conn.execute(select(outbox.c.payload).where(*ours, outbox.c.seq == seq)).scalar()
+    receipt = _decode(first).receipt if first else ""
+    gone = [(row.id, row.seq) for row in conn.execute(
+        select(outbox.c.id, outbox.c.seq, outbox.c.payload).where(
+            *ours, outbox.c.seq >= seq, outbox.c.state.in_(("sent", "unknown")))
+        .order_by(outbox.c.seq).limit(MAX_TOGETHER).with_for_update())
+        if row.seq == seq or (receipt and row.payload and _decode(row.payload).receipt == receipt)]
+    if gone:
+        conn.execute(update(outbox).where(outbox.c.id.in_([number for number, _ in gone]))
+                     .values(state="failed", last_error=error[:MAX_ERROR_CHARS]))
+    return [seq for _, seq in gone]
 
 
 def counts(conn: Connection) -> dict[tuple[str, str], int]:

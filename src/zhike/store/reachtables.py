@@ -1,8 +1,9 @@
-"""The tables of reaching people who are not here: whom the desk tells of what."""
+"""The tables of reaching people who are not here: whom the desk tells of what, mail that goes out and comes
+in."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String
 
 from zhike.store.tabletypes import Id, LongText, Ms, key, table
 
@@ -22,3 +23,15 @@ notices = table("notices",
     Column("state", key(16), nullable=False, comment="due | sent | expired"),
     Column("created_at", Ms, nullable=False), Index("ix_notices_target_id_state", "target_id", "state"),
     Index("ix_notices_created_at", "created_at"))
+
+# Addresses that get no more mail of an inbox: they said so, or mail to them came back.
+mail_stops = table("mail_stops",
+    Column("inbox_id", Id, ForeignKey("inboxes.id"), primary_key=True, autoincrement=False),
+    Column("address", key(320), primary_key=True, comment="in lower case"),
+    Column("reason", key(16), nullable=False, comment="asked | bounced"),
+    Column("created_at", Ms, nullable=False))
+
+# How far a mailbox was read; a folder that is made anew has another uid_validity.
+mailboxes = table("mailboxes", Column("name", key(190), primary_key=True, comment="user@host/folder"),
+    Column("uid_validity", BigInteger, nullable=False), Column("uid", BigInteger, nullable=False),
+    Column("looked_at", Ms), Column("failed_at", Ms), Column("last_error", String(500), nullable=False))

@@ -32,7 +32,7 @@ from zhike.store.desktables import (
     teams,
     waits,
 )
-from zhike.store.reachtables import notices, notify_targets
+from zhike.store.reachtables import mail_stops, mailboxes, notices, notify_targets
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
 __all__ = [
@@ -57,6 +57,8 @@ __all__ = [
     "inboxes",
     "jobs",
     "leases",
+    "mail_stops",
+    "mailboxes",
     "mentions",
     "messages",
     "meta",

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import Direction
+from zhike.domain.reach import Leaving
 from zhike.domain.transitions import HELD, WAITING
 from zhike.domain.unit import BotReply, Entry, Incoming, Row, open_key
 from zhike.store import contacts as contact_rows
@@ -28,13 +29,14 @@ from zhike.store.moves import Moves
 __all__ = ["Result", "commit_unit"]
 
 
-def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> Result:
+def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving]) -> Result:
     """Stores one unit; fills in the outcome of every entry.
 
     Args:
         conn: a connection in a transaction (SQLite: holding the write lock).
         entries: in order of effect.
-        channels: inbox id → channel, for inboxes whose outgoing messages need an outbox row.
+        channels: inbox id → how messages leave, for inboxes whose outgoing messages need an
+            outbox row.
 
     Raises:
         sqlalchemy.exc.IntegrityError: a key that was not looked up exists, or another instance
@@ -44,7 +46,7 @@ def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[in
 
 
 class _Unit(Moves):
-    def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, str]) -> None:
+    def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving]) -> None:
         super().__init__(conn, channels)
         self.entries = entries
         self.known: dict[bytes, tuple[int, int, str, int]] = {}

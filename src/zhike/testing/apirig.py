@@ -32,6 +32,7 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.notice import Target
 from zhike.domain.prompt import Template
+from zhike.domain.reach import Reach, Route
 from zhike.domain.tool import Caller, Tool
 from zhike.domain.trial import (
     FlowTried,
@@ -206,6 +207,9 @@ class ScriptedOutreach:
         if to.startswith("nobody@"):
             raise ZhikeError("mail_failed", "550 no such user")
         return 45.67
+
+    async def reach(self, conversation_id: int) -> Reach:
+        return Reach(Route("email", "l***@mail.example"), wait_s=60)
 
 
 class Response:

@@ -78,6 +78,7 @@ class ApiChannel:
     """
 
     resend = True
+    together = False
     timeout_s = TIMEOUT_S
 
     def __init__(self, inbox: Callable[[int], Inbox | None], now_ms: NowMs, *, allow_private: bool = False,

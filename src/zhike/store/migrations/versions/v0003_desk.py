@@ -1,6 +1,6 @@
 """What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people;
 sign-in and rights: inboxes of an agent, second factors, reset links, single sign-on, the audit's chain;
-reaching people who are not here: whom the desk tells of what."""
+reaching people who are not here: whom the desk tells of what, mail out and in."""
 
 from __future__ import annotations
 
@@ -125,6 +125,14 @@ table(metadata, "notices",
     Column("state", key(16), nullable=False, comment="due | sent | expired"),
     Column("created_at", Ms, nullable=False), Index("ix_notices_target_id_state", "target_id", "state"),
     Index("ix_notices_created_at", "created_at"))
+table(metadata, "mail_stops",
+    Column("inbox_id", Id, ForeignKey("inboxes.id"), primary_key=True, autoincrement=False),
+    Column("address", key(320), primary_key=True, comment="in lower case"),
+    Column("reason", key(16), nullable=False, comment="asked | bounced"),
+    Column("created_at", Ms, nullable=False))
+table(metadata, "mailboxes", Column("name", key(190), primary_key=True, comment="user@host/folder"),
+    Column("uid_validity", BigInteger, nullable=False), Column("uid", BigInteger, nullable=False),
+    Column("looked_at", Ms), Column("failed_at", Ms), Column("last_error", String(500), nullable=False))
 
 table(metadata, "reviews",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),

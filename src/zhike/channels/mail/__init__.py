@@ -1,0 +1,1 @@
+"""Mail and SMS to visitors who left, and their answers back."""
