@@ -217,6 +217,10 @@ _ROWS: tuple[ErrorSpec, ...] = (
     ErrorSpec("model_rests", 503, "later", "这个模型暂停使用。", "This model rests for now.",
               "连续失败后会自动再试；当天的 daily_limit 用完则次日恢复。",
               "After failures it is tried again by itself; a spent daily_limit is new the next day (UTC)."),
+    ErrorSpec("no_proposal", 422, "now", "模型没有写出可用的内容。",
+              "The model wrote nothing that may be used.",
+              "请再试一次，或先写上要点再让它续写。",
+              "Try again, or write a few words first for it to go on from."),
     ErrorSpec("internal", 500, "later", "服务内部出错。", "Something went wrong inside.",
               "请稍后重试；问题已记录。", "Try again; the fault has been logged.", 4008),
 )

@@ -65,3 +65,17 @@ def test_frames() -> None:
 def test_what_was_hidden_is_known_again() -> None:
     assert veil.holds_veil({"a": [f"138{DOTS}8000"]})
     assert not veil.holds_veil({"a": ["138****8000", 3, None], "b": "•"})
+
+
+def test_pieces_and_what_is_being_typed_are_left_out_and_a_proposal_is_veiled() -> None:
+    piece = {"type": "assist_delta", "assist_id": "13800138000", "conversation": 1, "offset": 0,
+             "text": "138"}
+    assert veil.veil_json(msgspec.json.encode(piece)) == b""
+    typing = {"type": "typing", "conversation": 1, "sender": "contact", "text": "1380013"}
+    assert msgspec.json.decode(veil.veil_json(msgspec.json.encode(typing))) == {
+        "type": "typing", "conversation": 1, "sender": "contact"}
+    done = {"type": "assist_done", "assist_id": "13800138000", "conversation": 1, "text": "打 13800138000",
+            "check": ["13800138000"]}
+    veiled = msgspec.json.decode(veil.veil_json(msgspec.json.encode(done)))
+    assert veiled["assist_id"] == done["assist_id"], "an id is nobody's telephone"
+    assert "13800138000" not in str({**veiled, "assist_id": ""})

@@ -22,6 +22,9 @@ const PAGE = 50;
 /** "Writing …" is told at most this often, and forgotten after `TYPING_GONE_MS` without news. */
 const TYPING_EVERY_MS = 3_000;
 const TYPING_GONE_MS = 8_000;
+/** Where people see what is typed: its end, this often (src/zhike/domain/wire.py says how long at most). */
+const PREVIEW_EVERY_MS = 1_200;
+const PREVIEW_CHARS = 280;
 
 export class Client {
   welcome: Welcome | null = null;
@@ -49,6 +52,7 @@ export class Client {
   private freshIdentity = false;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
+  private previewTimer: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
   private readUpTo = 0;
 
@@ -119,6 +123,7 @@ export class Client {
 
   say(text: string, action: "" | "handoff" = "", files?: Attachment[], cards?: Card[]): void {
     this.mine.add(text, action, Date.now(), files, cards);
+    clearTimeout(this.previewTimer);
     this.typedAt = 0;
     this.flush();
     this.changed();
@@ -146,11 +151,24 @@ export class Client {
   readonly links: Links = (id) =>
     visitorCall(this.options.base, `files/${id}/link`, this.token, this.options.lang, undefined);
 
-  typed(on: boolean): void {
+  /** `text`: what stands in the input; it is sent only where the welcome says that people see it. */
+  typed(on: boolean, text = ""): void {
+    clearTimeout(this.previewTimer);
     const now = Date.now();
-    if (on ? now - this.typedAt < TYPING_EVERY_MS : this.typedAt === 0) return;
+    const preview = on && this.previews ? [...text].slice(-PREVIEW_CHARS).join("") : "";
+    const every = this.previews ? PREVIEW_EVERY_MS : TYPING_EVERY_MS;
+    if (on ? now - this.typedAt < every : this.typedAt === 0) {
+      // what was typed last must not be missing from the preview
+      if (preview) this.previewTimer = setTimeout(() => this.typed(true, text), every - (now - this.typedAt));
+      return;
+    }
     this.typedAt = on ? now : 0;
-    if (this.conversation) this.connection.send({ type: "typing", on });
+    if (this.conversation) this.connection.send({ type: "typing", on, ...(preview && { text: preview }) });
+  }
+
+  /** People here see what is being typed. */
+  get previews(): boolean {
+    return this.welcome?.typing_preview === true;
   }
 
   /** All that is shown has been seen. */

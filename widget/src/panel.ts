@@ -137,6 +137,7 @@ export class Panel {
     const go = h("button", { class: "go", type: "submit", "aria-label": t("send"), disabled: true }, icon("send"));
     const leave = h("button", { class: "human2", type: "button", hidden: true, onclick: () => form.open() }, icon("mail", 16), t("leave"));
     const away = h("span", { class: "away" });
+    const told = h("p", { class: "told", hidden: true }, t("preview"));
     const tools = h("div", { class: "tools" }, human, leave, away, count);
     const stars = rating(client, t);
     const offer = offering(client, t, () => {
@@ -181,7 +182,7 @@ export class Panel {
     };
     input.addEventListener("input", () => {
       typed();
-      client.typed(input.value !== "");
+      client.typed(input.value !== "", input.value);
     });
     input.addEventListener("blur", () => client.typed(false));
     input.addEventListener("keydown", (event) => {
@@ -202,7 +203,7 @@ export class Panel {
         h("button", { class: "iconb", type: "button", "aria-label": t("close"), onclick: () => this.close() },
           icon("close"))),
       bar, place, log.element, stars.element, form.element, offer.element,
-      h("div", { class: "foot" }, tools, line));
+      h("div", { class: "foot" }, tools, told, line));
     panel.addEventListener("keydown", (event) => {
       event.stopPropagation(); // the host page's shortcuts are not meant here
       if (event.key === "Escape" && !event.isComposing) this.close();
@@ -236,6 +237,7 @@ export class Panel {
       human.hidden = byPeople || !leave.hidden;
       away.textContent = !client.closed ? "" : opensAt ? t("awayUntil", { time: backAt(opensAt, this.options.lang) }) : t("away");
       tools.classList.toggle("none", byPeople && !client.closed && over() <= 0 && !count.textContent);
+      told.hidden = !client.previews;
       const atEnd = log.atEnd();
       stars.draw();
       offer.draw();

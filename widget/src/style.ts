@@ -98,6 +98,7 @@ background:var(--fg);color:var(--bg);font-size:13px;box-shadow:0 2px 8px rgba(16
 .foot{border-top:1px solid var(--line);padding:4px 8px calc(8px + env(safe-area-inset-bottom))}
 .tools{display:flex;align-items:center;justify-content:space-between;min-height:44px}
 .tools.none{min-height:4px}
+.told{padding:0 8px 6px;font-size:12px;line-height:1.4;color:var(--soft)}
 .human,.human2{display:inline-flex;align-items:center;gap:6px;min-height:44px;padding:0 10px;border-radius:8px;font-size:13px;color:var(--soft)}
 .human:hover,.human2:hover{color:var(--accent);background:var(--tint)}
 .count{font-size:12px;color:var(--red);padding-right:8px;font-variant-numeric:tabular-nums}

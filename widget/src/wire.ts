@@ -152,13 +152,18 @@ export interface SendMessage {
 export type ClientFrame =
   | Hello
   | SendMessage
-  | { type: "typing"; on: boolean; conversation?: number }
+  | { type: "typing"; on: boolean; conversation?: number; text?: string; note?: boolean }
+  | { type: "assist"; assist_id: string; conversation: number; want: Wish; text: string }
+  | { type: "assist_stop"; assist_id: string }
   | { type: "read"; seq: number; conversation?: number }
   | { type: "resume"; after: number; conversation?: number }
   | { type: "rate"; conversation: number; score: number; comment?: string }
   | { type: "history"; before?: number; limit?: number; conversation?: number }
   | { type: "watch"; conversation: number; after?: number; on?: boolean }
   | { type: "ping"; id?: string };
+
+/** What an agent may have a model propose. */
+export type Wish = "reply" | "shorter" | "friendlier" | "translate" | "fix";
 
 export interface Welcome {
   type: "welcome";
@@ -181,6 +186,8 @@ export interface Welcome {
   offline_form?: FormField[];
   /** What was asked about the conversation and not answered yet. */
   csat?: string;
+  /** People here see what is being typed. */
+  typing_preview?: boolean;
 }
 
 export interface Ack {
@@ -222,7 +229,7 @@ export type ServerFrame =
   | Messages
   | { type: "delta"; conversation: number; answer_id: string; epoch: number; offset: number; text: string }
   | { type: "withdrawn"; conversation: number; answer_id: string }
-  | { type: "typing"; conversation: number; sender: SenderType; on?: boolean }
+  | { type: "typing"; conversation: number; sender: SenderType; on?: boolean; text?: string; agent_id?: number; name?: string; note?: boolean }
   | { type: "read"; conversation: number; by: "contact" | "agent"; seq: number }
   | ConversationEvent
   | { type: "recalled"; conversation: number; seq: number }

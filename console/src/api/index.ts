@@ -24,6 +24,16 @@ export interface Me {
   max_file_bytes?: number;
 }
 
+/** See `GET /conversations/{id}/summary`. */
+export interface Summary {
+  model: boolean;
+  text: string;
+  seq: number;
+  behind: number;
+  at: string | null;
+  facts: { kind: string; text: string; seq: number }[];
+}
+
 export type ArticleInput = Pick<Article, "bot_id" | "key" | "lang" | "question" | "answer" | "variants" | "category" | "enabled">
   & { buttons?: Button[]; cards?: Article["cards"]; inboxes?: string[]; valid_from?: string | null; valid_until?: string | null };
 export type RuleInput = Omit<Rule, "id" | "created_at" | "updated_at">;
@@ -52,6 +62,9 @@ export const api = {
   conversations: (query: Query, signal?: AbortSignal) =>
     call<Page<Conversation>>("GET", "conversations", { query, ...(signal ? { signal } : {}) }),
   conversation: (id: number) => call<Conversation>("GET", `conversations/${id}`),
+  summary: (id: number) => call<Summary>("GET", `conversations/${id}/summary`),
+  summarise: (id: number) => call<Summary>("POST", `conversations/${id}/summary`),
+  unread: (id: number) => call<void>("POST", `conversations/${id}/unread`),
   take: (id: number) => call<Conversation>("POST", `conversations/${id}/take`),
   giveBack: (id: number) => call<Conversation>("POST", `conversations/${id}/return`),
   resolve: (id: number, wrapUp = "", keepalive = false) =>

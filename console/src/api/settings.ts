@@ -4,7 +4,7 @@ import { call, type Query } from "./client";
 import type { ApiKey, Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
   AgentFull, AuditEntry, CannedInput, Case, CaseBody, CasesRun, Checks, FileFound, FlowTried, FoundArticle, Keyed, MailState, ModelState, ModelTried, NotifyInput, NotifyTarget, Prompt, PromptTested,
-  PromptText, TeamFull, TeamSettings, ToolTried, UsageRow,
+  BuiltInPrompts, PromptText, TeamFull, TeamSettings, ToolTried, UsageRow,
 } from "./settingsTypes";
 
 export type KeyedPath = "tools" | "flows";
@@ -14,7 +14,7 @@ export const settingsApi = {
   testModel: (key: string) => call<ModelTried>("POST", `models/${encodeURIComponent(key)}/test`),
 
   prompts: (query: Query) => call<Page<Prompt>>("GET", "prompts", { query }),
-  builtInPrompts: () => call<Record<"zh" | "en", PromptText>>("GET", "prompts/built-in"),
+  builtInPrompts: () => call<BuiltInPrompts>("GET", "prompts/built-in"),
   addPrompt: (body: PromptText & { bot_id: number; note: string; activate: boolean; gate: boolean }) =>
     call<Prompt>("POST", "prompts", { body }),
   activatePrompt: (id: number, gate: boolean) => call<Prompt>("POST", `prompts/${id}/activate`, { body: { gate } }),

@@ -49,6 +49,11 @@ export interface PromptText {
   model: string;
 }
 
+/** Where a new template begins: the bot's answers, and what helps agents, by name. */
+export interface BuiltInPrompts extends Record<"zh" | "en", PromptText> {
+  assist: Record<string, Record<"zh" | "en", PromptText>>;
+}
+
 export interface Prompt extends PromptText {
   id: number;
   bot_id: number;

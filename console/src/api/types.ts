@@ -53,6 +53,9 @@ export interface Conversation {
   /** A note names me, and I have not read it. */
   mentioned?: boolean;
   contact_blocked?: boolean;
+  /** Up to where I have read, and how much the visitor has said since. */
+  read_seq?: number;
+  unread?: number;
   rating?: { score: number; comment: string } | null;
 }
 

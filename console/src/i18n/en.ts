@@ -1,4 +1,5 @@
 import { enSupervision } from "./supervision.en";
+import { assist } from "./assist.en";
 import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
 import { enParts } from "./parts.en";
@@ -320,4 +321,5 @@ export const en = {
   ...enParts,
   ...enSettings,
   ...enSupervision,
+  ...assist,
 };

@@ -1,4 +1,5 @@
 import { zhSupervision } from "./supervision.zh";
+import { assist } from "./assist.zh";
 import { zhAccess } from "./access.zh";
 import type { en } from "./en";
 import { zhDesk } from "./desk.zh";
@@ -321,4 +322,5 @@ export const zh: Record<keyof typeof en, string> = {
   ...zhParts,
   ...zhSettings,
   ...zhSupervision,
+  ...assist,
 };

@@ -20,6 +20,7 @@ export interface Desk {
   reply(note: boolean): void;
   take(): void;
   resolve(): void;
+  unread(): void;
   back(): void;
   beside(by: number): void;
   step(by: number): void;
@@ -40,6 +41,7 @@ export function useDeskKeys(desk: Desk): void {
     { name: "keys.snooze", icon: "moon", key: "s", able: some, run: () => ask("snooze", desk.targets()) },
     { name: "keys.tags", icon: "tag", key: "l", able: some, run: () => ask("tags", desk.targets()) },
     { name: "keys.priority", icon: "flag", key: "!", able: some, run: () => ask("priority", desk.targets()) },
+    { name: "keys.unread", icon: "inbox", key: "u", able: () => desk.speaks() && desk.open(), run: desk.unread },
     { name: "act.return", icon: "bot", able: () => live() && now.value?.holder !== "bot", run: () => void giveBack(desk.id()) },
     { name: "act.reopen", icon: "undo", able: () => desk.speaks() && resting(), run: () => void reopen(desk.id()) },
     { name: "keys.pin", icon: "pin", key: "p", able: desk.open, run: () => pin(desk.id(), !isPinned.value.has(desk.id())) },

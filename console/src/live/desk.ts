@@ -9,6 +9,7 @@ import { forgetLists, startLists } from "./list";
 import { forgetThreads, resumeSending } from "./open";
 import { connection, whenOnline } from "./socket";
 import { forgetUploads } from "./uploads";
+import { forgetSummaries } from "./summary";
 
 let resumed = false;
 
@@ -27,6 +28,7 @@ export function startDesk(goTo: (id: number) => void): void {
 export function stopDesk(): void {
   forgetThreads();
   forgetUploads();
+  forgetSummaries();
   forgetLists();
   forgetPeople();
   clearChosen();

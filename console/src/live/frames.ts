@@ -1,6 +1,6 @@
 /** Frames that only agents get, beside those of the protocol that both sides speak. */
 
-import type { ConversationEvent, MessageView, ServerFrame } from "@widget/wire";
+import type { ConversationEvent, ErrorBody, MessageView, ServerFrame } from "@widget/wire";
 import type { Presence, Priority, Tag } from "@/api/types";
 
 /** What the list shows of a conversation. With `updated_at` it tells all of it: no `agent_id` means that
@@ -14,7 +14,23 @@ export interface ListEvent extends ConversationEvent {
   priority?: Priority;
   tags?: Tag[];
   mentions?: number[];
+  /** The visitor's message that was stored just now. */
+  incoming_seq?: number;
 }
+
+/** How far I have read, from any of my pages. */
+export interface UnreadFrame {
+  type: "unread";
+  conversation: number;
+  seq: number;
+  count: number;
+}
+
+export type AssistFrame =
+  | { type: "assist_delta"; assist_id: string; conversation: number; offset: number; text: string }
+  | { type: "assist_done"; assist_id: string; conversation: number; text: string; sources?: { article_id: number; title: string }[]; check?: string[]; left_out?: number }
+  | { type: "assist_failed"; assist_id: string; conversation: number; error: ErrorBody }
+  | { type: "summary"; conversation: number; text: string; seq: number; at: string };
 
 export interface RecalledFrame {
   type: "recalled";
@@ -40,7 +56,8 @@ export interface RatedFrame {
   comment?: string;
 }
 
-export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame;
+export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame
+  | UnreadFrame | AssistFrame;
 
 /** A message as agents see it: one that was taken back has no text any more. */
 export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[] };

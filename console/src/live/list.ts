@@ -203,6 +203,12 @@ const events = perFrame(() => {
   for (const event of heard.splice(0)) take(event);
 });
 
+/** One more that I have not read; an event that comes twice counts once. */
+function news(old: Row, seq: number): Partial<Conversation> {
+  if (seq <= Math.max(old.last_incoming_seq, old.read_seq ?? 0)) return {};
+  return { last_incoming_seq: seq, unread: (old.unread ?? 0) + 1 };
+}
+
 function take(event: ListEvent): void {
   const state = event.conversation;
   const old = plain.get(state.id);
@@ -233,6 +239,7 @@ function take(event: ListEvent): void {
     ...(event.team_id === undefined ? {} : { team_id: event.team_id, team_name: "" }),
     ...(event.snoozed_until === undefined ? {} : { snoozed_until: event.snoozed_until }),
     ...(asked ? { mentioned: true } : {}),
+    ...news(old, event.incoming_seq ?? 0),
   }), true);
 }
 
@@ -267,6 +274,7 @@ export function startLists(): void {
   running = true;
   listen((frame) => {
     if (frame.type === "conversation") heard.push(frame), events.ask();
+    else if (frame.type === "unread") touch(frame.conversation, { read_seq: frame.seq, unread: frame.count });
     else if (frame.type === "rated") touch(frame.conversation, { rating: { score: frame.score, comment: frame.comment ?? "" } });
   });
   whenOnline(() => {

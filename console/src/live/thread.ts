@@ -7,6 +7,7 @@ import type { Card, ErrorBody } from "@widget/wire";
 import { shallowReactive, shallowRef, ref, triggerRef } from "vue";
 import { api } from "@/api";
 import { t } from "@/i18n";
+import { myId } from "@/lib/session";
 import type { DeskFrame, DeskMessage } from "./frames";
 import { FRESH_MS, forget, keep, leftIn, type Outgoing } from "./outbox";
 import { listen, send, whenOnline } from "./socket";
@@ -35,6 +36,10 @@ export class Thread {
   readonly uploads = shallowReactive(new Map<string, readonly Upload[]>());
   readonly drafts = shallowReactive(new Map<string, string>());
   readonly typing = ref(false);
+  /** What the visitor is typing, where their inbox shows it; "" elsewhere. */
+  readonly preview = ref("");
+  /** Colleagues who are writing here, too: what each of them writes. */
+  readonly others = shallowReactive(new Map<number, { name: string; note: boolean }>());
   readonly loaded = ref(false);
   readonly loading = ref(false);
   readonly more = ref(false);
@@ -48,7 +53,9 @@ export class Thread {
   private closed = false;
   private readUpTo = 0;
   private typedAt = 0;
+  private typedNote = false;
   private typingTimer: ReturnType<typeof setTimeout> | undefined;
+  private readonly otherTimers = new Map<number, ReturnType<typeof setTimeout>>();
 
   constructor(readonly id: number) {
     this.line.follow(id);
@@ -147,11 +154,29 @@ export class Thread {
     return at < 0 ? undefined : this.outgoing.splice(at, 1)[0];
   }
 
-  typed(on: boolean): void {
+  /** A note is told to colleagues only. */
+  typed(on: boolean, note = false): void {
     const now = Date.now();
+    if (note !== this.typedNote && this.typedAt) this.tellTyping(false);
     if (on ? now - this.typedAt < TYPING_EVERY_MS : this.typedAt === 0) return;
+    this.typedNote = note;
+    this.tellTyping(on, now);
+  }
+
+  private tellTyping(on: boolean, now = Date.now()): void {
     this.typedAt = on ? now : 0;
-    send({ type: "typing", on, conversation: this.id });
+    send({ type: "typing", on, conversation: this.id, ...(this.typedNote ? { note: true } : {}) });
+  }
+
+  /** It is new to me once more: what is on the screen does not count as seen until I come back to it. */
+  async unread(): Promise<void> {
+    this.readUpTo = Infinity;
+    await api.unread(this.id);
+  }
+
+  /** Somebody looks at it again. */
+  look(): void {
+    if (this.readUpTo === Infinity) this.readUpTo = 0;
   }
 
   /** The agent has seen all that is shown. */
@@ -163,6 +188,7 @@ export class Thread {
   close(): void {
     this.closed = true;
     clearTimeout(this.typingTimer);
+    for (const timer of this.otherTimers.values()) clearTimeout(timer);
     for (const off of this.offs) off();
     send({ type: "watch", conversation: this.id, on: false });
   }
@@ -230,9 +256,7 @@ export class Thread {
         this.drafts.delete(frame.answer_id);
         break;
       case "typing":
-        clearTimeout(this.typingTimer);
-        this.typing.value = frame.sender === "contact" && frame.on !== false;
-        if (this.typing.value) this.typingTimer = setTimeout(() => (this.typing.value = false), TYPING_GONE_MS);
+        this.writes(frame);
         break;
       case "recalled":
         this.recalled(frame.seq);
@@ -242,8 +266,29 @@ export class Thread {
     }
   }
 
+  private writes(frame: DeskFrame & { type: "typing" }): void {
+    const on = frame.on !== false;
+    if (frame.sender === "contact") {
+      clearTimeout(this.typingTimer);
+      this.typing.value = on;
+      this.preview.value = on ? (frame.text ?? "") : "";
+      if (on) this.typingTimer = setTimeout(() => this.quiet(), TYPING_GONE_MS);
+    } else if (frame.agent_id && frame.agent_id !== myId.value) {
+      const who = frame.agent_id;
+      clearTimeout(this.otherTimers.get(who));
+      if (!on) return void this.others.delete(who);
+      this.others.set(who, { name: frame.name ?? "", note: frame.note === true });
+      this.otherTimers.set(who, setTimeout(() => this.others.delete(who), TYPING_GONE_MS));
+    }
+  }
+
+  private quiet(): void {
+    this.typing.value = false;
+    this.preview.value = "";
+  }
+
   private live(message: DeskMessage): void {
-    if (message.direction === "incoming") this.typing.value = false;
+    if (message.direction === "incoming") this.quiet();
     if (message.answer_id) this.drafts.delete(message.answer_id);
     const complete = this.line.live(message);
     this.shown();

@@ -25,6 +25,7 @@ export interface InboxForm {
   origins: string;
   greeting: Pair;
   suggestions: Pair;
+  preview: boolean;
   hours: HoursForm;
   outOfOffice: Pair;
   offline: boolean;
@@ -42,7 +43,7 @@ export const TABS = ["general", "welcome", "hours", "after", "install"] as const
 export type Tab = (typeof TABS)[number];
 const PLACES: Record<Tab, string[]> = {
   general: ["name", "key", "bot_id", "settings.team_id", "settings.callback_url"],
-  welcome: ["settings.greeting", "settings.suggestions"],
+  welcome: ["settings.greeting", "settings.suggestions", "settings.typing_preview"],
   hours: ["settings.hours", "settings.out_of_office", "settings.offline_form"],
   after: ["settings.csat", "settings.wrap_ups", "settings.auto_resolve_after_s"],
   install: ["settings.origins", "settings.identity_secret"],
@@ -82,6 +83,7 @@ export function inboxForm(inbox: Inbox | null, bot: number): InboxForm {
     key: inbox?.key ?? "", name: inbox?.name ?? "", channel: inbox?.channel ?? "web", bot_id: inbox ? (inbox.bot_id ?? 0) : bot,
     team_id: (s["team_id"] as number | undefined) ?? 0, origins: (s.origins ?? []).join("\n"), greeting: pair(s.greeting),
     suggestions: { zh: (s.suggestions?.zh ?? []).join("\n"), en: (s.suggestions?.en ?? []).join("\n") },
+    preview: s["typing_preview"] === true,
     hours: hoursForm(s["hours"]), outOfOffice: pair(s["out_of_office"]), offline: offline?.enabled ?? false,
     offlineFields: offline?.fields ?? ["name", "phone"], csat: csat?.enabled ?? false, question: pair(csat?.question),
     wrapUps: ((s["wrap_ups"] as string[] | undefined) ?? []).join("\n"), resolveAfter: typeof after === "number" ? after / 3600 : null,
@@ -109,7 +111,7 @@ export function settingsOf(form: InboxForm): Record<string, unknown> {
   const question = texts(form.question);
   return {
     origins: some(lines(form.origins)), greeting: texts(form.greeting), suggestions: Object.keys(suggestions).length ? suggestions : null,
-    team_id: form.team_id || null, hours: hoursOf(form.hours), out_of_office: texts(form.outOfOffice),
+    typing_preview: form.preview || null, team_id: form.team_id || null, hours: hoursOf(form.hours), out_of_office: texts(form.outOfOffice),
     offline_form: form.offline ? { enabled: true, fields: form.offlineFields } : null,
     csat: form.csat ? { enabled: true, ...(question ? { question } : {}) } : null, wrap_ups: some(lines(form.wrapUps)),
     auto_resolve_after_s: form.resolveAfter ? Math.round(form.resolveAfter * 3600) : null,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-TAGS = ("article", "earlier", "facts", "question")
+TAGS = ("article", "earlier", "facts", "question", "draft")
 """What may stand between fences; nobody else's text can hold these tags."""
 
 _SPACE = r"[\s\u00ad\u200b-\u200f\u2060\ufeff]*"

@@ -31,9 +31,13 @@ class Prompts:
         ``lang`` is the visitor's: ``name.en`` is taken before ``name`` for English, ``name.zh`` for
         Chinese. The built-in template of the language answers where there is none of that name.
         """
-        own, templates = self._sets.get(bot_id, ("", {}))
-        wanted = name or own or DEFAULT_NAME
-        return templates.get(f"{wanted}.{lang}") or templates.get(wanted) or DEFAULTS[lang]
+        own, _ = self._sets.get(bot_id, ("", {}))
+        return self.named(bot_id, name or own or DEFAULT_NAME, lang) or DEFAULTS[lang]
+
+    def named(self, bot_id: int, name: str, lang: Lang) -> Template | None:
+        """The bot's own active version of ``name.<lang>`` or ``name``; None: it has none."""
+        _, templates = self._sets.get(bot_id, ("", {}))
+        return templates.get(f"{name}.{lang}") or templates.get(name)
 
 
 def chosen(settings: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ earlier waits for it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -30,11 +30,14 @@ from zhike.store import messages as message_rows
 from zhike.store.engine import Store
 
 if TYPE_CHECKING:
+    from zhike.answer.assist.summary import Help
     from zhike.answer.flows import Flows
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.promptset import Prompts
     from zhike.answer.tools import Toolbox
+    from zhike.domain.conversation import Conversation
     from zhike.search.embed import Embedder
+    from zhike.store.summaries import Summary
 
 _ROLES = {"contact": "visitor", "bot": "bot", "agent": "agent"}
 
@@ -102,6 +105,18 @@ class Answers:
         await self.flows.load_bot(bot.id)
         rows = await self._store.read(prompts.active_for_bot, bot.id)
         self.prompts.load(bot, [row.template for row in rows])
+
+    def help(self, told: Callable[[Conversation, Summary], None]) -> Help:
+        """A model's help for the people at the desk. ``told``: hears of summaries. Call it after
+        :meth:`start`."""
+        from zhike.answer.assist.assistant import Assistant
+        from zhike.answer.assist.summary import Help
+
+        assert self.models is not None
+        assert self.prompts is not None
+        assistant = Assistant(self.models.models, self._engine, self.prompts, self._find, self.history,
+                              self._now_ms, self._shop, self._registry.bots)
+        return Help(self._store, assistant, self.history, self._now_ms, told)
 
     async def stop(self) -> None:
         """After the last job."""

@@ -57,6 +57,7 @@ from zhike.store.engine import open_store
 
 if TYPE_CHECKING:
     from zhike.access.syslog import Follower
+    from zhike.answer.assist.summary import Help
     from zhike.answer.flows import Flows
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.tools import Toolbox
@@ -147,7 +148,7 @@ class Core:
         self.on_rights: Callable[[int, int | None], None] = lambda agent_id, session_id: None
         """Hears whose connections to close, wherever that was decided: see :func:`rights_event`."""
         self.desk: Desk
-        self.reads = Reads(self.store, self.bus)
+        self.reads = Reads(self.store, self.bus, now)
         self.recovery: Recovery
         self.node = secrets.token_hex(8)
         """The name of this process where several share a database."""
@@ -160,6 +161,7 @@ class Core:
         self._channel: ApiChannel | None = None
         self._syslog: Follower | None = None
         self.embedder: Embedder | None = None
+        self.help: Help | None = None
         self.outreach: Outreach | None = None
         self.attendance: Attendance | None = None
         """Which visitors are here; set by whoever holds connections."""
@@ -262,6 +264,7 @@ class Core:
         from zhike.jobs.runner import Runner
 
         await self.answers.start()
+        await self._start_help()
         await self._start_routing()
         self.runner = Runner(self.store, self.now)
         register(self.runner, self.store, self.line.change, self.now)
@@ -295,6 +298,13 @@ class Core:
             self.answers.embedder = self.embedder
         if self.settings.answer.learn:
             self.trainer.start()
+
+    async def _start_help(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.help = help_ = await loop.run_in_executor(None, self.answers.help, lambda about, made: (
+            self.desk.tell_summary(about, made.text, made.seq, made.created_at)))
+        self.desk.helper = help_
+        self.aftercare.handed = help_.handed
 
     async def _start_routing(self) -> None:
         from zhike.desk.routing.board import Board
@@ -412,6 +422,8 @@ class Core:
             await self.line.drain(self.settings.server.drain_timeout_s)
             await self.aftercare.settle()
             await self.line.stop()
+            if self.help is not None:
+                await self.help.stop()
             await self.answers.stop()
             self.access.close()
         await self.registry.knowledge.close()

@@ -17,7 +17,12 @@ from zhike.domain.unit import Row
 from zhike.domain.views import list_frame, row_frame
 
 STAFF = 0
-"""The inbox of events that concern every agent, whatever inboxes they see."""
+"""The inbox of events that concern every agent, whatever inboxes they see; with a ``sender``: one of them."""
+
+
+def agent_key(agent_id: int) -> str:
+    """The ``sender`` of events for one agent's pages."""
+    return f"agent:{agent_id}"
 
 
 RIGHTS = "rights"
@@ -161,7 +166,9 @@ class StoredEvent(Event):
         """For agents' lists."""
         value = self._list_frame
         if value is None:
-            value = self._list_frame = list_frame(self.row.conversation, mentions=self.row.mentions)
+            value = self._list_frame = list_frame(
+                self.row.conversation, mentions=self.row.mentions,
+                incoming_seq=self.row.seq if self.row.direction == "incoming" else 0)
         return value
 
 

@@ -61,6 +61,9 @@ class Aftercare:
         self._open_now = open_now
         self._nudge = nudge
         self._tasks: set[asyncio.Task[None]] = set()
+        self.handed: Callable[[Sequence[Conversation]], None] = lambda _: None
+        """Hears of conversations that wait for a person or that another person holds; set when somebody sums
+        them up."""
 
     def changed(self, conversations: Sequence[Conversation]) -> None:
         """Their holder, status or team has changed."""
@@ -70,6 +73,7 @@ class Aftercare:
                  if c.holder == "agent" and c.agent_id is not None]
         if taken:
             self._spawn(self._store.write(waits.assigned, taken))
+        self.handed([c for c in conversations if c.holder in ("queue", "agent") and c.status == "open"])
         over = [c for c in conversations if c.holder == "none" and self._csat(c)]
         if over:
             self._spawn(self._ask(over))

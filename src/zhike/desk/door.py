@@ -112,6 +112,7 @@ class Door:
         self._hours(joined, inbox)
         joined.name = inbox.name
         settings = inbox.settings
+        joined.typing_preview = bool(settings.get("typing_preview"))
         joined.greeting = pick(settings.get("greeting") or {}, joined.lang[:2] or "zh")
         suggestions = settings.get("suggestions") or {}
         joined.suggestions = tuple(suggestions.get(joined.lang[:2]) or suggestions.get("zh") or ())[:6]

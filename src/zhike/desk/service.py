@@ -12,11 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from zhike.bus.base import Event
-from zhike.clock import NowMs
+from zhike.clock import NowMs, to_datetime
 from zhike.desk.door import Door
 from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
 from zhike.domain.agent import Place
+from zhike.domain.assist import Assist, AssistDone, SummaryEvent, SummaryView
 from zhike.domain.conversation import Conversation
 from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
@@ -32,6 +33,7 @@ from zhike.domain.wire import (
     Read,
     SendMessage,
     Typing,
+    UnreadEvent,
     encode,
 )
 from zhike.domain.words import system_text
@@ -57,6 +59,20 @@ class Line(Protocol):
         """Returns when everything taken is stored and answered."""
 
 
+class Helper(Protocol):
+    """A model's help for the people at the desk."""
+
+    async def propose(self, about: Conversation, frame: Assist,
+                      say: Callable[[int, str], None]) -> AssistDone:
+        """A proposal, heard as it is made."""
+
+    async def summary(self, about: Conversation) -> SummaryView:
+        """What is known without a model being asked."""
+
+    async def summarise(self, about: Conversation, lang: str) -> SummaryView:
+        """The same, asked for."""
+
+
 class Desk:
     """See the module. ``try_reply``: what the bot would say, without storing anything. ``veil``: makes what
     is personal in a frame unreadable."""
@@ -80,6 +96,8 @@ class Desk:
         """Has the router look; set when there is one."""
         self.timed: Callable[[], None] = lambda: None
         """Has the timers look for one that was written just now; set when they run."""
+        self.helper: Helper | None = None
+        """A model's help; set when the models are there, which nobody waits for at a start."""
         self.pages: Callable[[int, int, int], None] = lambda *_: None
         """Hears how many pages an agent has open here: (agent_id, sockets, active)."""
 
@@ -173,25 +191,60 @@ class Desk:
         """Typing and read marks of a session: fire and forget."""
         if not isinstance(frame, Typing | Read):
             return  # the gateway answers the others itself
-        by_agent = bool(session.agent_id)
-        conversation_id = frame.conversation if by_agent else session.conversation_id
+        agent_id = session.agent_id
+        conversation_id = frame.conversation if agent_id else session.conversation_id
         if not conversation_id:
             return
-        route = (self._routes.get(conversation_id) if by_agent
+        route = (self._routes.get(conversation_id) if agent_id
                  else (session.inbox_id, session.sender))
         if route is None:
             return  # an agent signals only where they look
         inbox_id, sender = route
         if isinstance(frame, Typing):
-            self._reads.typing(conversation_id, inbox_id, sender, "agent" if by_agent else "contact",
-                               on=frame.on)
+            inbox = self.registry.inboxes.get(inbox_id)
+            self._reads.typing(
+                conversation_id, inbox_id, sender, frame, agent_id=agent_id, name=session.agent_name,
+                preview=inbox is not None and bool(inbox.settings.get("typing_preview")))
         else:
-            self._reads.mark(conversation_id, inbox_id, sender, frame.seq, by_agent=by_agent)
+            self._reads.mark(conversation_id, inbox_id, sender, frame.seq, agent_id=agent_id)
 
-    async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
-        """A read mark over REST."""
+    async def mark_read(self, conversation_id: int, seq: int, agent_id: int) -> None:
+        """A read mark over REST, of an agent or (0) of the visitor."""
         conversation = await self.conversation(conversation_id)
-        self._reads.mark(conversation_id, conversation.inbox_id, conversation.sender, seq, by_agent=by_agent)
+        self._reads.mark(conversation_id, conversation.inbox_id, conversation.sender, seq, agent_id=agent_id)
+
+    async def mark_unread(self, conversation_id: int, agent_id: int) -> UnreadEvent:
+        """The visitor's last message is new to this agent once more."""
+        return await self._reads.unread(agent_id, conversation_id)
+
+    # ---- a model's help ------------------------------------------------------------------------
+
+    async def assist(self, _session: Any, frame: Assist, say: Callable[[int, str], None]) -> AssistDone:
+        """A proposal for what an agent writes; see the gateway's port."""
+        return await self._help().propose(await self.conversation(frame.conversation), frame, say)
+
+    async def summary(self, conversation_id: int) -> SummaryView:
+        """What a conversation is about, as far as it is known without asking a model."""
+        return await self._help().summary(await self.conversation(conversation_id))
+
+    async def summarise(self, conversation_id: int, lang: str) -> SummaryView:
+        """The same, after a model was asked (where there is one and something new was said).
+
+        Raises:
+            ZhikeError: not_found, starting, no_proposal, or a ``model_…`` row of the catalogue.
+        """
+        return await self._help().summarise(await self.conversation(conversation_id), lang)
+
+    def tell_summary(self, conversation: Conversation, text: str, seq: int, at: int) -> None:
+        """A summary was made: agents who watch see it."""
+        frame = encode(SummaryEvent(conversation.id, text, seq, to_datetime(at)))
+        self._reads.bus.publish([Event(conversation.id, conversation.inbox_id, conversation.sender,
+                                       agent_frame=frame)])
+
+    def _help(self) -> Helper:
+        if self.helper is None:
+            raise ZhikeError("starting", retry_after_s=2.0)
+        return self.helper
 
     async def rate(self, session: Any, frame: Rate) -> None:
         """A visitor says how it was; see :meth:`rated`."""

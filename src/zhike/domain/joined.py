@@ -20,7 +20,7 @@ class Joined:
 
     __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "csat", "greeting", "hours",
                  "inbox_id", "inbox_ids", "lang", "name", "offline_form", "role", "seat", "sender",
-                 "suggestions", "token")
+                 "suggestions", "token", "typing_preview")
 
     def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
                  token: str = "", lang: str = "", conversation: ConversationState | None = None,
@@ -46,3 +46,4 @@ class Joined:
         self.hours: HoursState | None = None
         self.offline_form: tuple[str, ...] | None = None
         self.csat = ""
+        self.typing_preview = False

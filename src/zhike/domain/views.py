@@ -82,7 +82,8 @@ def row_frame(row: Row, *, for_agent: bool) -> bytes:
 
 
 def list_frame(conversation: Conversation, *, agent_name: str = "",
-               life: Mapping[str, Any] | None = None, mentions: tuple[int, ...] = ()) -> bytes:
+               life: Mapping[str, Any] | None = None, mentions: tuple[int, ...] = (),
+               incoming_seq: int = 0) -> bytes:
     """The ``conversation`` frame for agents' lists. ``life``: columns that have changed beside those of the
     conversation, as :class:`zhike.store.effects.Result` names them, and ``priority`` and ``tags``."""
     c = conversation
@@ -92,7 +93,7 @@ def list_frame(conversation: Conversation, *, agent_name: str = "",
         state_of(c, agent_name), c.inbox_id, c.contact_id, "", c.last_text, to_datetime(c.updated_at),
         c.agent_id, None if c.waiting_since is None else to_datetime(c.waiting_since),
         changed.get("team_id", UNSET), to_datetime(until) if until else until,
-        changed.get("priority", UNSET), changed.get("tags", UNSET), mentions))
+        changed.get("priority", UNSET), changed.get("tags", UNSET), mentions, incoming_seq))
 
 
 def state_frame(conversation: Conversation, agent_name: str = "", *, for_visitor: bool = True) -> bytes:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from zhike.domain.assist import Assist, AssistDelta, AssistDone, AssistFailed, AssistStop, SummaryEvent
 from zhike.domain.attachment import MAX_FILES, Attachment
 from zhike.domain.card import MAX_CARDS, Card
 from zhike.domain.conversation import Holder, Status
@@ -23,6 +24,8 @@ PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 64 * 1024
 """Largest client message after assembling fragments: 4,000 characters of any script fit."""
 MAX_HELLO_BYTES = 8 * 1024
+MAX_PREVIEW_CHARS = 300
+"""Of what somebody types: enough to begin an answer, and little for a frame that comes with every pause."""
 
 ShortId = Annotated[str, Meta(min_length=1, max_length=64)]
 AgentId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
@@ -80,10 +83,14 @@ class SendMessage(Struct, frozen=True, tag="message", omit_defaults=True):
 
 
 class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
-    """The sender is (not) writing. Never stored."""
+    """The sender is (not) writing. Never stored. ``text``: what a visitor has typed so far (its end), only
+    where the welcome says ``typing_preview``; it is dropped elsewhere. ``note``: an agent writes a private
+    note, which only colleagues hear of."""
 
     on: bool = True
     conversation: int | None = None
+    text: Annotated[str, Meta(max_length=MAX_PREVIEW_CHARS)] = ""
+    note: bool = False
 
 
 class Read(Struct, frozen=True, tag="read", omit_defaults=True):
@@ -137,7 +144,8 @@ class Ping(Struct, frozen=True, tag="ping", omit_defaults=True):
     id: str = ""
 
 
-ClientFrame = Hello | SendMessage | Typing | Read | Resume | History | Watch | Rate | Active | Ping
+ClientFrame = (Hello | SendMessage | Typing | Read | Resume | History | Watch | Rate | Active | Ping
+               | Assist | AssistStop)
 
 
 # ---- server to client ------------------------------------------------------------------------
@@ -182,7 +190,8 @@ class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
     ``greeting``: said before a visitor's first message; absent while they are in a conversation.
     ``hours``: of the people behind this inbox, absent = always. ``offline_form``: what to ask for beside
     the text while they are not at work (``POST /api/v1/visitor/offline-form``); absent = there is no form.
-    ``csat``: the question that the visitor was asked about ``conversation`` and has not answered."""
+    ``csat``: the question that the visitor was asked about ``conversation`` and has not answered.
+    ``typing_preview``: people here see what is being typed; tell the visitor so."""
 
     v: int
     session: str
@@ -200,6 +209,7 @@ class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
     hours: HoursState | None = None
     offline_form: tuple[str, ...] | None = None
     csat: str = ""
+    typing_preview: bool = False
 
 
 class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
@@ -283,11 +293,17 @@ class Withdrawn(Struct, frozen=True, tag="withdrawn", omit_defaults=True):
 
 
 class TypingEvent(Struct, frozen=True, tag="typing", omit_defaults=True):
-    """Someone is (not) writing."""
+    """Someone is (not) writing. To agents: ``text``: what the visitor has typed, where their inbox is set so
+    and the agent's role reads personal data; ``agent_id``, ``name``: which colleague, ``note``: a private
+    note."""
 
     conversation: int
     sender: SenderType
     on: bool = True
+    text: str = ""
+    agent_id: int = 0
+    name: str = ""
+    note: bool = False
 
 
 class ReadEvent(Struct, frozen=True, tag="read", omit_defaults=True):
@@ -296,6 +312,14 @@ class ReadEvent(Struct, frozen=True, tag="read", omit_defaults=True):
     conversation: int
     by: Literal["contact", "agent"]
     seq: int
+
+
+class UnreadEvent(Struct, frozen=True, tag="unread"):
+    """Agents: how far I have read, to all my pages. ``count``: what the visitor has said since."""
+
+    conversation: int
+    seq: int
+    count: int
 
 
 class TagView(Struct, frozen=True):
@@ -310,7 +334,8 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     """The conversation's state changed (holder, status …). Agents also get it for their lists, with all
     that follows. ``agent_id``, ``waiting_since``: absent = nobody. ``team_id``, ``snoozed_until``,
     ``priority``, ``tags``: only when they have changed; absent = as before. ``mentions``: the agents whom
-    a note names that was written just now."""
+    a note names that was written just now. ``incoming_seq``: the visitor's message that was stored just
+    now."""
 
     conversation: ConversationState
     inbox_id: int = 0
@@ -325,6 +350,7 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     priority: int | UnsetType = UNSET
     tags: tuple[TagView, ...] | UnsetType = UNSET
     mentions: tuple[int, ...] = ()
+    incoming_seq: int = 0
 
 
 class VisitorEvent(Struct, frozen=True, tag="visitor"):
@@ -392,8 +418,9 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | Recalled | ReadEvent | ConversationEvent | VisitorEvent | Csat | Rated | PresenceEvent
-               | Alarm | ErrorFrame | GoingAway | Pong)
+               | Recalled | ReadEvent | UnreadEvent | ConversationEvent | VisitorEvent | Csat | Rated
+               | PresenceEvent | Alarm | AssistDelta | AssistDone | AssistFailed | SummaryEvent | ErrorFrame
+               | GoingAway | Pong)
 
 decode_client = msgspec.json.Decoder(ClientFrame).decode
 decode_hello = msgspec.json.Decoder(Hello).decode

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from zhike.domain import wire
+from zhike.domain.assist import Assist, AssistStop
 from zhike.domain.wire import Active, ClientFrame, History, Ping, Rate, Read, Resume, Typing, Watch
 from zhike.errors import ZhikeError
 from zhike.gateway import views
@@ -53,6 +54,14 @@ def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
         if not session.agent_id:
             raise ZhikeError("forbidden", "Only agents say whether they are there.")
         gateway.pages.active(session, on=frame.on)
+    elif isinstance(frame, Assist | AssistStop):
+        if not session.agent_id:
+            raise ZhikeError("forbidden", "Only agents have a model help them.")
+        if isinstance(frame, Assist):
+            _conversation(session, frame.conversation)
+            gateway.helping.begin(session, frame)
+        else:
+            gateway.helping.stop(session, frame.assist_id)
     else:
         raise ZhikeError("protocol_error", "hello may be sent once.")
 

@@ -17,6 +17,7 @@ from zhike.errors import ZhikeError
 from zhike.gateway import closecodes, commands, handshake
 from zhike.gateway.connection import Connection, Handler
 from zhike.gateway.endpoint import Endpoint
+from zhike.gateway.helping import Helping
 from zhike.gateway.hub import Hub
 from zhike.gateway.joining import Joins
 from zhike.gateway.limits import Limits
@@ -47,6 +48,7 @@ class Gateway(Endpoint):
         self.joins = Joins(self, self.limits.joins_at_once)
         self.places = Places(self)
         self.pages = AgentPages(lambda *counts: self.backend.pages(*counts))
+        self.helping = Helping(self)
         self.sessions: set[Session] = set()
         """Joined ones."""
         self.draining = False
@@ -161,8 +163,7 @@ class Gateway(Endpoint):
             for inbox_id in (STAFF, *session.inbox_ids):
                 self.hub.list_on(inbox_id, session)
             self.pages.came(session)
-        else:
-            self.hub.subscribe_key(session.key, session)
+        self.hub.subscribe_key(session.key, session)
 
     def left(self, session: Session, *, joined: bool) -> None:
         """A session ends."""
@@ -176,10 +177,10 @@ class Gateway(Endpoint):
             for inbox_id in (STAFF, *session.inbox_ids):
                 self.hub.list_off(inbox_id, session)
             self.pages.went(session)
+            self.helping.stop(session)
             for conversation_id in session.watches or ():
                 self.hub.unwatch(conversation_id, session)
-        else:
-            self.hub.unsubscribe_visitor(session.inbox_id, session.sender, session)
+        self.hub.unsubscribe_visitor(*session.key, session)
 
     def welcome(self, session: Session, joined: Joined) -> bytes:
         """The answer to a good hello."""
@@ -189,7 +190,8 @@ class Gateway(Endpoint):
             conversation=joined.conversation, name=joined.name, greeting=joined.greeting,
             suggestions=joined.suggestions, max_text_chars=MAX_TEXT_CHARS,
             rate_per_s=self.limits.messages_per_s, agent=joined.agent, hours=joined.hours,
-            offline_form=joined.offline_form, csat=joined.csat))
+            offline_form=joined.offline_form, csat=joined.csat,
+            typing_preview=joined.typing_preview))
 
     def control(self, session: Session, frame: ClientFrame) -> None:
         """A decoded frame that is not a message."""

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from zhike.bus.base import Event
 from zhike.domain.agent import Place
+from zhike.domain.assist import Assist, AssistDone
 from zhike.domain.joined import Joined
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello, Rate
@@ -108,6 +109,14 @@ class Backend(Protocol):
 
     def pages(self, agent_id: int, sockets: int, active: int) -> None:
         """How many connections an agent has here now, and at how many of them somebody sits."""
+
+    async def assist(self, session: Source, frame: Assist, say: Callable[[int, str], None]) -> AssistDone:
+        """A proposal for what an agent writes. ``say`` hears it as it is made: (offset, text), 0 begins anew.
+        Cancelled, it stops the model.
+
+        Raises:
+            ZhikeError: no_model, no_proposal, starting, a ``model_…`` row of the catalogue.
+        """
 
     async def rate(self, session: Source, frame: Rate) -> None:
         """A visitor says how it was.

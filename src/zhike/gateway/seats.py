@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from zhike.domain.agent import Seat
+from zhike.domain.assist import Assist
 from zhike.domain.wire import Read, SendMessage, Typing, decode_client
 from zhike.errors import ZhikeError
 
@@ -26,7 +27,7 @@ def admits(session: Session, seat: Seat, payload: bytes, now_s: float) -> bool:
     except (msgspec.DecodeError, ValueError, RecursionError):
         return True  # the pipeline says what is wrong with it
     if not seat.speaks:
-        if isinstance(frame, SendMessage | Typing | Read):
+        if isinstance(frame, SendMessage | Typing | Read | Assist):
             session.refuse(payload, ZhikeError("forbidden", "This role reads and does not write."))
             return False
         return True

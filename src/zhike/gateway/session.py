@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from zhike.bus.base import Event
+from zhike.bus.base import STAFF, Event, agent_key
 from zhike.clock import to_datetime
 from zhike.domain import wire
 from zhike.domain.agent import ANY_SEAT, Seat
@@ -152,7 +152,7 @@ class Session:
         self.agent_id = joined.agent_id
         self.agent_name = joined.agent_name
         agent = joined.agent_id
-        self.key = (0, f"agent:{agent}") if agent else (joined.inbox_id, joined.sender)
+        self.key = (STAFF, agent_key(agent)) if agent else (joined.inbox_id, joined.sender)
         self.lang = joined.lang or self.lang
         self.contact = joined.contact or gateway.no_contact
         self.inbox_ids = joined.inbox_ids
@@ -241,6 +241,9 @@ class Session:
     def deliver(self, event: Event) -> None:
         """An event of a conversation this session follows."""
         agent = self.agent_id
+        if agent and event.inbox_id == STAFF:  # for this person, on all pages
+            self.send_masked(event.frame)
+            return
         frame = event.agent_frame if agent else event.frame
         if not event.seq:
             if frame and agent:

@@ -202,7 +202,8 @@ def remove_history(conn: Connection) -> int:
     for start in range(0, len(ids), _PART):
         part = ids[start:start + _PART]
         for table in (tables.messages, tables.ratings, tables.reviews, tables.outbox,
-                      tables.conversation_tags, tables.mentions, tables.assignments, tables.waits):
+                      tables.conversation_tags, tables.mentions, tables.assignments, tables.waits,
+                      tables.summaries, tables.agent_reads):
             conn.execute(delete(table).where(table.c.conversation_id.in_(part)))
         conn.execute(delete(tables.conversations).where(c.id.in_(part)))
     busy = set(conn.execute(select(c.contact_id).where(c.contact_id.in_(people.contacts))).scalars())
@@ -212,7 +213,7 @@ def remove_history(conn: Connection) -> int:
     gone = list(conn.execute(select(tables.agents.c.id).where(
         tables.agents.c.id.in_([one for one in people.agents if one not in held]),
         tables.agents.c.password_hash == "")).scalars())
-    for table in (tables.mentions, tables.team_members, tables.agent_inboxes):
+    for table in (tables.mentions, tables.team_members, tables.agent_inboxes, tables.agent_reads):
         conn.execute(delete(table).where(table.c.agent_id.in_(gone)))
     conn.execute(delete(tables.agents).where(tables.agents.c.id.in_(gone)))
     conn.execute(delete(tables.meta).where(tables.meta.c.name == MARK))

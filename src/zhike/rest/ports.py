@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from zhike.bus.base import Event
+from zhike.domain.assist import SummaryView
 from zhike.domain.card import Card
 from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
@@ -24,7 +25,16 @@ from zhike.domain.reach import Reach
 from zhike.domain.tool import Caller, PanelUse, Tool, ToolError
 from zhike.domain.trial import FlowTried, GateReport, ModelState, ModelTried, ToolTried, Tried
 from zhike.domain.unit import ChangeKind
-from zhike.domain.wire import ConversationState, Hello, HoursState, QueuePlace, Rate, Rated, SendMessage
+from zhike.domain.wire import (
+    ConversationState,
+    Hello,
+    HoursState,
+    QueuePlace,
+    Rate,
+    Rated,
+    SendMessage,
+    UnreadEvent,
+)
 from zhike.errors import Lang, ZhikeError
 
 P = ParamSpec("P")
@@ -115,8 +125,25 @@ class Desk(Protocol):
     async def tell_lists(self, changed: Mapping[int, Mapping[str, Any]]) -> None:
         """Conversations changed in what only lists show: id → ``priority``, ``tags``. Stored already."""
 
-    async def mark_read(self, conversation_id: int, seq: int, by_agent: bool) -> None:
-        """Everything up to ``seq`` was read; tells the other side."""
+    async def mark_read(self, conversation_id: int, seq: int, agent_id: int) -> None:
+        """Everything up to ``seq`` was read, by an agent or (0) by the visitor; tells the other side."""
+
+    async def mark_unread(self, conversation_id: int, agent_id: int) -> UnreadEvent:
+        """The visitor's last message is new to this agent once more; tells all their pages."""
+
+    async def summary(self, conversation_id: int) -> SummaryView:
+        """What a conversation is about, without asking a model.
+
+        Raises:
+            ZhikeError: not_found, starting.
+        """
+
+    async def summarise(self, conversation_id: int, lang: str) -> SummaryView:
+        """The same, after asking one where there is one.
+
+        Raises:
+            ZhikeError: not_found, starting, no_proposal, or a ``model_…`` row of the catalogue.
+        """
 
     async def rated(self, inbox_id: int, sender: str, frame: Rate) -> Rated:
         """Stores how a visitor says it was.

@@ -64,6 +64,8 @@ FRAMES: dict[str, tuple[str, str, str]] = {
     "watch": ("no", "inboxes, teams", "inboxes"),
     "rate": ("own, when asked", "no", "no"),
     "active": ("no", "for themselves", "for themselves"),
+    "assist": ("no", "where they watch", "no"),
+    "assist_stop": ("no", "their own", "no"),
     "ping": ("yes", "yes", "yes"),
 }
 """What each may send over the socket: visitor, agent and above, analyst. Tried in
@@ -72,6 +74,11 @@ EVENTS: dict[str, tuple[str, str]] = {
     "message, messages, delta, withdrawn, typing, read": (
         "own conversation", "watched conversations; a watch ends when the conversation goes out of reach"),
     "conversation, alarm": ("own conversation", "every conversation of their inboxes and teams, for lists"),
+    "summary": ("no", "watched conversations"),
+    "assist_delta, assist_done, assist_failed": (
+        "no", "the connection that asked; where the role does not see personal data: the finished one, with "
+        "it hidden"),
+    "unread": ("no", "one's own"),
     "presence": ("no", "everybody's"),
 }
 """What each hears: visitor, and agents of any role."""

@@ -100,8 +100,9 @@ class RatingView(Struct):
 class ConversationView(Struct):
     """A conversation with the names a list shows. ``epoch``: rises with every change of holder.
     ``waiting_since``: since when the visitor waits for a person's word. ``priority``: 0 none … 4 urgent.
-    ``mentioned``: a note names me, and I have not read it. ``contact_blocked``: what the contact sends is
-    refused."""
+    ``mentioned``: a note names me, and I have not read it. ``read_seq``: up to where I have read; ``unread``:
+    what the visitor has said since, 200 at most (0 for programs). ``contact_blocked``: what the contact
+    sends is refused."""
 
     id: int
     inbox_id: int
@@ -133,6 +134,8 @@ class ConversationView(Struct):
     assigned_at: datetime | None
     resolved_at: datetime | None
     mentioned: bool
+    read_seq: int
+    unread: int
     contact_blocked: bool
     rating: RatingView | None
 
@@ -174,6 +177,8 @@ def conversation_view(row: ConversationRow) -> ConversationView:
         moment(more.assigned_at),
         moment(more.resolved_at),
         more.mentioned,
+        more.read_seq,
+        more.unread,
         more.contact_blocked,
         None if more.rating is None else RatingView(more.rating.score, more.rating.comment),
     )

@@ -43,7 +43,7 @@ def check_inbox(inbox: Inbox) -> Iterator[Fault]:
     yield from check_settings(inbox.settings, {
         "origins": _origins, "greeting": by_lang, "suggestions": lists_by_lang, "offline": by_lang,
         "identity_secret": _secret, "callback_url": _callback_url, "callback_secret": _secret,
-        "mask_pii": flag, "team_id": _id, "hours": _hours, "out_of_office": by_lang,
+        "mask_pii": flag, "typing_preview": flag, "team_id": _id, "hours": _hours, "out_of_office": by_lang,
         "offline_form": _offline_form, "csat": _csat, "auto_resolve_after_s": number(60, 365 * DAY_S),
         "wrap_ups": _wrap_ups, "reach": _reach})
 

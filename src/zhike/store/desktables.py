@@ -87,3 +87,17 @@ reviews = table("reviews",
     Column("comment", LongText, nullable=False), Column("created_at", Ms, nullable=False),
     Column("updated_at", Ms, nullable=False),
     Index("ix_reviews_agent_id_created_at", "agent_id", "created_at"))
+
+# What a model has made of a conversation. Beside it, so that the way of a message does not carry it.
+summaries = table("summaries",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, nullable=False, comment="the last message it knows of"),
+    Column("text", LongText, nullable=False), Column("model", key(128), nullable=False),
+    Column("created_at", Ms, nullable=False))
+
+# How far each agent has read, where they have looked.
+agent_reads = table("agent_reads",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, nullable=False), Column("updated_at", Ms, nullable=False),
+    Index("ix_agent_reads_conversation_id", "conversation_id"))

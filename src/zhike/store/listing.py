@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, case, disti
 from zhike.domain.agent import EVERYTHING, Scope
 from zhike.domain.conversation import Conversation
 from zhike.domain.wire import TagView
-from zhike.store import scopes, tags
+from zhike.store import agent_reads, scopes, tags
 from zhike.store.contact_list import contact_of, contact_page
 from zhike.store.conversations import COLUMNS
 from zhike.store.ratings import Rating
@@ -78,6 +78,8 @@ class More(NamedTuple):
     rating: Rating | None
     tags: tuple[TagView, ...] = ()
     mentioned: bool = False
+    read_seq: int = 0
+    unread: int = 0
 
 
 class ConversationRow(NamedTuple):
@@ -216,18 +218,25 @@ def conversation(conn: Connection, conversation_id: int, me: int = 0) -> Convers
 
 
 def _with_more(conn: Connection, rows: list[ConversationRow], me: int) -> list[ConversationRow]:
-    """The tags of a page, and which of it mentions me: two statements for all of it."""
+    """The tags of a page, which of it mentions me, and what is new to me: three statements for all of it."""
     if not rows:
         return rows
     ids = [row.conversation.id for row in rows]
     tagged = tags.of_conversations(conn, ids)
     named: set[int] = set()
+    news: dict[int, agent_reads.Unread] = {}
     if me:
+        news = agent_reads.of(conn, me, ids)
         named = set(conn.execute(select(mentions.c.conversation_id).where(
             mentions.c.agent_id == me, mentions.c.read_at.is_(None),
             mentions.c.conversation_id.in_(ids))).scalars())
-    return [row._replace(more=row.more._replace(tags=tagged.get(row.conversation.id, ()),
-                                                mentioned=row.conversation.id in named)) for row in rows]
+    found = []
+    for row in rows:
+        number = row.conversation.id
+        read_seq, unread = news.get(number, (row.conversation.read_by_agent_seq, 0))
+        found.append(row._replace(more=row.more._replace(
+            tags=tagged.get(number, ()), mentioned=number in named, read_seq=read_seq, unread=unread)))
+    return found
 
 
 def counts(conn: Connection, me: int, scope: Scope = EVERYTHING) -> Counts:

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from zhike.store.accesstables import agent_identities, agent_inboxes, reset_links, second_factors
 from zhike.store.desktables import (
+    agent_reads,
     assignments,
     canned,
     conversation_tags,
@@ -27,6 +28,7 @@ from zhike.store.desktables import (
     mentions,
     presence,
     reviews,
+    summaries,
     tags,
     team_members,
     teams,
@@ -38,6 +40,7 @@ from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, tabl
 __all__ = [
     "agent_identities",
     "agent_inboxes",
+    "agent_reads",
     "agents",
     "api_keys",
     "articles",
@@ -77,6 +80,7 @@ __all__ = [
     "rules",
     "second_factors",
     "sessions",
+    "summaries",
     "tags",
     "team_members",
     "teams",

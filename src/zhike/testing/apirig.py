@@ -16,6 +16,8 @@ import msgspec
 
 from zhike.access import setup
 from zhike.access.bundle import Access
+from zhike.answer.assist.summary import Help
+from zhike.answer.ports import Said
 from zhike.answer.tools import Toolbox, ToolLimits
 from zhike.answer.tools.panel import Panel
 from zhike.bus.memory import MemoryBus
@@ -55,7 +57,7 @@ from zhike.rest.ports import FileRead, Health
 from zhike.rest.privacy import sees_clear
 from zhike.search.shelf import Shelf
 from zhike.search.text import Question
-from zhike.store import agents, bots, inboxes
+from zhike.store import agents, bots, inboxes, messages
 from zhike.store.schema import get_meta
 from zhike.testing.inline import InlineExecutor, InlineStore
 
@@ -322,8 +324,9 @@ class Rig:
         door = Door(store, self.registry, self.access.visitors, self.access.sessions, self.now,
                     self.settings.server.public_url,
                     lambda role: sees_clear(role, self.settings.privacy.clear_for))
-        self.reads = Reads(store, bus)
+        self.reads = Reads(store, bus, self.now)
         self.desk = Desk(store, self.registry, door, self.reads, self.line, self.now, self.engine.reply)
+        self.desk.helper = Help(store, None, self._history, self.now)
         self.line.start()
         self._folder = TemporaryDirectory(prefix="zhike-files-")
         self.uploads = Uploads(store, Path(self._folder.name), b"\1" * 32, self.now)
@@ -336,6 +339,11 @@ class Rig:
                              (route, method, status)))
         self.http = Client(self.app)
         return self
+
+    async def _history(self, conversation_id: int, below: int, most: int) -> list[Said]:
+        found = self.store.run(messages.before, conversation_id, below, most)
+        return [Said("visitor" if one.sender_type == "contact" else "agent", one.text, one.seq, one.at)
+                for one in found if one.direction != "note" and one.text]
 
     async def stop(self) -> None:
         """Closes everything."""

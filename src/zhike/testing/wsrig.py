@@ -15,6 +15,7 @@ import msgspec
 from zhike.bus.base import Event, Stored
 from zhike.domain import wire
 from zhike.domain.agent import Place, Seat
+from zhike.domain.assist import Assist, AssistDone
 from zhike.domain.message import Message
 from zhike.domain.wire import ClientFrame, ConversationState, Hello, Rate, SendMessage
 from zhike.errors import ZhikeError
@@ -199,6 +200,8 @@ class FakeDesk:
         self.agent_pages: list[tuple[int, int, int]] = []
         self.ratings: dict[int, tuple[int, str]] = {}
         self.slow_s = 0.0
+        self.proposal: tuple[str, ...] = ()
+        self.assists_left = 0
         self.unsettled: asyncio.Future[None] | None = None
         self._callbacks: list[Callable[[], None]] = []
         self._next = 1
@@ -254,6 +257,21 @@ class FakeDesk:
         return [Event(number, inbox_id, sender, seq=seq, frame=b"" if note else frame, agent_frame=frame,
                       list_frame=b'{"type":"conversation"}', source=source,
                       ack=Stored(client_msg_id, number, seq, 1_700_000_000_000) if source else None)]
+
+    async def assist(self, session: Any, frame: Assist, say: Callable[[int, str], None]) -> AssistDone:
+        """Says ``proposal`` piece by piece, after ``slow_s`` each; without pieces there is no model."""
+        if not self.proposal:
+            raise ZhikeError("no_model")
+        offset = 0
+        try:
+            for piece in self.proposal:
+                await asyncio.sleep(self.slow_s)
+                say(offset, piece)
+                offset += len(piece)
+        except asyncio.CancelledError:
+            self.assists_left += 1
+            raise
+        return AssistDone(frame.assist_id, frame.conversation, "".join(self.proposal))
 
     async def join_visitor(self, hello: Hello, origin: str, address: str, host: str) -> Joined:
         self.joins.append((hello, origin, address))

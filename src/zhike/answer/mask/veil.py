@@ -21,7 +21,8 @@ _WHOLE = {"phone": "phone", "email": "email"}
 """Fields that are personal as a whole, whatever the finder makes of them."""
 _KEPT = frozenset((
     "type", "at", "status", "holder", "direction", "sender", "presence", "availability", "client_msg_id",
-    "answer_id", "next", "lang", "digest", "colour", "action", "code", "retry", "kind", "articles"))
+    "answer_id", "assist_id", "next", "lang", "digest", "colour", "action", "code", "retry", "kind",
+    "articles"))
 """Fields of a view that hold no one's words: ids, states, times, and the shop's own knowledge."""
 _MIN_HIDDEN = 4
 """What is shorter would be guessed: then one character stays at most."""
@@ -85,10 +86,13 @@ def _attribute(name: str, value: Any) -> Any:
 
 def veil_json(data: bytes) -> bytes:
     """A JSON body or frame, veiled. A piece of a draft is left out (b""): what it is cut from may be personal
-    though the piece does not look so; the finished message comes."""
+    though the piece does not look so; the finished message comes. What somebody is typing is left out,
+    too."""
     value = _decode(data)
-    if isinstance(value, dict) and value.get("type") == "delta":
+    if isinstance(value, dict) and value.get("type") in ("delta", "assist_delta"):
         return b""
+    if isinstance(value, dict) and value.get("type") == "typing":
+        value.pop("text", None)  # half a number is not found, and the whole one comes a key later
     return _encode(veil_value(value))
 
 

@@ -147,7 +147,14 @@ async def read_conversation(call: Call) -> None:
     """Notes up to where the agent has read; never moves back, nor beyond the last message."""
     body: ReadMark = call.body
     row = await find(call)
-    await call.to.desk.mark_read(row.conversation.id, min(body.seq, row.conversation.last_seq), True)
+    seq = min(body.seq, row.conversation.last_seq)
+    await call.to.desk.mark_read(row.conversation.id, seq, call.principal.id)
+
+
+async def unread_conversation(call: Call) -> None:
+    """The visitor's last message is new to me once more; all my pages show it."""
+    row = await find(call)
+    await call.to.desk.mark_unread(row.conversation.id, call.principal.id)
 
 
 _PATH = "/api/v1/conversations/{id}"
@@ -190,5 +197,13 @@ ROUTES = [
         status=204,
         body=ReadMark,
         example={"seq": 4},
+    ),
+    Route(
+        "POST",
+        f"{_PATH}/unread",
+        unread_conversation,
+        AGENT_ONLY,
+        ("Mark as unread", "标为未读"),
+        status=204,
     ),
 ]

@@ -71,11 +71,18 @@ class PromptText(Struct, forbid_unknown_fields=True, kw_only=True):
     model: Annotated[str, Meta(max_length=128)] = ""
 
 
-class BuiltIn(Struct):
-    """The built-in template of each language."""
+class InBoth(Struct):
+    """A built-in template in each language."""
 
     zh: PromptText
     en: PromptText
+
+
+class BuiltIn(InBoth):
+    """The built-in template of the bot's answers, and ``assist``: those of a model's help for agents, by the
+    name under which a bot may have its own."""
+
+    assist: dict[str, InBoth]
 
 
 class NewPrompt(PromptText, forbid_unknown_fields=True, kw_only=True):
@@ -308,10 +315,16 @@ async def _gate(call: Call, bot_id: int, template: Template) -> None:
 
 
 async def built_in_prompts(_call: Call) -> BuiltIn:
-    """What a bot without templates of its own answers by, in each language: where a new one begins."""
+    """What a bot without templates of its own answers and helps agents by, in each language: where a new one
+    begins."""
+    from zhike.answer.assist.templates import TEMPLATES
     from zhike.answer.defaulttemplates import DEFAULTS
 
-    return BuiltIn(*(PromptText(**msgspec.structs.asdict(DEFAULTS[lang])) for lang in ("zh", "en")))
+    def text(template: Template) -> PromptText:
+        return PromptText(**msgspec.structs.asdict(template))
+
+    return BuiltIn(text(DEFAULTS["zh"]), text(DEFAULTS["en"]), {
+        name: InBoth(text(both["zh"]), text(both["en"])) for name, both in TEMPLATES.items()})
 
 
 async def diff_prompt(call: Call) -> DiffView:

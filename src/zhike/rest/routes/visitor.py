@@ -269,7 +269,7 @@ async def visitor_read(call: Call) -> None:
     current = await call.to.store.read(conversations.latest_of_sender, who.inbox_id, who.sender)
     if current is None or body.conversation not in (None, current.id):
         raise ZhikeError("not_found")
-    await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), False)
+    await call.to.desk.mark_read(current.id, min(body.seq, current.last_seq), 0)
 
 
 ROUTES = [

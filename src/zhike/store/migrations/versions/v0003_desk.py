@@ -143,6 +143,17 @@ table(metadata, "reviews",
     Column("updated_at", Ms, nullable=False),
     Index("ix_reviews_agent_id_created_at", "agent_id", "created_at"))
 
+table(metadata, "summaries",
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, nullable=False, comment="the last message it knows of"),
+    Column("text", LongText, nullable=False), Column("model", key(128), nullable=False),
+    Column("created_at", Ms, nullable=False))
+table(metadata, "agent_reads",
+    Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
+    Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
+    Column("seq", Id, nullable=False), Column("updated_at", Ms, nullable=False),
+    Index("ix_agent_reads_conversation_id", "conversation_id"))
+
 ADDED: dict[str, tuple[Column[Any], ...]] = {
     "contacts": (Column("blocked_at", Ms), Column("merged_into", Id)),
     "api_keys": (
