@@ -1,9 +1,11 @@
 /** Where pages are. Everything but set-up and sign-in needs somebody signed in, some a role. */
 
 import { createRouter, createWebHistory, type RouteRecordRaw } from "vue-router";
+import { unreachable } from "@/api/client";
 import type { Role } from "@/api/types";
 import type { Key } from "@/i18n";
 import { can, leave, may, me, signedIn } from "@/lib/session";
+import { complain } from "@/lib/toasts";
 import { stopDesk } from "@/live/desk";
 import { onSignedOut } from "@/live/socket";
 
@@ -61,7 +63,24 @@ const routes: RouteRecordRaw[] = [
   },
 ];
 
-export const router = createRouter({ history: createWebHistory("/console/"), routes });
+/** A page within a page: both scripts are asked for at once, and the router looks at the second only when the
+ * first has come. Without a network the second would fail unheard, as an error of nobody. */
+function heard(all: RouteRecordRaw[]): RouteRecordRaw[] {
+  for (const record of all) {
+    const load = record.component as (() => Promise<unknown>) | undefined;
+    if (load) {
+      record.component = (() => {
+        const coming = load();
+        coming.catch(() => undefined);
+        return coming;
+      }) as never;
+    }
+    heard(record.children ?? []);
+  }
+  return all;
+}
+
+export const router = createRouter({ history: createWebHistory("/console/"), routes: heard(routes) });
 
 router.beforeEach(async (to) => {
   if (to.meta.open) return true;
@@ -73,6 +92,15 @@ router.beforeEach(async (to) => {
   }
   if ((to.meta.role && !may(to.meta.role)) || (to.meta.report && !can("report"))) return { path: "/conversations" };
   return true;
+});
+
+/** A page's script did not come: without a network that is said, and the page that stands stays. With one,
+ * the server is a newer one and has no such file any more; loaded afresh, the console is that one's. */
+router.onError(async (error: unknown, to, from) => {
+  if (from.matched.length === 0 || !/dynamically imported|module script|preload CSS/i.test(String(error))) return;
+  const reached = (await fetch("/health/live", { cache: "no-store" }).catch(() => null))?.ok;
+  if (reached) location.assign(router.resolve(to.fullPath).href);
+  else complain(unreachable());
 });
 
 onSignedOut(() => {

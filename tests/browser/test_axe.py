@@ -90,6 +90,46 @@ def test_console(visits: Visits, admin: Callable[..., Console], axe: str, lang: 
     assert faults(page, axe) == []
 
 
+@pytest.mark.parametrize(("lang", "scheme"), LOOKS)
+def test_what_opens_over_the_console(visits: Visits, admin: Callable[..., Console], axe: str, lang: Lang,
+                                     scheme: str) -> None:
+    """Dialogs, menus, the palette and the lists of the composer."""
+    visitor = Widget(visits.page(lang))
+    visitor.open(visits.url)
+    visitor.human.click()
+    expect(visitor.status).to_have_attribute("data-state", "wait")
+    console = admin(lang, color_scheme=scheme, reduced_motion="reduce")
+    page = console.page
+    console.open(f"/conversations/{visitor.conversation}")
+    console.take()
+
+    def look(there: str, close: str = "Escape") -> None:
+        shown = page.locator(there).last
+        expect(shown).to_be_visible()
+        assert faults(page, axe) == []
+        page.keyboard.press(close)
+        expect(shown).to_be_hidden()
+
+    console.composer.fill("/")
+    look(".suggest")
+    page.locator(".composer .kind").nth(1).click()
+    console.composer.fill("@")
+    look(".suggest")
+    console.composer.fill("")
+    page.get_by_role("button", name={"zh": "表情", "en": "Emoji"}[lang]).press("Enter")
+    look(".grid")
+    for key in ("a", "s", "l", "!", "?"):
+        console.key(key)
+        look("[role=dialog]")
+    page.keyboard.press("Control+k")
+    page.locator(".palette input").fill({"zh": "发票", "en": "invoice"}[lang])
+    expect(page.locator(".palette [role=status]")).to_have_count(0)
+    look(".palette")
+    for button in (".list .more", ".rail button.place:last-child"):
+        page.locator(button).last.click()
+        look(".n-dropdown-menu")
+
+
 def test_console_on_a_phone(admin: Callable[..., Console], axe: str) -> None:
     console = admin("zh", reduced_motion="reduce", **PHONE)
     pages = {"/conversations": ".rail", "/settings": ".nav .place", "/supervision": ".figures"}

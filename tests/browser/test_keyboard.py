@@ -134,6 +134,59 @@ def test_the_focus_can_be_seen_and_comes_back(visits: Visits, agent: AgentOf) ->
     expect(opener).to_be_focused()
 
 
+def test_escape_closes_what_is_open_and_nothing_below_it(visits: Visits, agent: AgentOf) -> None:
+    number = waiting(visits, 1)[0]
+    console = agent("en")
+    page = console.page
+    console.open(f"/conversations/{number}")
+    console.take()
+    here = page.url
+    page.keyboard.press("Tab")
+    for button, inside in ((page.get_by_role("button", name="Emoji"), page.locator(".grid")),
+                           (page.locator(".composer .hint"), page.locator(".n-checkbox"))):
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(inside.first).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(inside.first).to_be_hidden()
+        expect(button).to_be_focused()
+    page.locator(".list .more").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".n-dropdown-menu")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".n-dropdown-menu")).to_be_hidden()
+    assert page.url == here
+    console.key("Escape")
+    page.wait_for_url("**/console/conversations")
+
+
+def test_a_row_with_the_focus_stays_where_it_is(visits: Visits, agent: AgentOf) -> None:
+    talk = []
+    for _ in range(2):
+        widget = Widget(visits.page("en"))
+        widget.open(visits.url)
+        widget.human.click()
+        expect(widget.status).to_have_text("Waiting for a person — you can keep writing")
+        talk.append(widget)
+    older, newer = talk
+    console = agent("en")
+    page = console.page
+    console.open("/conversations")
+    console.tab("all")
+    page.mouse.move(900, 400)
+    row = console.conversation(newer.conversation)
+    expect(console.list.first).to_have_attribute("href", f"/console/conversations/{newer.conversation}")
+    page.locator(".list .more").focus()
+    while not row.evaluate("row => row === document.activeElement"):
+        page.keyboard.press("Tab")
+    older.say("still here")
+    expect(console.conversation(older.conversation)).to_contain_text("still here")
+    expect(console.list.first).to_have_attribute("href", f"/console/conversations/{newer.conversation}")
+    expect(row).to_be_focused()
+    page.locator(".list input[type=search]").focus()  # away: the list is put in order
+    expect(console.list.first).to_have_attribute("href", f"/console/conversations/{older.conversation}")
+
+
 def test_signing_in_and_the_shop_show_the_focus(visits: Visits, owner: str) -> None:
     person = Console(visits.page("en"), visits.url)
     person.open("/sign-in")

@@ -96,6 +96,31 @@ def test_where_websockets_are_blocked_it_polls(visits: Visits, agent: AgentOf) -
     assert widget.heard == []
 
 
+def test_what_failed_to_load_is_there_when_the_network_is_back(visits: Visits, agent: AgentOf) -> None:
+    console = agent("en")
+    page = console.page
+    widget = Widget(visits.page("en"))
+    widget.open(visits.url)
+    widget.say("can i get an invoice")
+    expect(widget.row(2)).to_be_visible()
+    console.open("/conversations")
+    console.tab("all")
+    row = console.conversation(widget.conversation)
+    expect(row).to_be_visible()
+    page.context.set_offline(True)
+    expect(console.notice).to_be_visible()
+    row.click()
+    failed = page.get_by_text("This could not be loaded").first
+    expect(failed).to_be_visible()
+    # A page whose script was never fetched: that is said, and what stands stays.
+    page.locator(".rail a[href$='/settings']").click()
+    expect(page.get_by_text("The server cannot be reached.").first).to_be_visible()
+    page.context.set_offline(False)
+    expect(console.messages).to_have_count(2)
+    expect(page.get_by_text("This could not be loaded")).to_have_count(0)
+    expect(console.notice).to_have_count(0)
+
+
 @pytest.fixture
 def mortal(chromium: Browser, tmp_path: Path) -> Iterator[tuple[DeskProcess, Visits]]:
     """A desk of its own, to be killed. Its port is not one that a client may get meanwhile."""

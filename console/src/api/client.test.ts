@@ -38,3 +38,27 @@ describe("a call that came too fast", () => {
     await expect(call("GET", "things")).rejects.toMatchObject({ code: "rate_limited" });
   });
 });
+
+describe("a network that swallows everything", () => {
+  const swallow = (_path: string, { signal }: RequestInit): Promise<Response> =>
+    new Promise((_, fail) => signal?.addEventListener("abort", () => fail(signal.reason as Error)));
+
+  it("is told from a server that answers, after 30 s", async () => {
+    fetched.mockImplementation(swallow as never);
+    const ends = expect(call("GET", "things")).rejects.toMatchObject({ code: "offline" });
+    await vi.advanceTimersByTimeAsync(30_000);
+    await ends;
+  });
+
+  it("leaves who gave up alone, and does not hurry what changes something", async () => {
+    fetched.mockImplementation(swallow as never);
+    const mine = new AbortController();
+    const ends = expect(call("GET", "things", { signal: mine.signal })).rejects.toMatchObject({ name: "AbortError" });
+    mine.abort();
+    await ends;
+    let settled = false;
+    void call("POST", "things").finally(() => (settled = true)).catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(settled).toBe(false);
+  });
+});

@@ -17,6 +17,11 @@ export class ApiError extends Error {
   }
 }
 
+/** No answer at all. */
+export function unreachable(): ApiError {
+  return new ApiError({ code: "offline", message: "", retry: "later" }, 0);
+}
+
 let csrf = "";
 let onSignedOut: () => void = () => undefined;
 
@@ -35,6 +40,8 @@ export function whenSignedOut(callback: () => void): void {
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
+/** Longer than any answer takes that somebody still waits for. */
+const LATE_MS = 30_000;
 const LONGEST_WAIT_S = 3;
 const MOST_TRIES = 3;
 
@@ -57,6 +64,12 @@ export async function call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE
   const headers: Record<string, string> = { "Accept-Language": lang.value };
   if (method !== "GET" && csrf) headers["X-CSRF-Token"] = csrf;
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  // A network that swallows everything ends no request: a page would say "loading" for minutes.
+  const late = new AbortController();
+  const timer = method === "GET" ? setTimeout(() => late.abort(new Error("no answer")), LATE_MS) : undefined;
+  const abort = (): void => late.abort(options.signal?.reason);
+  options.signal?.addEventListener("abort", abort, { once: true });
+  if (options.signal?.aborted) abort();
   let answer: Response;
   try {
     answer = await fetch(`/api/v1/${path}${query}`, {
@@ -65,12 +78,14 @@ export async function call<T>(method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE
       credentials: "same-origin",
       cache: "no-store",
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-      ...(options.signal ? { signal: options.signal } : {}),
+      signal: late.signal,
       ...(options.keepalive ? { keepalive: true } : {}),
     });
   } catch (cause) {
     if (cause instanceof DOMException && cause.name === "AbortError") throw cause;
-    throw new ApiError({ code: "offline", message: "", retry: "later" }, 0);
+    throw unreachable();
+  } finally {
+    clearTimeout(timer);
   }
   if (answer.ok) return (answer.status === 204 ? undefined : await answer.json()) as T;
   const envelope = (await answer.json().catch(() => null)) as { error?: ErrorBody } | null;

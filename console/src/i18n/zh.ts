@@ -136,7 +136,7 @@ export const zh: Record<keyof typeof en, string> = {
   "act.return": "交还机器人",
   "act.resolve": "结束会话",
 
-  "thread.label": "会话",
+  "thread.label": "当前会话",
   "thread.older": "更早的消息",
   "thread.begin": "会话从这里开始",
   "thread.below": "新消息",

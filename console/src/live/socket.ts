@@ -52,6 +52,12 @@ export function whenOnline(callback: () => void): () => void {
   return () => onlineAgain.delete(callback);
 }
 
+/** Calls back after a break only: for what could not be loaded meanwhile. */
+export function whenBack(callback: () => void): () => void {
+  onlineAgain.add(callback);
+  return () => onlineAgain.delete(callback);
+}
+
 export function send(frame: ClientFrame): boolean {
   return connection.send(frame);
 }
