@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import ast
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -259,6 +260,45 @@ def metrics() -> str:
         *table(("metric", "kind", "what it tells"), rows))
 
 
+def webhooks() -> str:
+    """Every event of webhooks with a sample of its body."""
+    import msgspec
+
+    from zhike.domain.hook import EVENTS, VERSION, WHAT
+    from zhike.webhooks.payload import PARTS, Body, encode, sample
+
+    def fields(kind: type[Any]) -> list[str]:
+        _, schemas = msgspec.json.schema_components([kind], ref_template="#/{name}")
+        schema = schemas[kind.__name__]
+        return [prose(schema.get("description", "")), "", *_fields(schema, [])]
+
+    places = {kind.__name__: name for name, kind in PARTS}
+
+    def unlinked(lines: list[str]) -> list[str]:
+        # a part is named for what it stands under, not for its kind
+        def place(found: re.Match[str]) -> str:
+            name = places.get(found[1])
+            return f"[{name}](#{name})" if name else found[1]
+
+        return [re.sub(r"\[(\w+)\]\(#\w+\)", place, line) for line in lines]
+
+    lines = [f"Version {VERSION} of the payload. A later version of the desk may add fields to it; what is "
+             "there keeps its name and its meaning. How to set one up, check signatures, and what happens "
+             "when nobody answers: [webhooks](../how-to/webhooks.md).", "",
+             f"第 {VERSION} 版。以后可能增加字段，已有字段的名字和含义不变。"
+             "如何设置、验签，以及送不到时会怎样，见 [webhooks](../how-to/webhooks.md)。", "",
+             *table(("event", "what it says", "中文"),
+                    [(f"`{name}`", *WHAT[name]) for name in EVENTS]),
+             "## The body", "", *unlinked(fields(Body))]
+    for name, kind in PARTS:
+        lines += [f"### `{name}`", "", *unlinked(fields(kind))]
+    lines += ["## Samples · 示例", ""]
+    for name in EVENTS:
+        body = json.dumps(json.loads(encode(sample(name))), ensure_ascii=False, indent=2)
+        lines += [f"### {name}", "", "```json", body, "```", ""]
+    return page("Webhook events · Webhook 事件", *lines)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "config.md": lambda: config("en"),
     "config.zh.md": lambda: config("zh"),
@@ -268,6 +308,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "rights.md": rights,
     "commands.md": commands,
     "metrics.md": metrics,
+    "webhooks.md": webhooks,
 }
 
 

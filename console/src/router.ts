@@ -46,6 +46,7 @@ const routes: RouteRecordRaw[] = [
           { path: "teams", component: () => import("@/views/Teams.vue"), meta: { title: "nav.teams", role: "admin" } },
           { path: "canned", component: () => import("@/views/Canned.vue"), meta: { title: "nav.canned" } },
           { path: "notify", component: () => import("@/views/Notify.vue"), meta: { title: "nav.notify", role: "admin" } },
+          { path: "webhooks", component: () => import("@/views/Webhooks.vue"), meta: { title: "nav.webhooks", role: "admin" } },
           { path: "tags", component: () => import("@/views/Tags.vue"), meta: { title: "nav.tags" } },
           { path: "bots", component: () => import("@/views/Bots.vue"), meta: { title: "nav.bots", role: "admin" } },
           { path: "prompts/:name?", component: () => import("@/views/Prompts.vue"), meta: { title: "nav.prompts", role: "admin" } },

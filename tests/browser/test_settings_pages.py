@@ -13,8 +13,8 @@ from .test_axe import axe, faults
 
 __all__ = ["axe"]
 PAGES = ("/settings", "/rules", "/flows", "/bots", "/prompts", "/prompts/new", "/models", "/cases", "/tools",
-         "/inboxes", "/inboxes/1", "/agents", "/teams", "/canned", "/tags", "/notify", "/api-keys", "/usage",
-         "/audit", "/account")
+         "/inboxes", "/inboxes/1", "/agents", "/teams", "/canned", "/tags", "/notify", "/webhooks",
+         "/api-keys", "/usage", "/audit", "/account")
 LOOKS: list[tuple[Lang, str]] = [("zh", "light"), ("en", "dark")]
 WIDER = "[...document.querySelectorAll('.page')].some(e => e.scrollWidth > e.clientWidth)"
 HREFS = "links => links.map(a => a.getAttribute('href'))"

@@ -152,7 +152,7 @@ async def test_the_matrix_notices_an_opened_route(callers: dict[str, Client]) ->
     context: Any = callers["anonymous"].app.context
     app = build(settings=context.settings, store=context.store, access=context.access, desk=context.desk,
                 hub=context.hub, probe=context.probe, quality=context.quality, files=context.knowledge_files,
-                outreach=context.outreach, panel=context.panel,
+                outreach=context.outreach, panel=context.panel, hooks=context.hooks,
                 uploads=context.uploads,
                 asyncapi=context.asyncapi, routes=[opened])
     answer = await Client(app)("GET", route.path)

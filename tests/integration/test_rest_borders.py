@@ -285,6 +285,7 @@ async def test_the_protocol_s_document_is_made_once(rig: Rig) -> None:
         files=rig.app.context.knowledge_files,
         outreach=rig.app.context.outreach,
         panel=rig.app.context.panel,
+        hooks=rig.app.context.hooks,
         uploads=rig.uploads,
         asyncapi=make,
     )

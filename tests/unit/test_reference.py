@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
+import msgspec
 import pytest
 
 from zhike.cli_flags import COMMANDS
 from zhike.config.sections import all_settings
+from zhike.domain.hook import EVENTS
 from zhike.errors import CATALOGUE
 from zhike.rest.routes import all_routes
+from zhike.webhooks.payload import Body
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,5 +58,11 @@ def test_pages_hold_what_they_should() -> None:
         assert f"\n## zhike {command}" in pages["commands.md"]
     for metric in ("zhike_connections", "zhike_messages_total", "zhike_queue_depth", "zhike_answer_seconds"):
         assert f"| `{metric}` |" in pages["metrics.md"]
+    for event in EVENTS:
+        assert f"| `{event}` |" in pages["webhooks.md"]
+        _, _, rest = pages["webhooks.md"].partition(f"### {event}\n\n```json\n")
+        sample = json.loads(rest.partition("```")[0])
+        assert sample["event"] == event
+        assert msgspec.convert(sample, Body).event == event, "a sample is a body"
     for frame in ("hello", "message", "resume", "welcome", "ack", "going_away", "pong"):
         assert f"\n### `{frame}`" in pages["protocol.md"]

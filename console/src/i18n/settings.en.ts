@@ -14,6 +14,7 @@ import { enRules } from "./settings/rules.en";
 import { enTools } from "./settings/tools.en";
 import { enTrials } from "./settings/trials.en";
 import { enUsage } from "./settings/usage.en";
+import { enWebhooks } from "./settings/webhooks.en";
 
 export const enSettings = {
   ...enFrame,
@@ -31,4 +32,5 @@ export const enSettings = {
   ...enPeople,
   ...enCanned,
   ...enNotify,
+  ...enWebhooks,
 };

@@ -14,6 +14,7 @@ import { zhRules } from "./settings/rules.zh";
 import { zhTools } from "./settings/tools.zh";
 import { zhTrials } from "./settings/trials.zh";
 import { zhUsage } from "./settings/usage.zh";
+import { zhWebhooks } from "./settings/webhooks.zh";
 
 export const zhSettings = {
   ...zhFrame,
@@ -31,4 +32,5 @@ export const zhSettings = {
   ...zhPeople,
   ...zhCanned,
   ...zhNotify,
+  ...zhWebhooks,
 };

@@ -41,6 +41,7 @@ export const GROUPS: Group[] = [
   ] },
   { key: "settings.group.build", places: [
     { to: "/notify", icon: "bell", key: "nav.notify", text: "settings.notify.text", words: "settings.notify.words", role: "admin" },
+    { to: "/webhooks", icon: "quick", key: "nav.webhooks", text: "settings.webhooks.text", words: "settings.webhooks.words", role: "admin" },
     { to: "/tools", icon: "tool", key: "nav.tools", text: "settings.tools.text", words: "settings.tools.words", role: "admin" },
     { to: "/api-keys", icon: "key", key: "nav.apiKeys", text: "settings.apiKeys.text", words: "settings.apiKeys.words", role: "admin" },
   ] },

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from zhike.answer.flows import Flows
     from zhike.answer.llm.part import ModelPart
     from zhike.answer.tools import Toolbox
+    from zhike.app.hooks import Hooks
     from zhike.app.outreach import Outreach
     from zhike.channels.api.deliver import ApiChannel
     from zhike.desk.routing.router import Router
@@ -165,6 +166,7 @@ class Core:
         self.outreach: Outreach | None = None
         self.attendance: Attendance | None = None
         """Which visitors are here; set by whoever holds connections."""
+        self.hooks: Hooks | None = None
         self.health: Callable[[], Awaitable[Health]] | None = None
         """How the process is; set by its web side."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -187,7 +189,7 @@ class Core:
         self.line = Line(self.store, self.bus, self.engine, self.search_thread, self.now, registry.bots,
                          registry.channels, line_settings(self.settings), registry.agent_name,
                          lambda bot_id: registry.fragment_wait_s(bot_id, default_s), self.answers.ladder,
-                         registry.blocked)
+                         registry.blocked, registry.hooks)
         clear_for = RANK[self.settings.privacy.clear_for]
         door = Door(self.store, registry, self.access.visitors, self.access.sessions, self.now,
                     self.public_url, lambda role: RANK[role] >= clear_for)
@@ -257,6 +259,7 @@ class Core:
 
     async def start_background(self) -> None:
         """Flows, tools and models, durable timers, the outbox, learning: nobody waits for them at a start."""
+        from zhike.app.hooks import Hooks
         from zhike.app.outreach import Outreach
         from zhike.channels.api.deliver import ApiChannel
         from zhike.jobs.housekeeping import register
@@ -273,11 +276,14 @@ class Core:
         self.desk.timed = self.runner.poke
         self._channel = ApiChannel(self.desk.inbox, self.now,
                                    allow_private=self.settings.channels.allow_private)
+        self.hooks = Hooks(self)
         self.outreach = Outreach(self)
         self.dispatcher = Dispatcher(self.store, self.now,
-                                     {"api": self._channel, AWAY: self.outreach.mailing.channel})
+                                     {"api": self._channel, AWAY: self.outreach.mailing.channel},
+                                     carriers={"webhook": self.hooks.sender})
         self.dispatcher.on_lost = self.outreach.mailing.lost
         self.dispatcher.start()
+        self.desk.look_at_hooks = self.hooks.look
         await self.outreach.start(self.health)
         if self.router is not None:
             self.router.notifiers.append(self.outreach.notifier)
@@ -345,6 +351,8 @@ class Core:
                              if (leaving := channels.get(event.inbox_id)) is not None
                              and (isinstance(leaving, str) or _by_a_person(event))}:
                 self.dispatcher.poke(inbox_id)
+        if self.registry.hooks and self.hooks is not None:
+            self.hooks.look()
 
     async def _sample(self) -> None:
         """Puts the sample shop into a database that never had it; an edited one is never touched."""
@@ -409,6 +417,8 @@ class Core:
             await self.outreach.stop()
         if self.attendance is not None:
             self.attendance.close()
+        if self.hooks is not None:
+            await self.hooks.sender.close()
         if self._syslog is not None:
             await self._syslog.stop()
         if self.embedder is not None:

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any, cast
 
 from zhike.app.core import Core
+from zhike.app.hooks import LazyHooks
 from zhike.app.knowledgefiles import KnowledgeFiles
 from zhike.app.outreach import LazyOutreach
 from zhike.app.panel import LazyPanel
@@ -40,6 +41,7 @@ def build_host(settings: Settings, gateway: Gateway, core: Core, now: NowMs) -> 
     app = build(settings=settings, store=core.store, access=core.access, desk=core.desk, hub=gateway.hub,
                 probe=probe, quality=LazyQuality(core), files=KnowledgeFiles(core),
                 outreach=LazyOutreach(core), panel=LazyPanel(core),
+                hooks=LazyHooks(core),
                 uploads=core.uploads,
                 asyncapi=lambda: encode(asyncapi(gateway.path)), observe=probe.observe, now=now,
                 public_url=core.public_url)

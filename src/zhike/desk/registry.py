@@ -13,11 +13,12 @@ from collections.abc import Awaitable, Callable
 from sqlalchemy import Connection, func, select
 
 from zhike.desk.knowledge import KnowledgeKeeper, Loader
+from zhike.domain.hook import Webhook
 from zhike.domain.knowledge import Bot, Inbox
 from zhike.domain.reach import Away, Leaving, ways_of
 from zhike.store import agents as agent_rows
 from zhike.store import bots as bot_rows
-from zhike.store import contact_merge, tables
+from zhike.store import contact_merge, tables, webhooks
 from zhike.store import inboxes as inbox_rows
 from zhike.store.engine import Store
 
@@ -31,7 +32,7 @@ Follower = Callable[[Bot], Awaitable[None]]
 
 class Registry:
     """Inboxes by id and key, the bot of each, names of agents, who is blocked. The dicts are updated in
-    place: the pipeline holds on to ``bots``, ``channels`` and ``blocked``.
+    place: the pipeline holds on to ``bots``, ``channels``, ``blocked`` and ``hooks``.
 
     Args:
         keeper: brings what bots know (default: everything in memory).
@@ -50,6 +51,8 @@ class Registry:
         self.agent_names: dict[int, str] = {}
         self.blocked: set[tuple[int, str]] = set()
         """(inbox_id, sender) of those whose messages are refused."""
+        self.hooks: list[Webhook] = []
+        """The webhooks that are told of what happens."""
         self.followers: list[Follower] = []
         self._followed: dict[int, tuple[int, int]] = {}
         self._stamp: tuple[object, ...] = ()
@@ -73,7 +76,8 @@ class Registry:
                 if self.knowledge.behind:
                     await self.knowledge.follow(list(self.bot_rows.values()))
                 return False
-            inboxes, bots, names, blocked = await self._store.read(_read_all)
+            inboxes, bots, names, blocked, hooks = await self._store.read(_read_all)
+            self.hooks[:] = hooks
             self._take(inboxes, bots, names)
             self.blocked.intersection_update(blocked)
             self.blocked.update(blocked)
@@ -119,9 +123,11 @@ def _stamp(conn: Connection) -> tuple[object, ...]:
     inboxes = conn.execute(select(func.count(), func.max(tables.inboxes.c.updated_at),
                                   func.sum(tables.inboxes.c.bot_id))).one()
     people = tuple(sorted(agent_rows.names(conn).items()))
-    return (*map(str, bots), *map(str, inboxes), people, *map(str, contact_merge.blocked_stamp(conn)))
+    return (*map(str, bots), *map(str, inboxes), people, *map(str, contact_merge.blocked_stamp(conn)),
+            *map(str, webhooks.stamp(conn)))
 
 
-def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str], set[tuple[int, str]]]:
+def _read_all(conn: Connection) -> tuple[list[Inbox], list[Bot], dict[int, str], set[tuple[int, str]],
+                                         list[Webhook]]:
     return (inbox_rows.list_inboxes(conn), bot_rows.list_bots(conn), agent_rows.names(conn),
-            contact_merge.blocked(conn))
+            contact_merge.blocked(conn), webhooks.active(conn))

@@ -94,6 +94,8 @@ class Desk:
         self._routes: OrderedDict[int, tuple[int, str]] = OrderedDict()
         self.nudge: Callable[[], None] = lambda: None
         """Has the router look; set when there is one."""
+        self.look_at_hooks: Callable[[], None] = lambda: None
+        """Has the outbox look at the webhooks' rows; set when it runs."""
         self.timed: Callable[[], None] = lambda: None
         """Has the timers look for one that was written just now; set when they run."""
         self.helper: Helper | None = None
@@ -267,6 +269,7 @@ class Desk:
             raise ZhikeError("not_found", "Nobody asked about this conversation.", field="conversation")
         if stored != wanted:
             raise ZhikeError("conflict", "This conversation was rated already.")
+        self.told_webhooks()
         rated = Rated(frame.conversation, *stored)
         told = encode(rated)
         self._reads.bus.publish([Event(frame.conversation, inbox_id, sender, frame=told, agent_frame=told)])
@@ -347,6 +350,10 @@ class Desk:
     async def inboxes_changed(self) -> None:
         """Reads the inboxes again."""
         await self.registry.refresh()
+
+    def told_webhooks(self) -> None:
+        """Their rows may be there now: :attr:`look_at_hooks` looks."""
+        self.look_at_hooks()
 
     def people_changed(self) -> None:
         """Somebody may be served now who could not be a moment ago."""

@@ -10,7 +10,18 @@ from sqlalchemy import Connection, delete
 from zhike.clock import NowMs
 from zhike.domain.unit import Change
 from zhike.jobs.runner import Runner
-from zhike.store import agents, conversations, inboxes, jobs, outbox, presence, proofs, sessions, waits
+from zhike.store import (
+    agents,
+    conversations,
+    inboxes,
+    jobs,
+    outbox,
+    presence,
+    proofs,
+    sessions,
+    waits,
+    webhooks,
+)
 from zhike.store.engine import Store
 from zhike.store.jobs import Job
 from zhike.store.moves import WAKE
@@ -31,6 +42,8 @@ KEEP_DONE_MS = 7 * DAY_MS
 """How long the key of a job that is done stays used up."""
 KEEP_FAILED_MS = 30 * DAY_MS
 KEEP_SENT_MS = 30 * DAY_MS
+KEEP_TOLD_MS, KEEP_UNTOLD_MS = 3 * DAY_MS, 30 * DAY_MS
+"""What webhooks were told, and what they could not be told: long enough to look at and to send again."""
 KEEP_ASSIGNMENTS_MS = 400 * DAY_MS
 """Routing looks back a day; reports compare a month with that of the year before."""
 
@@ -108,6 +121,7 @@ def prune(conn: Connection, job: Job, now: int) -> None:
         conn.execute(delete(meta).where(meta.c.name == agents.SETUP_ROW, meta.c.value.contains(link.digest)))
     jobs.prune(conn, now - KEEP_DONE_MS, now - KEEP_FAILED_MS)
     outbox.prune(conn, now - KEEP_SENT_MS)
+    webhooks.prune(conn, now - KEEP_TOLD_MS, now - KEEP_UNTOLD_MS)
     proofs.purge_proofs(conn, now)
     presence.prune(conn, now - DAY_MS)
     waits.prune(conn, now - KEEP_ASSIGNMENTS_MS)

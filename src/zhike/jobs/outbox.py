@@ -16,7 +16,8 @@ process — makes the row ``unknown``: shown to the agent, never sent again by i
 ``GIVE_UP_AFTER_S`` a row ends as ``failed``, or as ``unknown`` if any attempt may have arrived.
 
 Each inbox has a lane of its own: a shop whose server hangs keeps nobody else waiting. After a
-failure a lane tries one row at a time, with growing pauses, until one arrives.
+failure a lane tries one row at a time, with growing pauses, until one arrives. Each webhook has a lane, too;
+its rows are told by a :class:`Carrier`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection
@@ -106,6 +107,17 @@ class Deliver(Protocol):
         """Tries once. An exception counts as an attempt that may have arrived."""
 
 
+class Carrier(Protocol):
+    """Takes rows that are told by themselves and are no message of a channel: webhooks."""
+
+    resend: bool
+    timeout_s: float
+    together: bool
+
+    async def carry(self, row: OutboxRow) -> Outcome:
+        """Tries once. As :meth:`Deliver.deliver`."""
+
+
 def pause_s(failures: int, longest_s: float) -> float:
     """1 s, 2 s, 4 s … to ``longest_s``."""
     return float(min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 30), longest_s))
@@ -116,21 +128,24 @@ Lost = Callable[[OutboxRow, str, str], None]
 
 
 class _Lane:
-    """The rows of one inbox."""
+    """The rows of one inbox, or of one webhook (inbox 0). ``family``: what they are counted as."""
 
-    def __init__(self, store: Store, now_ms: NowMs, inbox_id: int, name: str, channel: Deliver,
+    def __init__(self, store: Store, now_ms: NowMs, inbox_id: int, name: str, channel: Deliver | Carrier,
+                 attempt: Callable[[OutboxRow], Awaitable[Outcome]],
                  counts: Counter[tuple[str, str]], poll_s: float, lost: Lost) -> None:
         self._store = store
         self._now_ms = now_ms
         self._inbox_id = inbox_id
         self._name = name
+        self._family = name.partition(".")[0]
         self._channel = channel
+        self._attempt = attempt
         self._counts = counts
         self._lost = lost
         self.failures = 0
         self.paused_until = 0
-        self.feed: Feed[OutboxRow] = Feed(f"outbox-{inbox_id}", self._next_due, self._claim, self._work,
-                                          now_ms, concurrency=LANE_CONCURRENCY, poll_s=poll_s)
+        self.feed: Feed[OutboxRow] = Feed(f"outbox-{inbox_id or name}", self._next_due, self._claim,
+                                          self._work, now_ms, concurrency=LANE_CONCURRENCY, poll_s=poll_s)
 
     async def _next_due(self) -> int | None:
         if self.failures and self.feed.running:
@@ -157,12 +172,9 @@ class _Lane:
         await self._settle(row, outcome)
 
     async def _try(self, row: OutboxRow) -> Outcome:
-        message, conversation = await self._store.read(_load, row.conversation_id, row.seq)
-        if message is None or conversation is None:
-            return Failed("the message was deleted before it was sent")
         try:
             async with asyncio.timeout(self._channel.timeout_s):
-                return await self._channel.deliver(row, message, conversation)
+                return await self._attempt(row)
         except TimeoutError:
             return self._unclear(f"no answer within {self._channel.timeout_s:g} s")
         except Exception as error:
@@ -177,15 +189,16 @@ class _Lane:
             await self._again(row, outcome)
             return
         if isinstance(outcome, Wait):
-            self._counts[self._name, "waited"] += 1
+            self._counts[self._family, "waited"] += 1
             await self._store.write(outbox.release, row, self._now_ms() + int(outcome.after_s * 1000))
             return
         self.failures = 0 if isinstance(outcome, Sent | Failed | Skipped) else self.failures
         if isinstance(outcome, Sent):
-            self._counts[self._name, "sent"] += 1
-            held = await self._store.write(outbox.sent, row, outcome.receipt, via=outcome.via, to=outcome.to)
+            self._counts[self._family, "sent"] += 1
+            held = await self._store.write(outbox.sent, row, outcome.receipt, self._now_ms(), via=outcome.via,
+                                           to=outcome.to)
         elif isinstance(outcome, Skipped):
-            self._counts[self._name, "skipped"] += 1
+            self._counts[self._family, "skipped"] += 1
             held = await self._store.write(outbox.skipped, row, outcome.why)
         elif isinstance(outcome, Failed):
             self._say(row, "unknown" if row.note.maybe else "failed", outcome.why)
@@ -198,13 +211,13 @@ class _Lane:
 
     async def _again(self, row: OutboxRow, outcome: Retry) -> None:
         now = self._now_ms()
-        if now - row.created_at >= GIVE_UP_AFTER_S * 1000:
+        if now - (row.note.since or row.created_at) >= GIVE_UP_AFTER_S * 1000:
             maybe = row.note.maybe or outcome.maybe
             self._say(row, "unknown" if maybe else "failed", f"given up: {outcome.why}")
             await self._store.write(outbox.unknown if maybe else outbox.failed, row, outcome.why)
             return
         self.failures += 1
-        self._counts[self._name, "retried"] += 1
+        self._counts[self._family, "retried"] += 1
         self.paused_until = now + int(pause_s(self.failures, LONGEST_LANE_PAUSE_S) * 1000)
         wait_s = max(outcome.after_s, pause_s(row.attempts, LONGEST_ROW_PAUSE_S))
         log.warning("a message could not be sent and is tried again", extra={
@@ -213,7 +226,7 @@ class _Lane:
         await self._store.write(outbox.retry, row, outcome.why, now + int(wait_s * 1000), maybe=outcome.maybe)
 
     def _say(self, row: OutboxRow, state: str, why: str) -> None:
-        self._counts[self._name, state] += 1
+        self._counts[self._family, state] += 1
         log.error("a message was not sent" if state == "failed" else "nobody knows if a message arrived",
                   extra={"channel": self._name, "inbox_id": self._inbox_id, "key": row.idempotency_key,
                          "why": why})
@@ -231,16 +244,19 @@ class Dispatcher:
 
     Args:
         channels: channel name → how to send. Rows of other channels wait for who knows them.
+        carriers: the same for names with a dot, by what stands before it (``webhook.3``).
     """
 
     def __init__(self, store: Store, now_ms: NowMs, channels: Mapping[str, Deliver], *,
-                 poll_s: float = POLL_S) -> None:
+                 carriers: Mapping[str, Carrier] | None = None, poll_s: float = POLL_S) -> None:
         self._store = store
         self._now_ms = now_ms
         self._channels = channels
+        self._carriers = carriers or {}
         self._poll_s = poll_s
         self._lanes: dict[tuple[int, str], _Lane] = {}
         self._task: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[bool]] = set()
         self._wake = asyncio.Event()
         self.counts: Counter[tuple[str, str]] = Counter()
         """(channel, outcome): sent | retried | failed | unknown | skipped | waited."""
@@ -265,12 +281,52 @@ class Dispatcher:
         if not known:
             self._wake.set()
 
+    def poke_channel(self, name: str) -> None:
+        """As :meth:`poke`, of a carrier's channel: its lane is opened if there is none."""
+        if self._task is not None:
+            self._open(0, name)
+            if lane := self._lanes.get((0, name)):
+                lane.feed.poke()
+
+    def close_channel(self, name: str) -> None:
+        """A carrier's channel is gone for good."""
+        if lane := self._lanes.pop((0, name), None):
+            self._closing.add(task := asyncio.get_running_loop().create_task(lane.feed.stop(5.0)))
+            task.add_done_callback(self._closing.discard)
+
+    def _open(self, inbox_id: int, name: str) -> None:
+        if (inbox_id, name) in self._lanes:
+            return
+        family, dot, _ = name.partition(".")
+        channel: Deliver | Carrier
+        attempt: Callable[[OutboxRow], Awaitable[Outcome]]
+        if dot and (carrier := self._carriers.get(family)) is not None:
+            channel, attempt = carrier, carrier.carry
+        elif not dot and (known := self._channels.get(name)) is not None:
+            channel, attempt = known, self._message_to(known)
+        else:
+            return
+        lane = self._lanes[inbox_id, name] = _Lane(
+            self._store, self._now_ms, inbox_id, name, channel, attempt, self.counts, self._poll_s,
+            lambda *what: self.on_lost(*what))
+        lane.feed.start()
+
+    def _message_to(self, channel: Deliver) -> Callable[[OutboxRow], Awaitable[Outcome]]:
+        async def attempt(row: OutboxRow) -> Outcome:
+            message, conversation = await self._store.read(_load, row.conversation_id, row.seq)
+            if message is None or conversation is None:
+                return Failed("the message was deleted before it was sent")
+            return await channel.deliver(row, message, conversation)
+
+        return attempt
+
     async def stop(self, timeout_s: float = 5.0) -> bool:
         """Sends no more; True if what was under way ended in time."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        await asyncio.gather(*self._closing, return_exceptions=True)
         ended = await asyncio.gather(*(lane.feed.stop(timeout_s) for lane in self._lanes.values()))
         self._lanes.clear()
         return all(ended)
@@ -281,11 +337,7 @@ class Dispatcher:
             self._wake.clear()
             try:
                 for inbox_id, name in await self._store.read(outbox.waiting):
-                    if name in self._channels and (inbox_id, name) not in self._lanes:
-                        lane = self._lanes[inbox_id, name] = _Lane(
-                            self._store, self._now_ms, inbox_id, name, self._channels[name], self.counts,
-                            self._poll_s, lambda *what: self.on_lost(*what))
-                        lane.feed.start()
+                    self._open(inbox_id, name)
             except Exception:
                 log.warning("the outbox could not be read; trying again", exc_info=True)
             try:

@@ -11,7 +11,8 @@ The database is the one truth; a file is a copy to look at, a wish to apply, or 
 
 and ``tools:`` and ``flows:`` (:mod:`zhike.ops.configtools`), ``prompt_templates:`` and ``cases:``
 (:mod:`zhike.ops.configprompts`), ``teams:``, ``tags:``, ``canned:`` and ``notify_targets:``
-(:mod:`zhike.ops.configdesk`). Among an inbox's settings stand its hours; ``team`` is the key of its team.
+(:mod:`zhike.ops.configdesk`), ``webhooks:`` (:mod:`zhike.ops.confighooks`). Among an inbox's settings
+stand its hours; ``team`` is the key of its team.
 
 Several files are read as one; an entry may stand in one of them only. What a file leaves out of an
 entry has its default. The secrets of an inbox (with which a shop signs its customers, and the desk its
@@ -38,7 +39,8 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Button
 from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
-from zhike.ops import configdesk, configprompts, configtools
+from zhike.ops import configdesk, confighooks, configprompts, configtools
+from zhike.ops.confighooks import FileHook
 from zhike.ops.yamlfile import MAX_PROBLEMS, Node, Reader, find, write
 from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tools
 from zhike.store.checkinbox import check_inbox
@@ -47,7 +49,8 @@ from zhike.store.checktools import check_flow, check_tool
 from zhike.store.promptchecks import check_case, check_template
 
 FORMAT_VERSION = 1
-Item = Bot | Inbox | Article | Rule | Tool | Flow | StoredPrompt | Case | configdesk.DeskItem
+Item = (Bot | Inbox | Article | Rule | Tool | Flow | StoredPrompt | Case | configdesk.DeskItem
+        | FileHook)
 Identity = tuple[str, ...]
 
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -61,11 +64,13 @@ FIELDS: dict[str, tuple[str, ...]] = {
     **configtools.FIELDS,
     **configprompts.FIELDS,
     **configdesk.FIELDS,
+    **confighooks.FIELDS,
 }
 """What a file may say of each noun, in the order of an export."""
 REQUIRED = {"bots": ("key",), "inboxes": ("key",), "articles": ("key", "bot", "lang", "question", "answer"),
             "rules": ("key", "bot", "kind", "match"), **configtools.REQUIRED,
-            **configprompts.REQUIRED, **configdesk.REQUIRED}
+            **configprompts.REQUIRED, **configdesk.REQUIRED,
+            **confighooks.REQUIRED}
 NUMBERS = ("answer_threshold", "fragment_wait_s", "suggest_threshold", "mask_pii", "team_id",
            "auto_resolve_after_s", "enabled")
 """Of the settings, what is no text. (A closed day stays a text: no YAML reader makes a date of it here.)"""
@@ -208,6 +213,8 @@ def _faults(item: Item) -> Iterator[Fault]:
             return check_template(item.template)
         case Case():
             return check_case(item)
+        case FileHook():
+            return confighooks.check(item)
         case _:
             return configdesk.faults(item)
 
@@ -236,6 +243,8 @@ def _make(reader: Reader, noun: str, fields: dict[str, Node]) -> tuple[Item, str
         return reader.integer(fields[name]) if name in fields else default
 
     key, bot = text("key"), text("bot")
+    if noun == confighooks.NOUN:
+        return confighooks.read(reader, fields), ""
     if noun == "prompt_templates":
         return configprompts.read_prompt(reader, fields), bot
     if noun == "cases":
@@ -297,7 +306,7 @@ def identity_of(noun: str, item: Item, bot: str) -> Identity:
         return (bot, item.name)
     if isinstance(item, configdesk.DeskItem):
         return configdesk.identity(item)
-    return (item.key,) if noun in ("bots", "inboxes") else (bot, item.key)
+    return (item.key,) if noun in ("bots", "inboxes", "webhooks") else (bot, item.key)
 
 
 def _numbered(inbox: Inbox, team_id: int) -> Inbox:
@@ -356,6 +365,8 @@ def written(item: Item, bot: str) -> dict[str, Any]:
             return configprompts.written_prompt(item, bot)
         case Case():
             return configprompts.written_case(item, bot)
+        case FileHook():
+            return confighooks.written(item)
         case _:
             return configdesk.written(item)
 
@@ -411,6 +422,7 @@ def export(conn: Connection) -> Iterator[str]:
         cases.all_for_bot(conn, bot.id), key=lambda case: (case.lang, case.text))])
     for noun in ("tags", "canned", "notify_targets"):
         yield from _section(noun, [written(item, "") for _, (item, _) in desk[noun]])
+    yield from _section(confighooks.NOUN, [written(hook, "") for hook in confighooks.stored(conn)])
 
 
 def _section(noun: str, items: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -20,14 +20,15 @@ from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.prompt import StoredPrompt
 from zhike.domain.tool import Tool
 from zhike.errors import Lang, ZhikeError
-from zhike.ops import configdesk
+from zhike.ops import configdesk, confighooks
 from zhike.ops.configfile import FIELDS, SECRETS, Document, Entry, Identity, Item, keyed, numbered, written
+from zhike.ops.confighooks import FileHook
 from zhike.ops.yamlfile import write
-from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tables, tools
+from zhike.store import articles, bots, cases, flows, inboxes, prompts, rules, tables, tools, webhooks
 from zhike.store.dialect import upsert
 
-PRUNED = ("notify_targets", "canned", "tags", "cases", "prompt_templates", "rules", "flows", "tools",
-          "articles", "inboxes", "teams", "bots")
+PRUNED = ("webhooks", "notify_targets", "canned", "tags", "cases", "prompt_templates", "rules", "flows",
+          "tools", "articles", "inboxes", "teams", "bots")
 """What names others goes before them."""
 
 
@@ -72,6 +73,7 @@ def _stored(conn: Connection, wanted: Document) -> _State:
     boxes = [box if _says_number(wanted, box.key) else keyed(box, team_keys)
              for box in inboxes.list_inboxes(conn, limit=1_000_000)]
     items["inboxes"] = {(box.key,): (box, keys.get(box.bot_id or 0, "")) for box in boxes}
+    items[confighooks.NOUN] = {(hook.key,): (hook, "") for hook in confighooks.stored(conn)}
     for key in wanted.bot_keys():
         if (bot := by_key.get(key)) is not None:
             for article in articles.all_for_bot(conn, bot.id):
@@ -136,7 +138,9 @@ def make_plan(conn: Connection, wanted: Document, *, prune: bool = False, bot: s
         ConfigError: an entry refers to a bot that is neither stored nor in the files.
     """
     wanted = settled(conn, wanted, bot)
-    return _plan(wanted, _stored(conn, wanted), prune)
+    state = _stored(conn, wanted)
+    return _plan(wanted, state, prune)
+
 
 
 def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
@@ -168,7 +172,7 @@ def _plan(wanted: Document, state: _State, prune: bool) -> Plan:
             if noun not in wanted.sections:
                 continue
             for identity, (item, bot) in state.items[noun].items():
-                ours = noun in ("inboxes", "bots", *configdesk.NOUNS) or bot in mentioned
+                ours = noun in ("inboxes", "bots", confighooks.NOUN, *configdesk.NOUNS) or bot in mentioned
                 if ours and identity not in wanted.entries[noun]:
                     changes.append(Change(noun, "delete", identity, _title(item), {}))
     return Plan(changes, same)
@@ -203,7 +207,7 @@ def _references(wanted: Document, state: _State) -> Iterator[Problem]:
 
 def _named(wanted: Document) -> Iterator[tuple[Entry, str, str]]:
     """(entry, noun, key) of every team and inbox that is referred to."""
-    for noun in ("teams", "inboxes", "canned", "notify_targets"):
+    for noun in ("teams", "inboxes", "canned", "notify_targets", "webhooks"):
         for entry in wanted.entries[noun].values():
             match entry.item:
                 case Inbox() as box:
@@ -215,7 +219,7 @@ def _named(wanted: Document) -> Iterator[tuple[Entry, str, str]]:
                 case configdesk.CannedItem() as one:
                     if one.team:
                         yield entry, "teams", one.team
-                case configdesk.TargetItem() as target:
+                case configdesk.TargetItem() | FileHook() as target:
                     for key in target.teams:
                         yield entry, "teams", key
                     for key in target.inboxes:
@@ -294,7 +298,7 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
             else:
                 inboxes.update_inbox(conn, msgspec.structs.replace(item, id=old.id), now)
     for key in wanted.bot_keys():
-        fresh = [(noun, entry.item) for noun in FIELDS if noun not in ("bots", "inboxes")
+        fresh = [(noun, entry.item) for noun in FIELDS if noun not in ("bots", "inboxes", "webhooks")
                  for identity, entry in wanted.entries[noun].items()
                  if entry.bot == key and (noun, identity) in touched]
         articles.put_articles(conn, ids[key], [item for _, item in fresh if isinstance(item, Article)], now)
@@ -311,6 +315,10 @@ def apply(conn: Connection, wanted: Document, now: int, *, prune: bool = False, 
                 for identity, entry in wanted.entries[noun].items() if (noun, identity) in touched]
         configdesk.apply(conn, [(item, number) for item, number in made
                                 if isinstance(item, configdesk.DeskItem)], now)
+    for identity, entry in wanted.entries[confighooks.NOUN].items():
+        if (confighooks.NOUN, identity) in touched and isinstance(entry.item, FileHook):
+            held = state.items[confighooks.NOUN].get(identity, (None, ""))[0]
+            confighooks.put(conn, entry.item, held if isinstance(held, FileHook) else None, now)
     _delete(conn, plan, state, now)
     return plan
 
@@ -341,6 +349,9 @@ def _delete(conn: Connection, plan: Plan, state: _State, now: int) -> None:
             articles.delete_articles(conn, state.bot_ids[bot], item_ids, now)
         elif noun == "cases":
             cases.delete_cases(conn, state.bot_ids[bot], item_ids)
+        elif noun == confighooks.NOUN:
+            for item_id in item_ids:
+                webhooks.remove(conn, item_id)
         else:
             for item_id in item_ids:
                 inboxes.delete_inbox(conn, item_id) if noun == "inboxes" else bots.delete_bot(conn, item_id)
@@ -383,7 +394,8 @@ _NOUNS = {"bots": ("机器人", "bot"), "inboxes": ("收件箱", "inbox"), "arti
           "rules": ("规则", "rule"), "tools": ("工具", "tool"), "flows": ("流程", "flow"),
           "prompt_templates": ("提示词模板", "prompt template"), "cases": ("回归用例", "case"),
           "teams": ("团队", "team"), "tags": ("标签", "tag"), "canned": ("快捷回复", "canned response"),
-          "notify_targets": ("通知对象", "notify target")}
+          "notify_targets": ("通知对象", "notify target"),
+          "webhooks": ("Webhook", "webhook")}
 _SIGNS = {"add": "+", "change": "~", "delete": "-"}
 
 

@@ -21,6 +21,7 @@ from zhike.answer.words import received, shown
 from zhike.bus.base import BusNode, Event
 from zhike.clock import NowMs
 from zhike.domain.conversation import Conversation
+from zhike.domain.hook import Webhook
 from zhike.domain.message import Message
 from zhike.domain.reach import Leaving
 from zhike.domain.unit import Change, Entry, Incoming
@@ -70,6 +71,7 @@ class Line:
         agent_name: an agent's name as visitors see it.
         fragment_wait_s: bot id → how long it waits for the rest of a thought (default: the setting).
         blocked: (inbox_id, sender) of those whose messages are refused; read at every batch.
+        hooks: the webhooks that are told of what happens; read at every batch.
         worker: answers in jobs what the stages cannot answer at once; None = there are no jobs.
     """
 
@@ -78,13 +80,15 @@ class Line:
                  settings: LineSettings | None = None,
                  agent_name: Callable[[int | None], str] = lambda _: "",
                  fragment_wait_s: Callable[[int], float] | None = None,
-                 worker: Worker | None = None, blocked: Collection[tuple[int, str]] = ()) -> None:
+                 worker: Worker | None = None, blocked: Collection[tuple[int, str]] = (),
+                 hooks: Sequence[Webhook] = ()) -> None:
         settings = settings or LineSettings()
         self.settings = settings
         self._store = store
         self._answerer = answerer
         self._now_ms = now_ms
         self._channels = channels
+        self._hooks = hooks
         self._loop = asyncio.get_running_loop()
         self.receive = Receive(settings.receive_max_messages, settings.receive_max_bytes, self._loop)
         self.dedup = Dedup(blocked)
@@ -279,13 +283,13 @@ class Line:
     async def _commit(self, entries: Sequence[Entry]) -> Result:
         """Commits the unit. One that fails is halved until the bad entry stands alone."""
         try:
-            return await self._store.write(commit_unit, entries, self._channels)
+            return await self._store.write(commit_unit, entries, self._channels, self._hooks)
         except IntegrityError:
             # a key that was not looked up exists: look all of them up
             for entry in entries:
                 _reset(entry)
             try:
-                return await self._store.write(commit_unit, entries, self._channels)
+                return await self._store.write(commit_unit, entries, self._channels, self._hooks)
             except Exception as error:
                 return await self._halve(entries, error)
         except ZhikeError as error:  # the database is away: nothing was stored, nobody is told it was

@@ -1,7 +1,7 @@
 """Builds the HTTP application from the table and the ports.
 
     app = build(settings=…, store=…, access=…, desk=…, hub=…, probe=…, quality=…, files=…,
-                outreach=…, panel=…, uploads=…, asyncapi=…)
+                outreach=…, panel=…, hooks=…, uploads=…, asyncapi=…)
 
 Importing this file imports Litestar (the slow part of a start); ``serve`` does it in its warm-up
 thread, and may build there, too: nothing here needs a running loop.
@@ -28,7 +28,18 @@ from zhike.rest import edge
 from zhike.rest.answer import Answer, Headers, error_answer, language
 from zhike.rest.context import Context
 from zhike.rest.endpoint import endpoint, refuse
-from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Outreach, Panel, Probe, Quality, Store
+from zhike.rest.ports import (
+    Desk,
+    Hooks,
+    Hub,
+    KnowledgeFiles,
+    Observe,
+    Outreach,
+    Panel,
+    Probe,
+    Quality,
+    Store,
+)
 from zhike.rest.routes import all_routes
 from zhike.rest.table import Route
 
@@ -124,6 +135,7 @@ def build(
     files: KnowledgeFiles,
     outreach: Outreach,
     panel: Panel,
+    hooks: Hooks,
     uploads: Uploads,
     asyncapi: Callable[[], bytes],
     observe: Observe = _ignore,
@@ -135,7 +147,7 @@ def build(
 
     Args:
         settings: of the process.
-        store, desk, hub, probe, quality, files, outreach, panel: see :mod:`zhike.rest.ports`.
+        store, desk, hub, probe, quality, files, outreach, panel, hooks: see :mod:`zhike.rest.ports`.
         access: :class:`zhike.access.bundle.Access`, the one that the gateway uses, too.
         uploads: files that people send.
         asyncapi: gives the WebSocket protocol's document as JSON.
@@ -157,6 +169,7 @@ def build(
         files=files,
         outreach=outreach,
         panel=panel,
+        hooks=hooks,
         uploads=uploads,
         asyncapi=asyncapi,
         observe=observe,

@@ -15,7 +15,7 @@ from zhike.config import Settings
 from zhike.errors import ZhikeError
 from zhike.files.uploads import Uploads
 from zhike.rest.files import Files
-from zhike.rest.ports import Desk, Hub, KnowledgeFiles, Observe, Outreach, Panel, Probe, Quality, Store
+from zhike.rest.ports import Desk, Hooks, Hub, KnowledgeFiles, Observe, Outreach, Panel, Probe, Quality, Store
 from zhike.rest.source import Bell
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class Context:
         files: KnowledgeFiles,
         outreach: Outreach,
         panel: Panel,
+        hooks: Hooks,
         uploads: Uploads,
         asyncapi: Callable[[], bytes],
         observe: Observe,
@@ -100,6 +101,7 @@ class Context:
         self.knowledge_files = files
         self.outreach = outreach
         self.panel = panel
+        self.hooks = hooks
         self.uploads = uploads
         self.asyncapi = cache(asyncapi)  # 5 ms each time, and anybody may ask
         self.observe = observe

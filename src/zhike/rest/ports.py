@@ -17,6 +17,8 @@ from zhike.domain.card import Card
 from zhike.domain.case import Case
 from zhike.domain.conversation import Conversation
 from zhike.domain.flow import Flow
+from zhike.domain.hook import HookEvent, Webhook
+from zhike.domain.hook import Tried as HookTried
 from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.notice import Target
@@ -170,6 +172,9 @@ class Desk(Protocol):
     async def inboxes_changed(self) -> None:
         """An inbox was stored: read them again."""
 
+    def told_webhooks(self) -> None:
+        """Something was stored of which webhooks may be told: look now."""
+
     def people_changed(self) -> None:
         """An agent or a team was stored, or somebody said whether they are available: who waits may be served
         now."""
@@ -270,6 +275,20 @@ class Outreach(Protocol):
         Raises:
             ZhikeError: ``not_found``, ``starting``.
         """
+
+
+class Hooks(Protocol):
+    """Webhooks of this process."""
+
+    async def test(self, hook: Webhook, event: HookEvent) -> HookTried:
+        """Sends a sample at once and waits for the answer, twenty seconds at most.
+
+        Raises:
+            ZhikeError: ``starting``.
+        """
+
+    def gone(self, hook: Webhook) -> None:
+        """It was removed."""
 
 
 class Subscriber(Protocol):

@@ -14,7 +14,7 @@ from zhike.rest.table import Call, Route
 NOBODYS = frozenset((
     "agents", "api-keys", "articles", "asyncapi.json", "audit", "bots", "canned", "cases", "flows",
     "inboxes", "login", "logout", "me", "models", "openapi.json", "presence", "prompts", "reset", "rules",
-    "setup", "tags", "teams", "tools", "usage", "visitor"))
+    "setup", "tags", "teams", "tools", "usage", "visitor", "webhooks"))
 """Nouns that hold no visitors' words: the shop's own, and the people who work there. (A visitor reads their
 own words.) A noun that is not here is veiled."""
 _CHANGES = ("PUT", "PATCH")

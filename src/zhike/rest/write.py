@@ -53,4 +53,11 @@ async def audited(
         name = target if isinstance(target, str) else target(result)
         return call.now, call.principal.actor, action, name, {"address": call.address, **(detail or {})}
 
-    return await call.to.store.write(_both, fn, args, kwargs, entry)
+    done: T = await call.to.store.write(_both, fn, args, kwargs, entry)
+    call.to.desk.told_webhooks()
+    return done
+
+
+def by_agent(call: Call) -> int:
+    """The agent who does it; 0: a program."""
+    return call.principal.id if call.principal.kind == "agent" else 0

@@ -9,12 +9,17 @@ from sqlalchemy import Connection, update
 
 from zhike.domain.knowledge import Contact
 from zhike.errors import ZhikeError
+from zhike.store import happenings
 from zhike.store.contacts import ensure, get_contact
 from zhike.store.tables import contacts, inboxes
 
 
-def change(conn: Connection, contact_id: int, values: dict[str, Any]) -> Contact:
+def change(conn: Connection, contact_id: int, values: dict[str, Any], now: int = 0,
+           by_id: int = 0) -> Contact:
     """Sets name, email, phone or attributes of one contact.
+
+    Args:
+        now: webhooks are told of it (0: they are not). ``by_id``: the agent who does it.
 
     Raises:
         ZhikeError: ``not_found``.
@@ -27,11 +32,13 @@ def change(conn: Connection, contact_id: int, values: dict[str, Any]) -> Contact
     contact = get_contact(conn, contact_id)
     if contact is None:
         raise ZhikeError("not_found")
+    if values and now:
+        happenings.contact(conn, "contact.updated", contact.inbox_id, contact_id, now, by_id=by_id)
     return contact
 
 
 def create(conn: Connection, inbox_id: int, sender: str, fields: dict[str, str], attributes: dict[str, Any],
-           now: int) -> tuple[Contact, bool]:
+           now: int, by_id: int = 0) -> tuple[Contact, bool]:
     """The contact with this sender key, and whether it was made just now (if not: unchanged).
 
     Raises:
@@ -39,10 +46,12 @@ def create(conn: Connection, inbox_id: int, sender: str, fields: dict[str, str],
     """
     if conn.execute(inboxes.select().where(inboxes.c.id == inbox_id)).first() is None:
         raise ZhikeError("invalid_field", "inbox_id: no such inbox", field="inbox_id")
-    contact_id = ensure(conn, [(inbox_id, sender, fields, now)])[(inbox_id, sender)]
+    new: dict[tuple[int, str], int] = {}
+    contact_id = ensure(conn, [(inbox_id, sender, fields, now)], new)[(inbox_id, sender)]
+    if new and attributes:
+        change(conn, contact_id, {"attributes": attributes})
+    if new:
+        happenings.contact(conn, "contact.created", inbox_id, contact_id, now, by_id=by_id)
     contact = get_contact(conn, contact_id)
     assert contact is not None
-    made = contact.created_at == now and not contact.attributes
-    if made and attributes:
-        contact = change(conn, contact_id, {"attributes": attributes})
-    return contact, made
+    return contact, bool(new)

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, upd
 
 from zhike.domain.knowledge import Contact
 from zhike.errors import ZhikeError
+from zhike.store import happenings
 from zhike.store.contacts import get_contact
 from zhike.store.tables import contacts, conversations, proofs
 
@@ -27,9 +28,13 @@ MAX_BLOCKED = 100_000
 """Senders that are kept in memory to be refused: the last ones blocked."""
 
 
-def merge(conn: Connection, contact_id: int, into_id: int) -> tuple[Contact, list[int]]:
+def merge(conn: Connection, contact_id: int, into_id: int, now: int = 0,
+          by_id: int = 0) -> tuple[Contact, list[int]]:
     """Makes one contact of two. A conversation that begins at this very moment on another instance may keep
     the old one; it is moved when the two are merged again.
+
+    Args:
+        now: webhooks are told of it (0: they are not). ``by_id``: the agent who does it.
 
     Returns:
         The contact that is left, and the ids of its conversations that are not resolved.
@@ -64,6 +69,9 @@ def merge(conn: Connection, contact_id: int, into_id: int) -> tuple[Contact, lis
     conn.execute(delete(proofs).where(proofs.c.contact_id.in_((contact_id, into_id))))
     left = get_contact(conn, into_id)
     assert left is not None
+    if now:
+        happenings.contact(conn, "contact.merged", left.inbox_id, into_id, now, merged_id=contact_id,
+                           by_id=by_id)
     awake = select(conversations.c.id).where(
         conversations.c.contact_id == into_id, conversations.c.holder != "none").order_by(conversations.c.id)
     return left, list(conn.execute(awake).scalars())

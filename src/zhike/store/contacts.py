@@ -15,10 +15,10 @@ _INSERT = ("id", "inbox_id", "sender", "name", "email", "phone", "attributes", "
            "last_seen_at")
 
 
-def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], int]]) -> dict[
-        tuple[int, str], int]:
-    """The contact ids of (inbox_id, sender, fields, now) each; makes those that are missing. A contact that
-    turned out to be another one is that one."""
+def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], int]],
+           made: dict[tuple[int, str], int] | None = None) -> dict[tuple[int, str], int]:
+    """The contact ids of (inbox_id, sender, fields, now) each; makes those that are missing, and names them
+    in ``made``. A contact that turned out to be another one is that one."""
     if not wanted:
         return {}
     senders = list(dict.fromkeys(sender for _, sender, _, _ in wanted))
@@ -31,6 +31,8 @@ def ensure(conn: Connection, wanted: Sequence[tuple[int, str, dict[str, str], in
         new = []
         for contact_id, ((inbox_id, sender), (fields, now)) in zip(ids, missing.items(), strict=True):
             found[(inbox_id, sender)] = contact_id
+            if made is not None:
+                made[(inbox_id, sender)] = contact_id
             new.append((contact_id, inbox_id, sender, fields.get("name", ""), fields.get("email", ""),
                         fields.get("phone", ""), _attributes(fields), now, now))
         insert_many(conn, "contacts", _INSERT, new)

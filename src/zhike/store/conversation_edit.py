@@ -9,16 +9,18 @@ import msgspec
 from sqlalchemy import Connection, select, update
 
 from zhike.errors import ZhikeError
-from zhike.store import tags
+from zhike.store import happenings, tags
 from zhike.store.tables import conversations
 
 
 def edit(conn: Connection, ids: Sequence[int], values: dict[str, Any],
-         tag_ids: Sequence[int] | None = None, *, whole: bool = True) -> dict[int, dict[str, Any]]:
+         tag_ids: Sequence[int] | None = None, *, whole: bool = True, now: int = 0,
+         by_id: int = 0) -> dict[int, dict[str, Any]]:
     """Sets ``priority`` or ``attributes``, and tags, of conversations that exist.
 
     Args:
         tag_ids: ``whole``: all they have afterwards; else added to those they have.
+        now: webhooks are told of it (0: they are not). ``by_id``: the agent who does it.
 
     Returns:
         Conversation id → what its lists have to hear: ``priority``, ``tags`` if they were set.
@@ -41,7 +43,9 @@ def edit(conn: Connection, ids: Sequence[int], values: dict[str, Any],
             part["priority"] = values["priority"]
     if tag_ids is not None:
         tags.put(conn, there, tag_ids, whole=whole)
-        now = tags.of_conversations(conn, there)
+        held = tags.of_conversations(conn, there)
         for number, part in told.items():
-            part["tags"] = now.get(number, ())
+            part["tags"] = held.get(number, ())
+    if now and (stored or tag_ids is not None):
+        happenings.conversation(conn, "conversation.updated", there, now, by_id=by_id)
     return told

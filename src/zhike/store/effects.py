@@ -6,13 +6,14 @@ The lowest layer of the unit: :mod:`zhike.store.unit` goes through the entries, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from zhike.domain.attachment import first_words
 from zhike.domain.conversation import Conversation
+from zhike.domain.hook import Webhook
 from zhike.domain.message import Payload, encode
 from zhike.domain.reach import AWAY, Away, Leaving
 from zhike.domain.transitions import HELD, RESOLVED, WAITING, State
@@ -20,13 +21,13 @@ from zhike.domain.unit import Row, open_key
 from zhike.domain.words import system_text
 from zhike.store import conversations as conversation_rows
 from zhike.store.dialect import insert_many, next_ids
+from zhike.store.happenings import COLUMNS as _OUTBOX_COLUMNS
+from zhike.store.happenings import News, state_of
 from zhike.store.messages import pack_answers
 
 _MESSAGE_COLUMNS = ("conversation_id", "seq", "dedup_key", "direction", "sender_type", "sender_id",
                     "client_msg_id", "text", "answers", "payload", "trace", "epoch", "created_at")
 _MENTION_COLUMNS = ("conversation_id", "seq", "agent_id", "by_id", "created_at")
-_OUTBOX_COLUMNS = ("id", "inbox_id", "conversation_id", "seq", "channel", "payload", "state", "due_at",
-                   "lease_until", "attempts", "last_error", "created_at")
 
 
 class Result:
@@ -47,11 +48,13 @@ class Result:
 class Effects:
     """See the module. ``channels``: inbox id → how messages leave, for inboxes whose outgoing messages need
     an outbox row. Where visitors who left are reached another way, what people say does; a bot speaks to
-    those who are here."""
+    those who are here. ``hooks``: the webhooks; without any, :attr:`news` is None and costs nothing."""
 
-    def __init__(self, conn: Connection, channels: Mapping[int, Leaving]) -> None:
+    def __init__(self, conn: Connection, channels: Mapping[int, Leaving],
+                 hooks: Sequence[Webhook] = ()) -> None:
         self.conn = conn
         self.channels = channels
+        self.news = News(hooks) if hooks else None
         self.result = Result()
         self.touched: dict[int, Conversation] = {}
         self.state_changed: dict[int, Conversation] = {}
@@ -78,6 +81,7 @@ class Effects:
             agent_id: who holds it from now on.
         """
         was_snoozed = conversation.status == "snoozed"
+        was = state_of(conversation) if self.news is not None else None
         conversation.status, conversation.holder = to
         if rises:
             before_person = conversation.waiting_since
@@ -99,6 +103,8 @@ class Effects:
         self.touched[conversation.id] = conversation
         self.state_changed[conversation.id] = conversation
         self.result.changed.append(conversation)
+        if self.news is not None and was is not None:
+            self.news.moved(conversation, was, at)
 
     def lived(self, conversation: Conversation, **values: Any) -> None:
         """These columns change, too."""
@@ -144,6 +150,8 @@ class Effects:
                 (leaving := self.channels.get(conversation.inbox_id)) is not None) and (
                 row.sender_type == "agent" or isinstance(leaving, str)):
             self.outbox.append(row)
+        if self.news is not None:
+            self.news.message(row)
 
     def write(self) -> None:
         """Writes everything."""
@@ -161,6 +169,8 @@ class Effects:
             conversation_rows.update_life(self.conn, self.result.life)
         if self.mentions:
             insert_many(self.conn, "mentions", _MENTION_COLUMNS, self.mentions)
+        if self.news is not None:
+            self.news.write(self.conn)
         if self.outbox:
             ids = next_ids(self.conn, "outbox", len(self.outbox))
             insert_many(self.conn, "outbox", _OUTBOX_COLUMNS, [

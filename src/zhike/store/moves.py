@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from zhike.domain.conversation import Conversation
+from zhike.domain.hook import Webhook
 from zhike.domain.message import RECALL_MS
 from zhike.domain.reach import Leaving
 from zhike.domain.transitions import Act, Step, step
@@ -27,13 +28,21 @@ WAKE = "conversation.wake"
 class Moves(Effects):
     """The part of the unit that changes who holds a conversation."""
 
-    def __init__(self, conn: Connection, channels: Mapping[int, Leaving]) -> None:
-        super().__init__(conn, channels)
+    def __init__(self, conn: Connection, channels: Mapping[int, Leaving],
+                 hooks: Sequence[Webhook] = ()) -> None:
+        super().__init__(conn, channels, hooks)
         self.by_key: dict[str, Conversation] = {}
         self.by_id: dict[int, Conversation] = {}
 
     def change(self, entry: Change) -> None:
         """Does one change, or says why not."""
+        if self.news is not None:
+            self.news.by_id = max(0, entry.by_id if entry.kind in ("assign", "note") else entry.agent_id)
+        self._change(entry)
+        if self.news is not None:
+            self.news.by_id = 0
+
+    def _change(self, entry: Change) -> None:
         conversation = self.by_id.get(entry.conversation_id)
         entry.conversation = conversation
         if conversation is None:
@@ -113,6 +122,7 @@ class Moves(Effects):
             self.covered(conversation)
         agent_id = entry.agent_id if found.to[1] == "agent" else None
         self.enter(conversation, found.to, at, rises=found.rises, agent_id=agent_id)
+        self._tell_of(entry, act, found, conversation)
         if act == "snooze":
             until = entry.until or at
             self.lived(conversation, snoozed_until=until)
@@ -125,12 +135,25 @@ class Moves(Effects):
             self.lived(conversation, team_id=entry.team_id or None)
         self._note(entry, conversation)
 
+    def _tell_of(self, entry: Change, act: Act, found: Step, conversation: Conversation) -> None:
+        """What webhooks hear of it beyond the change of state."""
+        if self.news is None:
+            return
+        if act == "snooze" and (put := self.news.last("conversation.snoozed", conversation.id)):
+            put.until = entry.until or entry.at
+        elif act == "resolve" and (over := self.news.last("conversation.resolved", conversation.id)):
+            over.wrap_up = entry.wrap_up
+        elif act == "pass" and entry.team_id is not None and not found.rises:
+            self.news.conversation("conversation.assigned", conversation, entry.at)
+
     def _keep(self, entry: Change, conversation: Conversation) -> None:
         """Assigned to the one who holds it already: only the team, and what is noted, are new."""
         if entry.team_id is not None:
             self.lived(conversation, team_id=entry.team_id or None)
             self.result.changed.append(conversation)
             entry.outcome = "done"
+            if self.news is not None:
+                self.news.conversation("conversation.assigned", conversation, entry.at)
         if entry.note:
             self._note(entry, conversation)
             entry.outcome = "done"
@@ -152,6 +175,8 @@ class Moves(Effects):
                 conversation.last_text = ""
                 self.touched[conversation.id] = conversation
             self.result.recalled.append((conversation, entry.seq))
+            if self.news is not None:
+                self.news.conversation("message.recalled", conversation, entry.at, seq=entry.seq)
 
     def _note(self, entry: Change, conversation: Conversation) -> None:
         if entry.note:

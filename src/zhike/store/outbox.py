@@ -6,6 +6,9 @@ there is no way). Of one conversation and channel only the
 earliest unfinished row can be claimed: a later message never overtakes an earlier one, and never
 goes out beside it. As in :mod:`zhike.store.jobs`, who claims holds a lease, and every mark names
 the claim.
+
+Rows of webhooks stand here too (:mod:`zhike.store.happenings`): their channel is ``webhook.<id>``, ``seq`` is
+the number of the event, and all of one webhook are claimed together, whatever their inbox.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
+from zhike.domain.hook import PREFIX, Happening
 from zhike.domain.reach import AWAY
 from zhike.store.tables import outbox
 
@@ -30,13 +34,17 @@ class Note(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``maybe``: an attempt ended without an answer; the other side may have the message.
     ``receipt``: the other side's own id of it. ``via``, ``to``: which way it went, where a channel has
-    several, and to whom, as agents may see it.
+    several, and to whom, as agents may see it. Of webhooks: ``event``: what happened; ``since`` (ms): since
+    when it is tried (0: since it was written); ``ended_at`` (ms): when it arrived.
     """
 
     maybe: bool = False
     receipt: str = ""
     via: str = ""
     to: str = ""
+    event: Happening | None = None
+    since: int = 0
+    ended_at: int = 0
 
 
 class OutboxRow(NamedTuple):
@@ -64,6 +72,23 @@ _COLUMNS = (outbox.c.id, outbox.c.inbox_id, outbox.c.conversation_id, outbox.c.s
             outbox.c.attempts, outbox.c.lease_until, outbox.c.created_at, outbox.c.payload.label("note"))
 _decode = msgspec.json.Decoder(Note).decode
 _encode = msgspec.json.Encoder().encode
+_WEBHOOKS = outbox.c.channel.like(f"{PREFIX}%")
+
+
+def noted(event: Happening) -> str:
+    """The ``payload`` of a new row of a webhook."""
+    return _encode(Note(event=event)).decode()
+
+
+def read_note(payload: str) -> Note:
+    """The ``payload`` column."""
+    return _decode(payload) if payload else Note()
+
+
+def _lane(inbox_id: int, channel: str) -> tuple[ColumnElement[bool], ...]:
+    """Whose rows are claimed together; inbox 0: all of this channel."""
+    mine = outbox.c.channel == channel
+    return (outbox.c.inbox_id == inbox_id, mine) if inbox_id else (mine,)
 
 
 def _first_of_conversation() -> ColumnElement[bool]:
@@ -78,6 +103,7 @@ def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int
     """Takes up to ``limit`` rows of an inbox to send, each the earliest open one of its conversation.
 
     Args:
+        inbox_id: 0: of all inboxes (a webhook).
         resend: the channel takes an idempotency key. Then a row whose sender died is sent again
             with the same key; otherwise it becomes ``unknown`` and is never sent again.
         together: what else waits in the conversation goes with its first row, due or not.
@@ -87,7 +113,7 @@ def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int
     """
     claimed: list[OutboxRow] = []
     unknown: list[OutboxRow] = []
-    ours = select(*_COLUMNS).where(outbox.c.inbox_id == inbox_id, outbox.c.channel == channel)
+    ours = select(*_COLUMNS).where(*_lane(inbox_id, channel))
     died = (ours.where(outbox.c.state == "sending", outbox.c.lease_until <= now)
             .order_by(outbox.c.lease_until))
     due = (ours.where(outbox.c.state == "due", outbox.c.due_at <= now, _first_of_conversation())
@@ -111,7 +137,7 @@ def claim(conn: Connection, inbox_id: int, channel: str, now: int, lease_ms: int
 
 
 def _read(row: Any) -> OutboxRow:
-    return OutboxRow(**{**row._mapping, "note": _decode(row.note) if row.note else Note()})
+    return OutboxRow(**{**row._mapping, "note": read_note(row.note)})
 
 
 def _take(conn: Connection, row: OutboxRow, state: str, lease_until: int, note: Note,
@@ -154,9 +180,12 @@ def _end(conn: Connection, row: OutboxRow, state: str, error: str, note: Note) -
     return _mark(conn, row, state=state, last_error=error[:MAX_ERROR_CHARS], payload=_encode(note).decode())
 
 
-def sent(conn: Connection, row: OutboxRow, receipt: str = "", *, via: str = "", to: str = "") -> bool:
+def sent(conn: Connection, row: OutboxRow, receipt: str = "", now: int = 0, *, via: str = "",
+         to: str = "") -> bool:
     """It arrived. False (here and below): the lease ended meanwhile, and the row is somebody else's."""
-    return _end(conn, row, "sent", "", Note(receipt=receipt[:200], via=via, to=to[:200]))
+    at = now if row.note.event is not None else 0
+    return _end(conn, row, "sent", "", Note(receipt=receipt[:200], via=via, to=to[:200], event=row.note.event,
+                                            ended_at=at))
 
 
 def skipped(conn: Connection, row: OutboxRow, why: str) -> bool:
@@ -188,7 +217,7 @@ def release(conn: Connection, row: OutboxRow, due_at: int) -> bool:
 
 def withdraw(conn: Connection, conversation_id: int, seq: int) -> bool:
     """Keeps a message from leaving through its channels. False: it may have left already."""
-    mine = (outbox.c.conversation_id == conversation_id, outbox.c.seq == seq)
+    mine = (outbox.c.conversation_id == conversation_id, outbox.c.seq == seq, ~_WEBHOOKS)
     conn.execute(update(outbox).where(*mine, outbox.c.state == "due", outbox.c.attempts == 0)
                  .values(state="skipped", last_error="recalled"))
     left = select(outbox.c.id).where(*mine, outbox.c.state != "skipped").limit(1)
@@ -197,7 +226,7 @@ def withdraw(conn: Connection, conversation_id: int, seq: int) -> bool:
 
 def next_due(conn: Connection, inbox_id: int, channel: str) -> int | None:
     """When the next row of the inbox can be claimed (ms), or None."""
-    ours = (outbox.c.inbox_id == inbox_id, outbox.c.channel == channel)
+    ours = _lane(inbox_id, channel)
     due = conn.execute(select(func.min(outbox.c.due_at)).where(
         outbox.c.state == "due", *ours, _first_of_conversation())).scalar()
     lease = conn.execute(select(func.min(outbox.c.lease_until)).where(
@@ -206,23 +235,26 @@ def next_due(conn: Connection, inbox_id: int, channel: str) -> int | None:
 
 
 def waiting(conn: Connection) -> list[tuple[int, str]]:
-    """(inbox_id, channel) of all rows that are not finished."""
+    """(inbox_id, channel) of all rows that are not finished; of webhooks (0, channel)."""
     stmt = select(outbox.c.inbox_id, outbox.c.channel).where(outbox.c.state.in_(UNFINISHED)).distinct()
-    return [(row.inbox_id, row.channel) for row in conn.execute(stmt)]
+    return list(dict.fromkeys((0 if row.channel.startswith(PREFIX) else row.inbox_id, row.channel)
+                              for row in conn.execute(stmt)))
 
 
 def prune(conn: Connection, sent_before: int) -> int:
     """Forgets rows that were sent, or had not to be, and whose cause is older than this (ms). Others are
     kept."""
     return int(conn.execute(delete(outbox).where(
-        outbox.c.state.in_(("sent", "skipped")), outbox.c.created_at < sent_before)).rowcount)
+        outbox.c.state.in_(("sent", "skipped")), outbox.c.created_at < sent_before,
+        ~_WEBHOOKS)).rowcount)
 
 
 def lost_since(conn: Connection, since: int) -> int:
     """How many messages written since then (ms) did not arrive, or may not have. (Replies to visitors who
-    left are not counted: an address that does not exist is no trouble of the desk.)"""
+    left are not counted: an address that does not exist is no trouble of the desk. Of
+    webhooks their own page tells.)"""
     return int(conn.execute(select(func.count()).select_from(outbox).where(
-        outbox.c.channel != AWAY,
+        outbox.c.channel != AWAY, ~_WEBHOOKS,
         outbox.c.state.in_(("failed", "unknown")), outbox.c.created_at >= since)).scalar_one())
 
 
@@ -241,7 +273,7 @@ def deliveries(conn: Connection, conversation_id: int, limit: int) -> list[Deliv
     """The newest of a conversation, in the order of their messages."""
     rows = conn.execute(
         select(outbox.c.seq, outbox.c.channel, outbox.c.state, outbox.c.due_at, outbox.c.last_error,
-               outbox.c.payload).where(outbox.c.conversation_id == conversation_id)
+               outbox.c.payload).where(outbox.c.conversation_id == conversation_id, ~_WEBHOOKS)
         .order_by(outbox.c.seq.desc()).limit(limit)).all()
     return [Delivery(row.seq, row.channel, row.state, row.due_at, row.last_error,
                      _decode(row.payload) if row.payload else Note()) for row in reversed(rows)]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
+from zhike.store import happenings
 from zhike.store.dialect import upsert
 from zhike.store.tables import ratings
 
@@ -41,8 +42,11 @@ def waits(conn: Connection, conversation_id: int) -> bool:
 def rate(conn: Connection, conversation_id: int, rating: Rating, now: int) -> Rating | None:
     """Stores the answer to a question that was asked; returns what stands there then: the same rating, an
     earlier one (it counts), or None: nobody asked."""
-    conn.execute(update(ratings).where(ratings.c.conversation_id == conversation_id, ratings.c.score == ASKED)
-                 .values(score=rating.score, comment=rating.comment, created_at=now))
+    done = conn.execute(
+        update(ratings).where(ratings.c.conversation_id == conversation_id, ratings.c.score == ASKED)
+        .values(score=rating.score, comment=rating.comment, created_at=now))
+    if done.rowcount:
+        happenings.conversation(conn, "rating.created", [conversation_id], now)
     return of(conn, [conversation_id]).get(conversation_id)
 
 

@@ -1,5 +1,5 @@
-"""The tables of reaching people who are not here: whom the desk tells of what, mail that goes out and comes
-in."""
+"""The tables of reaching people and programs that are not here: whom the desk tells of what, mail that goes
+out and comes in."""
 
 from __future__ import annotations
 
@@ -35,3 +35,13 @@ mail_stops = table("mail_stops",
 mailboxes = table("mailboxes", Column("name", key(190), primary_key=True, comment="user@host/folder"),
     Column("uid_validity", BigInteger, nullable=False), Column("uid", BigInteger, nullable=False),
     Column("looked_at", Ms), Column("failed_at", Ms), Column("last_error", String(500), nullable=False))
+
+# Programs of the owner's that are told of events; what they are told stands in the outbox.
+webhooks = table("webhooks", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("body", LongText, nullable=False, comment="JSON: address, secrets, events, inboxes, teams"),
+    Column("failing_since", Ms, comment="nothing has arrived since then"),
+    Column("paused_at", Ms, comment="the desk gave up by itself"),
+    Column("last_error", String(500), nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))

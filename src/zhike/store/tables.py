@@ -34,7 +34,7 @@ from zhike.store.desktables import (
     teams,
     waits,
 )
-from zhike.store.reachtables import mail_stops, mailboxes, notices, notify_targets
+from zhike.store.reachtables import mail_stops, mailboxes, notices, notify_targets, webhooks
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
 __all__ = [
@@ -86,6 +86,7 @@ __all__ = [
     "teams",
     "tools",
     "waits",
+    "webhooks",
 ]
 
 meta = table("meta", Column("name", key(64), primary_key=True),
@@ -302,4 +303,5 @@ outbox = table("outbox", Column("id", Id, primary_key=True, autoincrement=False)
     Column("due_at", Ms, nullable=False), Column("lease_until", Ms, nullable=False),
     Column("attempts", Integer, nullable=False), Column("last_error", LongText, nullable=False),
     Column("created_at", Ms, nullable=False), UniqueConstraint("conversation_id", "seq", "channel"),
-    Index("ix_outbox_state_due_at", "state", "due_at"))
+    Index("ix_outbox_state_due_at", "state", "due_at"),
+    Index("ix_outbox_channel_state_id", "channel", "state", "id"))

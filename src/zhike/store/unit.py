@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from zhike.domain.conversation import Conversation
+from zhike.domain.hook import Webhook
 from zhike.domain.message import Direction
 from zhike.domain.reach import Leaving
 from zhike.domain.transitions import HELD, WAITING
@@ -29,7 +30,8 @@ from zhike.store.moves import Moves
 __all__ = ["Result", "commit_unit"]
 
 
-def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving]) -> Result:
+def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving],
+                hooks: Sequence[Webhook] = ()) -> Result:
     """Stores one unit; fills in the outcome of every entry.
 
     Args:
@@ -37,17 +39,19 @@ def commit_unit(conn: Connection, entries: Sequence[Entry], channels: Mapping[in
         entries: in order of effect.
         channels: inbox id → how messages leave, for inboxes whose outgoing messages need an
             outbox row.
+        hooks: the webhooks that are told of what happens, each by an outbox row of its own.
 
     Raises:
         sqlalchemy.exc.IntegrityError: a key that was not looked up exists, or another instance
             made the same contact at this moment. Nothing is stored; run again with look-ups.
     """
-    return _Unit(conn, entries, channels).commit()
+    return _Unit(conn, entries, channels, hooks).commit()
 
 
 class _Unit(Moves):
-    def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving]) -> None:
-        super().__init__(conn, channels)
+    def __init__(self, conn: Connection, entries: Sequence[Entry], channels: Mapping[int, Leaving],
+                 hooks: Sequence[Webhook]) -> None:
+        super().__init__(conn, channels, hooks)
         self.entries = entries
         self.known: dict[bytes, tuple[int, int, str, int]] = {}
 
@@ -146,8 +150,9 @@ class _Unit(Moves):
             if (isinstance(entry, Incoming) and not entry.agent_id and not entry.outcome
                     and entry.open_key not in self.by_key and self._is_new(entry)):
                 wanted.setdefault(entry.open_key, entry)
+        new: dict[tuple[int, str], int] = {}
         found = contact_rows.ensure(self.conn, [(e.inbox_id, e.sender, e.contact or {}, e.at)
-                                                for e in wanted.values()])
+                                                for e in wanted.values()], new)
         ids = next_ids(self.conn, "conversation", len(wanted))
         made: list[tuple[Conversation, str]] = []
         for conversation_id, (key, entry) in zip(ids, wanted.items(), strict=True):
@@ -156,6 +161,10 @@ class _Unit(Moves):
                 "pending", "bot", 1, 0, 0, 0, entry.at, entry.at, lang=entry.lang)
             self.by_key[key] = self.by_id[conversation_id] = conversation
             made.append((conversation, key))
+            if self.news is not None:
+                if (entry.inbox_id, entry.sender) in new:
+                    self.news.contact("contact.created", entry.inbox_id, conversation.contact_id, entry.at)
+                self.news.conversation("conversation.created", conversation, entry.at)
         conversation_rows.insert_conversations(self.conn, made)
 
     def _is_new(self, entry: Incoming) -> bool:

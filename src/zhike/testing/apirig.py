@@ -30,6 +30,8 @@ from zhike.desk.service import Desk
 from zhike.domain.agent import Agent, Role
 from zhike.domain.case import Case
 from zhike.domain.flow import Flow
+from zhike.domain.hook import HookEvent, Webhook
+from zhike.domain.hook import Tried as HookTried
 from zhike.domain.knowledge import Article, Bot, Inbox, Rule
 from zhike.domain.message import Reply, TraceStep
 from zhike.domain.notice import Target
@@ -214,6 +216,20 @@ class ScriptedOutreach:
         return Reach(Route("email", "l***@mail.example"), wait_s=60)
 
 
+class ScriptedHooks:
+    """Sends nothing: every sample comes back with 204, or refused where the host is called so."""
+
+    def __init__(self) -> None:
+        self.removed: list[int] = []
+
+    async def test(self, hook: Webhook, event: HookEvent) -> HookTried:
+        good = "refuses" not in hook.body.url
+        return HookTried(hook.body.url, {"X-Zhike-Event": event}, "{}", 204 if good else 500, "", "", 12.34)
+
+    def gone(self, hook: Webhook) -> None:
+        self.removed.append(hook.id)
+
+
 class Response:
     """An answer as a test looks at it."""
 
@@ -298,6 +314,7 @@ class Rig:
         self.engine = ScriptedEngine()
         self.probe = _Probe()
         self.outreach = ScriptedOutreach()
+        self.hooks = ScriptedHooks()
         self.observed: list[tuple[str, str, int]] = []
 
     async def start(self) -> Rig:
@@ -320,7 +337,7 @@ class Rig:
         bus.attach(self.hub.handle)
         self.line = Line(store, bus, self.engine, InlineExecutor(), self.now, self.registry.bots,
                          self.registry.channels, LineSettings(fragment_wait_s=0.0), self.registry.agent_name,
-                         blocked=self.registry.blocked)
+                         blocked=self.registry.blocked, hooks=self.registry.hooks)
         door = Door(store, self.registry, self.access.visitors, self.access.sessions, self.now,
                     self.settings.server.public_url,
                     lambda role: sees_clear(role, self.settings.privacy.clear_for))
@@ -333,6 +350,7 @@ class Rig:
         self.app = build(settings=self.settings, store=store, access=self.access, desk=self.desk,
                          hub=self.hub, probe=self.probe, quality=ScriptedQuality(), files=ScriptedFiles(),
                          outreach=self.outreach, panel=Panel(lambda: self.toolbox),
+                         hooks=self.hooks,
                          uploads=self.uploads,
                          asyncapi=lambda: b'{"asyncapi":"3.0.0"}', now=self.now,
                          observe=lambda route, method, status, took_s: self.observed.append(

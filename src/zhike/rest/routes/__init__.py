@@ -47,6 +47,8 @@ from zhike.rest.routes import (
     usage,
     visitor,
     visitor_forms,
+    webhook_deliveries,
+    webhooks,
 )
 from zhike.rest.table import Route
 
@@ -91,6 +93,8 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         api_keys,
         audit,
         notify_targets,
+        webhooks,
+        webhook_deliveries,
         mail,
         mail_stop,
         usage,

@@ -16,7 +16,7 @@ from zhike.rest.paging import Paged, page, position
 from zhike.rest.routes.conversations import page_of
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ContactView, ConversationView, Page, contact_view
-from zhike.rest.write import audited
+from zhike.rest.write import audited, by_agent
 from zhike.store import contact_edit, contact_merge, listing, scopes
 from zhike.store.contacts import get_contact
 
@@ -92,6 +92,7 @@ async def create_contact(call: Call) -> Answer:
         fields,
         dict(body.attributes),
         call.now,
+        by_agent(call),
     )
     return encoded(contact_view(contact), 201 if made else 200)
 
@@ -112,6 +113,8 @@ async def change_contact(call: Call) -> ContactView:
             contact_edit.change,
             contact_id,
             values,
+            call.now,
+            by_agent(call),
         )
     )
 
@@ -139,6 +142,8 @@ async def merge_contact(call: Call) -> ContactView:
         contact_merge.merge,
         contact_id,
         body.into,
+        call.now,
+        by_agent(call),
     )
     await call.to.desk.inboxes_changed()
     name = before.name if before is not None and before.name else str(contact_id)

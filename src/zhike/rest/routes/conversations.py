@@ -14,7 +14,7 @@ from zhike.rest.fields import Attributes, Priority, TagIds
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, Page, conversation_view
-from zhike.rest.write import audited
+from zhike.rest.write import audited, by_agent
 from zhike.store import conversation_edit, listing
 
 
@@ -138,6 +138,8 @@ async def change_conversation(call: Call) -> ConversationView:
         [conversation_id],
         values,
         tag_ids,
+        now=call.now,
+        by_id=by_agent(call),
     )
     await call.to.desk.tell_lists(told)
     return conversation_view(await find(call))

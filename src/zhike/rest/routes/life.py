@@ -22,7 +22,7 @@ from zhike.rest.ports import Change
 from zhike.rest.routes.conversations import find, me
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, conversation_view
-from zhike.rest.write import audited, nothing
+from zhike.rest.write import audited, by_agent, nothing
 from zhike.store import agents, conversation_edit, conversations, listing, scopes, teams
 
 MAX_SNOOZE_MS = 366 * 86_400_000
@@ -310,6 +310,8 @@ async def _bulk_edit(call: Call, body: Bulk, ids: list[int], seen: set[int]) -> 
                 {"priority": body.priority} if body.action == "priority" else {},
                 body.tag_ids if body.action == "tag" else None,
                 whole=False,
+                now=call.now,
+                by_id=by_agent(call),
             )
         except ZhikeError as error:
             if error.code != "not_found":

@@ -18,7 +18,7 @@ from zhike.rest.routes.messages import SEND_ERRORS, acked
 from zhike.rest.routes.visitor import check_inbox_origin
 from zhike.rest.source import HttpSource
 from zhike.rest.table import Call, Route
-from zhike.store import contacts, conversations
+from zhike.store import contacts, conversations, happenings
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s.]{2,}")
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{4,30}[0-9]")
@@ -69,6 +69,8 @@ def _keep(conn: Connection, conversation_id: int, sender: str, given: dict[str, 
     if not sender.startswith("v:"):
         given = {name: value for name, value in given.items() if not known[name]}
     contacts.update_known(conn, contact.id, given, now)
+    if any(given.get(name) for name in known):
+        happenings.contact(conn, "contact.updated", contact.inbox_id, contact.id, now)
 
 
 async def visitor_offline_form(call: Call) -> Answer:

@@ -1,6 +1,6 @@
 """What the human desk needs: teams, tags, canned responses, mentions; more of conversations and people;
 sign-in and rights: inboxes of an agent, second factors, reset links, single sign-on, the audit's chain;
-reaching people who are not here: whom the desk tells of what, mail out and in."""
+reaching people and programs that are not here: whom the desk tells of what, mail out and in."""
 
 from __future__ import annotations
 
@@ -133,6 +133,14 @@ table(metadata, "mail_stops",
 table(metadata, "mailboxes", Column("name", key(190), primary_key=True, comment="user@host/folder"),
     Column("uid_validity", BigInteger, nullable=False), Column("uid", BigInteger, nullable=False),
     Column("looked_at", Ms), Column("failed_at", Ms), Column("last_error", String(500), nullable=False))
+table(metadata, "webhooks", Column("id", Id, primary_key=True, autoincrement=False),
+    Column("key", key(64), nullable=False, unique=True), Column("name", String(200), nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("body", LongText, nullable=False, comment="JSON: address, secrets, events, inboxes, teams"),
+    Column("failing_since", Ms, comment="nothing has arrived since then"),
+    Column("paused_at", Ms, comment="the desk gave up by itself"),
+    Column("last_error", String(500), nullable=False),
+    Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False))
 
 table(metadata, "reviews",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
@@ -195,3 +203,5 @@ def upgrade() -> None:
     c = Table("conversations", MetaData(), Column("created_at", Ms), Column("resolved_at", Ms)).c
     create_index(Index("ix_conversations_created_at", c.created_at))
     create_index(Index("ix_conversations_resolved_at", c.resolved_at))
+    c = Table("outbox", MetaData(), Column("channel", key(32)), Column("state", key(16)), Column("id", Id)).c
+    create_index(Index("ix_outbox_channel_state_id", c.channel, c.state, c.id))
