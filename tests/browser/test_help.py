@@ -90,8 +90,17 @@ def owner(chromium: Browser, desk: DeskProcess, tmp_path_factory: pytest.TempPat
 
 
 def shot(page: Page, name: str) -> None:
-    if SHOTS:
-        page.screenshot(path=Path(SHOTS) / f"{name}.png")
+    """One picture wide and light, one of a phone and dark."""
+    if not SHOTS:
+        return
+    page.screenshot(path=Path(SHOTS) / f"{name}.png")
+    wide = page.viewport_size
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.screenshot(path=Path(SHOTS) / f"{name}-390-dark.png")
+    page.emulate_media(color_scheme="light")
+    if wide is not None:
+        page.set_viewport_size(wide)
 
 
 def waiting(visits: Visits, question: str = "可以开发票吗") -> Widget:

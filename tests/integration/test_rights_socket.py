@@ -135,6 +135,8 @@ async def test_what_each_role_may_send(desk: Desk, role: str) -> None:
             for frame in ({"type": "history", "conversation": number},
                           {"type": "resume", "conversation": number, "after": 0}):
                 assert error_of(await asked(agent, frame)) == "forbidden", (place, frame["type"])
+            help_ = {"type": "assist", "assist_id": "x", "conversation": number}
+            assert error_of(await asked(agent, help_)) == "forbidden", (place, "help unwatched")
             watched = await asked(agent, {"type": "watch", "conversation": number, "after": 0})
             assert error_of(watched) == ("" if sees else "not_found"), place
             if not sees:
@@ -149,6 +151,7 @@ async def test_what_each_role_may_send(desk: Desk, role: str) -> None:
             assert error_of(await asked(agent, rate)) == "forbidden", place
             if role == "analyst":
                 for frame in ({"type": "typing", "conversation": number},
+                              {"type": "assist", "assist_id": "x", "conversation": number},
                               {"type": "read", "conversation": number, "seq": 1}):
                     assert error_of(await asked(agent, frame)) == "forbidden", (place, frame["type"])
 

@@ -292,8 +292,18 @@ def test_without_a_model_there_are_the_facts() -> None:
     found = run_virtual(main)
     assert (found.model, found.text, store.writes) == (False, "", 0)
     assert {(fact.kind, fact.seq) for fact in found.facts} >= {("id", 3), ("phone", 3)}
-    assert "A1288" in str(found.facts)
-    assert PHONE in str(found.facts)
+    texts = [fact.text for fact in found.facts]
+    assert {"A1288", PHONE, "运费谁出"} >= set(texts), "numbers stand alone; the bot's words are no facts"
+    assert {"A1288", PHONE} <= set(texts)
+    assert ("open", "什么时候退款？", 5) in asyncio.run(asked_after(TALK))
+    answered = [Said("bot", "您好", 1), Said("visitor", "多久到？", 2), Said("bot", "三天。", 3)]
+    assert ("asked", "多久到？", 2) in asyncio.run(asked_after(answered))
+
+
+async def asked_after(talk: Sequence[Said]) -> list[tuple[str, str, int]]:
+    """The facts, with one question more where the visitor spoke last."""
+    more = [Said("visitor", "什么时候退款？", 5)] if talk[-1].role == "visitor" else []
+    return [(fact.kind, fact.text, fact.seq) for fact in await facts([*talk, *more])]
 
 
 def test_a_handed_conversation_is_summed_up_and_a_failure_is_quiet() -> None:

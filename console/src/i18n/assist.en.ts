@@ -48,6 +48,7 @@ export const assist = {
   "fact.name": "Name",
   "fact.choice": "Chosen",
   "fact.promise": "Promised",
+  "fact.asked": "Asked",
   "fact.open": "Open",
   "thread.preview": "Not sent yet",
   "thread.otherWrites": "{name} is writing here, too",

@@ -50,6 +50,7 @@ export const assist: Record<keyof typeof en, string> = {
   "fact.name": "名称",
   "fact.choice": "已选定",
   "fact.promise": "已答应",
+  "fact.asked": "问过",
   "fact.open": "待回答",
   "thread.preview": "尚未发送",
   "thread.otherWrites": "{name}也在这里输入",

@@ -85,7 +85,8 @@ class SummaryEvent(Struct, frozen=True, tag="summary", omit_defaults=True):
 
 class SummaryFact(Struct, frozen=True):
     """Something certain that was said. ``kind``: phone email link id date time amount address name choice
-    promise open (a question that waits for its answer). ``seq``: the message it stands in."""
+    promise, asked (by the visitor since a person last spoke), open (the same, and nobody has answered).
+    ``seq``: the message it stands in."""
 
     kind: str
     text: str

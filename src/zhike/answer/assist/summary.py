@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 
 from zhike.answer.assist import prompts
@@ -36,7 +37,12 @@ LEDGER_TOKENS = 600
 MAX_FACTS = 16
 MAX_SUMMARY_CHARS = 2_000
 _KINDS = frozenset(("phone", "email", "link", "id", "date", "time", "amount", "address", "name", "choice",
-                    "promise", "open"))
+                    "promise"))
+MAX_QUESTIONS = 3
+_question = re.compile(r"[^。！？!?；;\n]*(?:[?？]|吗|呢|什么|怎么|多久|多少|哪)"
+                       r"[^。！？!?；;\n]*[。！？!?；;]?").findall
+_exact = re.compile(r"[A-Za-z0-9@._+#-]{4,}").findall
+"""Of a number, a telephone or an address in the net: itself, without the words around it."""
 ASIDE_CHARS = 1_000
 """From so much text on it is done in a thread (see ``answer/llm/masking.py``)."""
 
@@ -181,9 +187,30 @@ async def facts(said: Sequence[Said]) -> tuple[SummaryFact, ...]:
 
 
 def _facts(said: Sequence[Said]) -> tuple[SummaryFact, ...]:
+    """What people said: what the bot says stands in its articles."""
     ledger = compress([(one.role, one.text) for one in said], LEDGER_TOKENS).ledger
     found: dict[tuple[str, str], SummaryFact] = {}
     for fact in ledger:
-        if fact.kind in _KINDS and (said[fact.turn].role != "bot" or fact.kind != "open"):
-            found.setdefault((fact.kind, fact.text), SummaryFact(fact.kind, fact.text, said[fact.turn].seq))
-    return tuple(list(found.values())[-MAX_FACTS:])
+        kind, text = fact.kind, fact.text
+        if kind not in _KINDS or said[fact.turn].role == "bot" or (kind == "name" and not text.isascii()):
+            continue  # (what the ledger takes for a Chinese name is any longer word)
+        if kind in ("phone", "email", "id"):
+            text = max(_exact(text), key=len, default=text)
+        found.setdefault((kind, text), SummaryFact(kind, text, said[fact.turn].seq))
+    facts_ = list(found.values())[-(MAX_FACTS - MAX_QUESTIONS):]
+    return tuple(sorted([*facts_, *_questions(said)], key=lambda fact: fact.seq))
+
+
+def _questions(said: Sequence[Said]) -> list[SummaryFact]:
+    """What the visitor has asked since a person last spoke; what nobody has answered at all is open."""
+    found: list[SummaryFact] = []
+    answered = False
+    for one in reversed(said):
+        if one.role == "agent":
+            break
+        if one.role == "bot":
+            answered = True
+        else:
+            found += [SummaryFact("asked" if answered else "open", text.strip()[:120], one.seq)
+                      for text in _question(one.text) if text.strip()]
+    return found[:MAX_QUESTIONS]
