@@ -50,6 +50,22 @@ describe("lists", () => {
     expect(needsCount.value).toBe(5);
   });
 
+  it("count what is new to me once, and take the server's word for it", () => {
+    vi.useFakeTimers();
+    put(c(1, { last_seq: 3, last_incoming_seq: 3, read_seq: 2, unread: 1 }));
+    const said = (seq: number): void => hear({ type: "conversation", conversation: { id: 1, status: "open", holder: "queue", epoch: 1, last_seq: 5 }, incoming_seq: seq });
+    said(3);
+    said(4);
+    said(4);
+    said(5);
+    vi.advanceTimersByTime(FRAME_MS);
+    touch(1, {});
+    expect([known.get(1)?.unread, known.get(1)?.last_incoming_seq]).toEqual([3, 5]);
+    hear({ type: "unread", conversation: 1, seq: 5, count: 0 });
+    expect([known.get(1)?.unread, known.get(1)?.read_seq]).toEqual([0, 5]);
+    vi.useRealTimers();
+  });
+
   it("show nothing below what was loaded: there may be holes", async () => {
     put(c(1));
     conversations.mockResolvedValueOnce({ items: [c(9), c(8)], next: "more" });
