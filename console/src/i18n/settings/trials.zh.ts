@@ -13,7 +13,7 @@ export const zhTrials: Record<keyof typeof enTrials, string> = {
   "try.customer": "以这位客户的身份",
   "try.customerHint": "您系统里的客户编号；不填就是陌生访客。",
   "try.run": "调用",
-  "try.good": "{took} 后有了回答",
+  "try.good": "有了回答，用时 {took}",
   "try.bad": "没有成功：{error}，用时 {took}",
   "try.told": "访客或模型得到的话",
   "try.problem": "原因",
