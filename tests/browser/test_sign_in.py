@@ -56,7 +56,7 @@ def test_setting_up_two_steps_and_signing_in_with_them(visits: Visits, admin: Ca
     page.get_by_role("button", name="我已保存好").click()
     expect(page.get_by_text("已开启。登录时要输入")).to_be_visible()
 
-    phone = sign_in(visits, "zhou@shop.example", **PHONE)
+    phone = sign_in(visits, "zhou@shop.example", PASSWORD, **PHONE)
     field = phone.page.get_by_label("验证码")
     expect(field).to_be_focused()
     assert "one-time-code" in (field.get_attribute("autocomplete") or "")  # the phone offers it by itself
