@@ -51,6 +51,7 @@ PUBLIC = {
     "GET /widget-amr.js": "files only",
     "GET /api/v1/sso/callback": "signed cookie and the provider's token",
     "GET /api/v1/sso/start": "sends to the provider that is set",
+    "POST /api/v1/mail/incoming": "signed with a secret of the operator; refused without",
     "POST /api/v1/login": "throttled",
     "POST /api/v1/reset": "one-time token, throttled",
     "POST /api/v1/setup": "one-time token, throttled",

@@ -115,20 +115,6 @@ async def test_one_voice_a_late_bot_reply_is_stale(desk: Store) -> None:
     assert not silent.reply_stored
 
 
-async def test_what_was_made_before_a_person_came_is_stale_though_the_bot_holds_it_again(desk: Store) -> None:
-    """Nothing but the epoch tells the two apart: the bot holds it, and the question is open."""
-    await commit(desk, first := say("复杂的问题", "a.1"))
-    where = first.conversation_id
-    await commit(desk, Change(where, "take", 1001, agent_id=7, agent_name="小林"),
-                 Change(where, "return", 1002, agent_id=7, agent_name="小林"))
-    await commit(desk, again := say("还是那个问题", "a.2"))
-    old, new = (BotReply(where, epoch, (again.seq,), REPLY, 1003) for epoch in (1, 3))
-    await commit(desk, old)
-    assert old.outcome == "stale"
-    await commit(desk, new)
-    assert new.outcome == "stored"
-
-
 async def test_only_the_holder_speaks_and_anyone_may_note(desk: Store) -> None:
     question = say("人工", "a.1", action="handoff")
     result = await commit(desk, question)

@@ -104,28 +104,6 @@ def test_where_there_is_no_bot_a_person_is_asked_for() -> None:
     scene(main)
 
 
-def test_a_greeting_comes_once_where_there_is_no_page_to_show_it() -> None:
-    async def main(rig: DeskRig, node: Node) -> None:
-        greeting = {"zh": "您好，请讲。", "en": "Hello."}
-        rig.set_inbox(2, greeting=greeting)  # a page: it stands there before the first message
-        await node.start()
-        asked = await rig.write(node, 1, "你好", inbox_id=2)
-        await rig.quiet()
-        assert greeting["zh"] not in [one.text for one in rig.said(asked)]
-        node.registry.inboxes[2].channel = "api"
-        asked = await rig.write(node, 2, "你好", inbox_id=2)
-        await rig.quiet()
-        texts = [one.text for one in rig.said(asked)]
-        assert texts[:2] == ["你好", greeting["zh"]], "before anything else is said"
-        await node.change(asked, "take", 1)
-        await node.change(asked, "return", 1)
-        await rig.write(node, 2, "还有", inbox_id=2)
-        await rig.quiet()
-        assert [one.text for one in rig.said(asked)].count(greeting["zh"]) == 1
-
-    scene(main)
-
-
 def test_how_it_was_is_asked_once_when_it_is_over_and_only_where_wanted() -> None:
     async def main(rig: DeskRig, node: Node) -> None:
         rig.set_inbox(1, csat={"enabled": True, "question": {"zh": "满意吗？", "en": "Happy?"}})

@@ -111,19 +111,6 @@ async def test_a_signed_request_with_its_key(receiver: Receiver, monkeypatch: py
     assert "trace" not in said["message"]  # for agents only
 
 
-async def test_a_message_of_files_alone_says_so(receiver: Receiver) -> None:
-    port = await receiver.start()
-    payload = ('{"attachments":[{"id":9,"name":"发票.pdf","type":"application/pdf","kind":"document",'
-               '"size_bytes":1200}]}')
-    message = msgspec.structs.replace(MESSAGE, text="", sender_type="agent", payload=payload, trace="")
-    for settings in ({}, {"mask_pii": True}):
-        assert await send(f"http://127.0.0.1:{port}/", message=message, settings=settings) == Sent()
-        said = json.loads(receiver.requests[-1][2])["message"]
-        assert said["text"] == ""
-        assert said["attachments"] == [{"id": 9, "name": "发票.pdf", "type": "application/pdf",
-                                        "kind": "document", "size_bytes": 1200}]
-
-
 async def test_personal_data_stays_here_when_the_inbox_asks_for_it(receiver: Receiver) -> None:
     port = await receiver.start()
     receiver.answer = reply("204 No Content")

@@ -10,6 +10,8 @@ from zhike.access.mailer import Mailer
 from zhike.access.mailtokens import MailTokens
 from zhike.access.outbound import Outbound
 from zhike.channels.mail.deliver import AwayChannel
+from zhike.channels.mail.imap import Reader
+from zhike.channels.mail.intake import Intake, Later
 from zhike.domain.attachment import Attachment
 from zhike.domain.reach import AWAY, Reach, Route, hidden, route, ways_of
 from zhike.errors import ZhikeError
@@ -75,12 +77,40 @@ class Mailing:
             Outbound(allow_private=core.settings.channels.allow_private), core.now, self._base_url,
             reply_to=own.reply_to, plus=own.plus)
         self._tasks: set[asyncio.Task[None]] = set()
+        self.intake = Intake(core.store, core.desk, lambda: core.uploads, self.tokens, core.now,
+                             self.spawn_note, mailer.address, lambda: core.registry.by_key.get(own.inbox))
+        self.reader = (Reader(own, core.store, self.intake, core.now, core.node)
+                       if own.imap_host else None)
 
     def start(self) -> None:
-        """Begins."""
+        """Begins to look for answers."""
+        if self.reader is not None:
+            self.reader.start()
+
+    def health(self) -> dict[str, str]:
+        """Part → "ok" or what is wrong; told, not required: the desk works without mail."""
+        found = {}
+        if self._mailer.ready:
+            found["mail"] = self.channel.problem or "ok"
+        if self.reader is not None:
+            found["mailbox"] = self.reader.problem or "ok"
+        return found
+
+    async def check_mailbox(self) -> int:
+        """See :class:`zhike.rest.ports.Outreach`."""
+        import imaplib
+
+        if self.reader is None:
+            raise ZhikeError("no_mail", "(mail.imap_host)")
+        try:
+            return await self.reader.check()
+        except (OSError, imaplib.IMAP4.error) as error:
+            raise ZhikeError("mail_failed", f"{type(error).__name__}: {error}"[:300]) from error
 
     async def stop(self) -> None:
         """What is under way ends."""
+        if self.reader is not None:
+            await self.reader.stop()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.channel.close()
 
@@ -111,6 +141,15 @@ class Mailing:
                       signed=bool(inbox.settings.get("callback_secret")))
         found = found._replace(to=hidden(found.to) if found.to else "")
         return Reach(Route("live") if here else found, here, ways.wait_s)
+
+    # ---- coming in ---------------------------------------------------------------------------
+
+    async def take_mail(self, raw: bytes) -> str:
+        """See :class:`zhike.rest.ports.Outreach`."""
+        try:
+            return await self.intake.take(raw)
+        except Later as error:
+            raise ZhikeError("overloaded", str(error), retry_after_s=5.0) from error
 
     # ---- afterwards --------------------------------------------------------------------------
 

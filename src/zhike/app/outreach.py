@@ -173,3 +173,11 @@ class LazyOutreach:
     async def reach(self, conversation_id: int) -> Reach:
         """See the port."""
         return await self._made().mailing.reach(conversation_id)
+
+    async def take_mail(self, raw: bytes) -> str:
+        """See the port."""
+        return await self._made().mailing.take_mail(raw)
+
+    async def check_mailbox(self) -> int:
+        """See the port."""
+        return await self._made().mailing.check_mailbox()

@@ -45,6 +45,8 @@ class Probe:
         checks["knowledge"] = core.registry.knowledge.health()
         if core.embedder is not None:
             checks["embeddings"] = core.embedder.health()
+        if core.outreach is not None:
+            checks |= core.outreach.mailing.health()
         checks["drain"] = "draining" if self._gateway.draining else "ok"
         models = getattr(core, "models", None)
         if models is not None:

@@ -128,6 +128,11 @@ def check_together(settings: Settings) -> list[Problem]:
     if mail.host and not mail_address(mail.sender):
         say("mail.sender", "要写发件地址，例如 客服 <help@shop.example>",
             "needs an address such as Shop <help@shop.example>")
+    if mail.imap_host and not mail.host:
+        say("mail.imap_host", "先设好 mail.host：没有发出去的邮件，就没有回信",
+            "needs mail.host: without mail that goes out there are no answers")
+    if mail.pipe_secret and len(mail.pipe_secret) < 16:
+        say("mail.pipe_secret", "至少 16 个字符", "needs 16 characters at least")
     if settings.database.password and not settings.database.url:
         say("database.password", "SQLite 不需要密码；是不是忘了 database.url？",
             "SQLite takes no password; is database.url missing?")

@@ -24,8 +24,6 @@ from zhike.store import ratings, waits
 from zhike.store.engine import Store
 
 log = logging.getLogger("zhike.desk")
-FIRST_EPOCH = 1
-"""Nobody has taken, given or asked for it yet."""
 MAX_TASKS = 1000
 """Small writes that may be under way at once; beyond it the least important (what is only counted) is left
 out, and said in the log."""
@@ -86,22 +84,10 @@ class Aftercare:
     def unanswered(self, conversation: Conversation) -> None:
         """A visitor has written where no bot answers."""
         if conversation.holder == "bot" and conversation.inbox_id not in self._bots:
-            self._greet(conversation)
             self._spawn(self._line.change(Change(conversation.id, "queue", self._now_ms(),
                                                  epoch=conversation.holder_epoch)))
         elif conversation.holder in ("queue", "agent"):
             self._out_of_office(conversation)
-
-    def _greet(self, conversation: Conversation) -> None:
-        """The greeting of an inbox without a bot, after the first message of a conversation: a page shows it
-        before that, other channels have no page."""
-        inbox = self._registry.inboxes.get(conversation.inbox_id)
-        if inbox is None or inbox.channel == "web" or conversation.holder_epoch > FIRST_EPOCH \
-                or conversation.last_seq > conversation.last_incoming_seq:
-            return
-        lang = conversation.lang if conversation.lang in ("zh", "en") else "zh"
-        if greeting := pick(inbox.settings.get("greeting") or {}, lang):
-            self._spawn(self._line.change(Change(conversation.id, "say", self._now_ms(), text=greeting)))
 
     # ---- nobody is at work -----------------------------------------------------------------------
 

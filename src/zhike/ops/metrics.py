@@ -195,6 +195,8 @@ def _later(core: Any) -> Iterator[Family]:
         yield Family("zhike_notices_total", "counter",
                      "Notices to agents and operators by kind of target and outcome (failed: one attempt).",
                      _by_two(("target", "outcome"), outreach.notifier.counts))
+        yield Family("zhike_mails_in_total", "counter", "Mails that came in, by what became of them.",
+                     _by("outcome", outreach.mailing.intake.counts))
     yield from _routing(core)
     yield from _tools(core)
     registry = getattr(core, "registry", None)

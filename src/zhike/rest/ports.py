@@ -269,6 +269,20 @@ class Outreach(Protocol):
             ZhikeError: ``mail_failed``, ``starting``.
         """
 
+    async def take_mail(self, raw: bytes) -> str:
+        """Takes a mail in; returns what became of it.
+
+        Raises:
+            ZhikeError: ``overloaded``, ``starting``.
+        """
+
+    async def check_mailbox(self) -> int:
+        """Signs in to the mailbox; returns how many mails are in its folder.
+
+        Raises:
+            ZhikeError: ``no_mail``, ``mail_failed``, ``starting``.
+        """
+
     async def reach(self, conversation_id: int) -> Reach:
         """How what is said next in a conversation arrives.
 

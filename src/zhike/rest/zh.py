@@ -48,6 +48,9 @@ DESCRIPTIONS: dict[str, str] = {
     "send_message": "发送消息：登录的客服以自己的名义发送，API 密钥则代客户发送。",
     "recall_message": "撤回自己两分钟内说的话：客户会看到有消息被撤回，内容不再保留。"
     "已从其他渠道发出的不能撤回。",
+    "check_mailbox": "登录收信邮箱并打开文件夹；服务器说了什么就显示什么。",
+    "incoming_mail": "由邮件服务器送入一封完整的邮件；X-Zhike-Signature 用 mail.pipe_secret 签名。"
+    "重复送入没有影响。",
     "get_reach": "现在回复会怎样送达客户，以及之前的回复送达得怎么样。"
     "关注会话可以在访客来去时收到 visitor 帧。",
     "list_mentions": "同事在备注里提到我的，最新的在前。",

@@ -98,6 +98,11 @@ class Place(NamedTuple):
     last_error: str = ""
 
 
+def box_name(user: str, host: str, folder: str) -> str:
+    """What a mailbox is known by."""
+    return f"{user}@{host}/{folder}"[:190]
+
+
 def place(conn: Connection, name: str) -> Place:
     """How far a mailbox was read."""
     row = conn.execute(select(mailboxes).where(mailboxes.c.name == name)).mappings().first()

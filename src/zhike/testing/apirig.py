@@ -212,6 +212,12 @@ class ScriptedOutreach:
             raise ZhikeError("mail_failed", "550 no such user")
         return 45.67
 
+    async def take_mail(self, raw: bytes) -> str:
+        return "stored"
+
+    async def check_mailbox(self) -> int:
+        return 3
+
     async def reach(self, conversation_id: int) -> Reach:
         return Reach(Route("email", "l***@mail.example"), wait_s=60)
 

@@ -46,12 +46,16 @@ class Api:
         Raises:
             OSError: nobody listens, or the connection ended before the answer was whole.
         """
+        data = b"" if body is None else json.dumps(body).encode()
+        return await self.raw(method, path, data, as_json=body is not None)
+
+    async def raw(self, method: str, path: str, data: bytes, *, as_json: bool = False) -> Response:
+        """The same with a body as it is."""
         reader, writer = await asyncio.open_connection(self.host, self.port)
         try:
-            data = b"" if body is None else json.dumps(body).encode()
             head = {"Host": f"{self.host}:{self.port}", "Connection": "close",
                     "Content-Length": str(len(data)), **self.headers}
-            if body is not None:
+            if as_json:
                 head["Content-Type"] = "application/json"
             lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in head.items())]
             writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + data)
