@@ -67,8 +67,9 @@ class Shot(NamedTuple):
 
 
 SHOTS = (*(Shot(what, lang, width, scheme)
-           for what in ("inbox", "knowledge", "supervision", "settings", "prompts")
+           for what in ("inbox", "knowledge", "supervision", "settings", "agents", "prompts")
            for lang in LANGS for width in (1440, 390) for scheme in ("light", "dark")),
+         *(Shot("list", lang, 390, scheme) for lang in LANGS for scheme in ("light", "dark")),
          Shot("shop", "zh", 1440), Shot("shop", "en", 1440), Shot("shop", "zh", 390), Shot("shop", "en", 390))
 TALK: dict[Lang, dict[str, str]] = {
     "zh": {"first": "羊毛开衫会起球扎人吗", "person": "转人工", "thanks": "平时穿 M，想要燕麦色",
@@ -155,6 +156,23 @@ def inbox(stage: Stage, shot: Shot) -> Page:
     return console.page
 
 
+def phone_list(stage: Stage, shot: Shot) -> Page:
+    """What a phone shows first: who needs somebody."""
+    console = stage.console(shot)
+    console.open("/conversations")
+    console.tab("all")
+    console.list.first.wait_for()
+    return console.page
+
+
+def people(stage: Stage, shot: Shot) -> Page:
+    """Who answers here."""
+    console = stage.console(shot)
+    console.open("/agents")
+    console.page.locator(".page .one").first.wait_for()
+    return console.page
+
+
 def knowledge(stage: Stage, shot: Shot) -> Page:
     """An article and the hit test; on a phone the list."""
     console = stage.console(shot)
@@ -203,7 +221,7 @@ def prompts(stage: Stage, shot: Shot) -> Page:
 
 PAGES: dict[str, Callable[[Stage, Shot], Page]] = {
     "shop": shop, "inbox": inbox, "knowledge": knowledge, "supervision": supervision, "settings": settings,
-    "prompts": prompts}
+    "prompts": prompts, "list": phone_list, "agents": people}
 
 
 def shrink(file: Path) -> None:
