@@ -77,6 +77,7 @@ export const settingsApi = {
   deleteNotifyTarget: (id: number, keepalive = false) => call<void>("DELETE", `notify-targets/${id}`, { keepalive }),
   testNotifyTarget: (id: number) => call<{ took_ms: number }>("POST", `notify-targets/${id}/test`),
   mail: () => call<MailState>("GET", "mail"),
+  checkMailbox: () => call<{ mails: number }>("POST", "mail/check"),
   testMail: (to: string) => call<{ took_ms: number }>("POST", "mail/test", { body: { to } }),
 
   verifyAudit: () => call<{ ok: boolean; checked: number; broken_at: number | null; last_digest: string }>("GET", "audit/verify"),

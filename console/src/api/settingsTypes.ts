@@ -236,6 +236,8 @@ export interface MailState {
   port: number;
   security: string;
   sender: string;
+  /** Where answers are read; null = nowhere. */
+  mailbox: { host: string; user: string; folder: string; inbox: string; looked_at: string | null; failed_at: string | null; error: string } | null;
 }
 
 /** What a call of a tool came to, tried from its editor. */

@@ -1,3 +1,4 @@
+import { enReach } from "./reach.en";
 import { enSupervision } from "./supervision.en";
 import { assist } from "./assist.en";
 import { enAccess } from "./access.en";
@@ -322,4 +323,5 @@ export const en = {
   ...enSettings,
   ...enSupervision,
   ...assist,
+  ...enReach,
 };

@@ -1,3 +1,4 @@
+import { zhReach } from "./reach.zh";
 import { zhSupervision } from "./supervision.zh";
 import { assist } from "./assist.zh";
 import { zhAccess } from "./access.zh";
@@ -323,4 +324,5 @@ export const zh: Record<keyof typeof en, string> = {
   ...zhSettings,
   ...zhSupervision,
   ...assist,
+  ...zhReach,
 };

@@ -48,6 +48,13 @@ export interface AlarmFrame {
   conversation: number;
 }
 
+/** The visitor has opened a page, or has left all of them. */
+export interface VisitorFrame {
+  type: "visitor";
+  conversation: number;
+  here: boolean;
+}
+
 /** The visitor has said how it was. */
 export interface RatedFrame {
   type: "rated";
@@ -57,7 +64,7 @@ export interface RatedFrame {
 }
 
 export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame
-  | UnreadFrame | AssistFrame;
+  | UnreadFrame | AssistFrame | VisitorFrame;
 
 /** A message as agents see it: one that was taken back has no text any more. */
-export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[] };
+export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[]; via?: "mail"; mail_from?: string };

@@ -7,6 +7,7 @@ const FULL = {
   hours: { timezone: "Asia/Shanghai", week: { mon: [["09:00", "12:00"], ["13:30", "24:00"]], sat: [["22:00", "02:00"]] }, holidays: "cn", closed: ["2026-12-31"], open: ["2026-10-10"] },
   out_of_office: { zh: "下班了" }, offline_form: { enabled: true, fields: ["name", "email"] }, csat: { enabled: true, question: { en: "How was it?" } },
   wrap_ups: ["Refund", "Delivery"], auto_resolve_after_s: 5400,
+  reach: { email: true, wait_s: 90, page: "https://a.example/help", sms_url: "https://a.example/sms" },
 };
 const inbox = (settings: Record<string, unknown>, channel = "web"): Inbox => ({
   id: 1, key: "shop", name: "Shop", channel, bot_id: 2, settings, has_identity_secret: false, snippet: "", created_at: "", updated_at: "",

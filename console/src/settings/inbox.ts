@@ -36,15 +36,21 @@ export interface InboxForm {
   /** Hours; null = never. */
   resolveAfter: number | null;
   callback: string;
+  reachMail: boolean;
+  /** Seconds. */
+  reachWait: number | null;
+  reachPage: string;
+  reachSms: string;
 }
 
 /** Which tab shows a setting: a refusal must not hide behind another. */
-export const TABS = ["general", "welcome", "hours", "after", "install"] as const;
+export const TABS = ["general", "welcome", "hours", "reach", "after", "install"] as const;
 export type Tab = (typeof TABS)[number];
 const PLACES: Record<Tab, string[]> = {
   general: ["name", "key", "bot_id", "settings.team_id", "settings.callback_url"],
   welcome: ["settings.greeting", "settings.suggestions", "settings.typing_preview"],
   hours: ["settings.hours", "settings.out_of_office", "settings.offline_form"],
+  reach: ["settings.reach"],
   after: ["settings.csat", "settings.wrap_ups", "settings.auto_resolve_after_s"],
   install: ["settings.origins", "settings.identity_secret"],
 };
@@ -79,6 +85,7 @@ export function inboxForm(inbox: Inbox | null, bot: number): InboxForm {
   const offline = s["offline_form"] as { enabled?: boolean; fields?: string[] } | undefined;
   const csat = s["csat"] as { enabled?: boolean; question?: Pair } | undefined;
   const after = s["auto_resolve_after_s"];
+  const reach = (s["reach"] ?? {}) as { email?: boolean; wait_s?: number; page?: string; sms_url?: string };
   return {
     key: inbox?.key ?? "", name: inbox?.name ?? "", channel: inbox?.channel ?? "web", bot_id: inbox ? (inbox.bot_id ?? 0) : bot,
     team_id: (s["team_id"] as number | undefined) ?? 0, origins: (s.origins ?? []).join("\n"), greeting: pair(s.greeting),
@@ -88,6 +95,7 @@ export function inboxForm(inbox: Inbox | null, bot: number): InboxForm {
     offlineFields: offline?.fields ?? ["name", "phone"], csat: csat?.enabled ?? false, question: pair(csat?.question),
     wrapUps: ((s["wrap_ups"] as string[] | undefined) ?? []).join("\n"), resolveAfter: typeof after === "number" ? after / 3600 : null,
     callback: (s["callback_url"] as string | undefined) ?? "",
+    reachMail: reach.email ?? false, reachWait: reach.wait_s ?? null, reachPage: reach.page ?? "", reachSms: reach.sms_url ?? "",
   };
 }
 
@@ -106,6 +114,14 @@ function hoursOf(form: HoursForm): Record<string, unknown> | null {
   };
 }
 
+function reachOf(form: InboxForm): Record<string, unknown> | null {
+  if (form.channel !== "web" || (!form.reachMail && !form.reachSms.trim())) return null;
+  return {
+    email: form.reachMail, ...(form.reachWait === null ? {} : { wait_s: Math.round(form.reachWait) }),
+    ...(form.reachPage.trim() ? { page: form.reachPage.trim() } : {}), ...(form.reachSms.trim() ? { sms_url: form.reachSms.trim() } : {}),
+  };
+}
+
 export function settingsOf(form: InboxForm): Record<string, unknown> {
   const suggestions = { ...(lines(form.suggestions.zh).length ? { zh: lines(form.suggestions.zh) } : {}), ...(lines(form.suggestions.en).length ? { en: lines(form.suggestions.en) } : {}) };
   const question = texts(form.question);
@@ -115,6 +131,7 @@ export function settingsOf(form: InboxForm): Record<string, unknown> {
     offline_form: form.offline ? { enabled: true, fields: form.offlineFields } : null,
     csat: form.csat ? { enabled: true, ...(question ? { question } : {}) } : null, wrap_ups: some(lines(form.wrapUps)),
     auto_resolve_after_s: form.resolveAfter ? Math.round(form.resolveAfter * 3600) : null,
+    reach: reachOf(form),
     ...(form.channel === "api" ? { callback_url: form.callback.trim() || null } : {}),
   };
 }

@@ -30,6 +30,16 @@ export const enInboxes = {
   "inbox.resolveAfterHint": "Hours without a message, for conversations that people hold.",
   "inbox.never": "Never",
 
+  "inbox.tab.reach": "Visitors who left",
+  "inbox.reachText": "How an agent's reply arrives once the visitor has closed the page. Only addresses that visitors gave are used; they can stop it, and simply answer.",
+  "inbox.reachMail": "By mail",
+  "inbox.reachSms": "SMS action",
+  "inbox.reachSmsHint": "For visitors with a phone number and no mail address. The address of a program of yours that gets {to, text, link}, signed. Empty: no SMS.",
+  "inbox.reachWait": "If not read within",
+  "inbox.reachWaitHint": "Seconds. Replies within it go together; nothing goes if the visitor comes back and reads.",
+  "inbox.reachPage": "Page to go on talking",
+  "inbox.reachPageHint": "The link in mails and SMS. Empty: the first site under Install.",
+
   "hours.text": "When people are there. The bot answers at any hour.",
   "hours.enabled": "People have hours",
   "hours.timezone": "Time zone",

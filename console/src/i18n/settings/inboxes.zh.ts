@@ -32,6 +32,16 @@ export const zhInboxes: Record<keyof typeof enInboxes, string> = {
   "inbox.resolveAfterHint": "小时。只对客服接待的会话。",
   "inbox.never": "从不",
 
+  "inbox.tab.reach": "联系离开的访客",
+  "inbox.reachText": "访客关了页面以后，客服的回复怎样送到。只发到访客自己留下的地址；他们可以退订，也可以直接回信。",
+  "inbox.reachMail": "发邮件",
+  "inbox.reachSms": "短信接口",
+  "inbox.reachSmsHint": "没有邮箱、只有电话时用。您的程序的网址，会收到带签名的 {to, text, link}；留空则不发短信。",
+  "inbox.reachWait": "等多久没读再发",
+  "inbox.reachWaitHint": "秒。期间的几条回复合成一封；访客回来读了就不发。",
+  "inbox.reachPage": "继续对话的网页",
+  "inbox.reachPageHint": "放在邮件和短信里的链接。留空则用“安装”里的第一个网站。",
+
   "hours.text": "客服什么时候在。机器人随时都会回答。",
   "hours.enabled": "客服有固定的工作时间",
   "hours.timezone": "时区",

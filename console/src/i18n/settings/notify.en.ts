@@ -36,4 +36,10 @@ export const enNotify = {
   "mail.missing": "Not set up. Write [mail] in zhike.toml to reach visitors who left, and people by mail.",
   "mail.to": "Address for a test",
   "mail.test": "Send a test",
+  "mail.box": "Answers of visitors",
+  "mail.boxMissing": "Nothing is read yet. With IMAP under [mail] in zhike.toml, what visitors answer by mail comes back into their conversation.",
+  "mail.boxReads": "Reads {folder} of {user} at {host}.",
+  "mail.boxLooked": "Last look: {when}.",
+  "mail.boxCheck": "Try it",
+  "mail.boxFine": "The mailbox can be read: {n} mails in the folder",
 };

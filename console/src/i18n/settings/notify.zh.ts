@@ -38,4 +38,10 @@ export const zhNotify: Record<keyof typeof enNotify, string> = {
   "mail.missing": "还没有设置。在 zhike.toml 里写 [mail]，就能用邮件联系离开的访客和同事。",
   "mail.to": "测试邮箱",
   "mail.test": "发送测试",
+  "mail.box": "访客的回信",
+  "mail.boxMissing": "还没有设置收信。在 zhike.toml 的 [mail] 里写上 IMAP，访客回的邮件就会回到会话里。",
+  "mail.boxReads": "读取 {host} 上 {user} 的 {folder}。",
+  "mail.boxLooked": "最近一次：{when}。",
+  "mail.boxCheck": "测试收信",
+  "mail.boxFine": "收信正常，文件夹里有 {n} 封邮件",
 };
