@@ -59,7 +59,8 @@ def smtp() -> Iterator[SmtpServer]:
 def desk(smtp: SmtpServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskProcess]:
     """A desk that sends mail."""
     env = {"ZHIKE_MAIL__HOST": "127.0.0.1", "ZHIKE_MAIL__PORT": str(smtp.port),
-           "ZHIKE_MAIL__SECURITY": "none", "ZHIKE_MAIL__SENDER": "Shop <help@shop.example>", "ZHIKE_MAIL__PIPE_SECRET": PIPE}
+           "ZHIKE_MAIL__SECURITY": "none", "ZHIKE_MAIL__SENDER": "Shop <help@shop.example>",
+           "ZHIKE_MAIL__PIPE_SECRET": PIPE}
     with DeskProcess(tmp_path_factory.mktemp("mailing"), env=env) as process:
         yield process
 
