@@ -35,8 +35,10 @@ ROUTES = all_routes(sample_shop=True)
 BY_NAME = {route.name: route for route in ROUTES}
 MARK = "ΞOTHERΞ"
 ELSEWHERE = {"logout": "ends the session of the callers to come",
-             "metrics": "asks for a token of its own off this machine"}
-"""Tried in tests/contract/test_public_routes.py and tests/integration/test_rest_borders.py."""
+             "metrics": "asks for a token of its own off this machine",
+             "incoming_mail": "asks for a signature: whoever signs in is nobody there"}
+"""Tried in tests/contract/test_public_routes.py, tests/integration/test_rest_borders.py and
+tests/integration/test_mail_answers.py."""
 
 
 def cells() -> dict[str, dict[str, bool]]:

@@ -110,8 +110,8 @@ def test_a_database_that_is_not_there_is_code_4(capsys: pytest.CaptureFixture[st
 def test_apply_diff_export_check(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert run(capsys, "config", "check", "f.yaml")[:2] == (
         0, "settings are valid (no settings file, defaults)\n"
-           "files are valid (bots 1, inboxes 0, articles 1, rules 0, tools 0, flows 0, prompt_templates 0, "
-           "cases 0)\n")
+           "files are valid (bots 1, teams 0, inboxes 0, articles 1, rules 0, tools 0, flows 0, "
+           "prompt_templates 0, cases 0, tags 0, canned 0, notify_targets 0, webhooks 0)\n")
     code, out, _ = run(capsys, "config", "diff", "f.yaml", "--exit-code")
     assert (code, out.splitlines()[-1]) == (5, "2 to add, 0 to change, 0 to delete, 0 the same")
     assert run(capsys, "config", "apply", "f.yaml")[0] == 0
