@@ -88,7 +88,7 @@ async def test_mail_is_shown_and_tested(rig: Rig) -> None:
     admin = await other.signed_in("admin")
     seen = await admin("GET", "/api/v1/mail")
     assert seen.json == {"ready": True, "host": "mail.example", "port": 587, "security": "starttls",
-                         "sender": "desk@shop.example"}
+                         "sender": "desk@shop.example", "mailbox": None}
     told = await admin("POST", "/api/v1/mail/test", {"to": "li@x.example"})
     assert (told.status, told.json) == (200, {"took_ms": 45.7})
     failed = await admin("POST", "/api/v1/mail/test", {"to": "nobody@x.example"})
