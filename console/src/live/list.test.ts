@@ -82,6 +82,21 @@ describe("lists", () => {
     expect(known.get(1)?.holder).toBe("queue");
   });
 
+  it("keep what was heard while they were asked for, and ask once more", async () => {
+    vi.useFakeTimers();
+    put(c(1, { read_seq: 1, unread: 0 }));
+    conversations.mockImplementationOnce(() => {
+      hear({ type: "unread", conversation: 1, seq: 0, count: 1 });
+      return Promise.resolve({ items: [c(1, { read_seq: 1, unread: 0 })], next: null });
+    });
+    conversation.mockResolvedValueOnce(c(1, { read_seq: 0, unread: 1, team_name: "Shop" }));
+    await load("all");
+    expect(known.get(1)?.unread).toBe(1);
+    await vi.advanceTimersByTimeAsync(300);
+    expect(known.get(1)).toMatchObject({ unread: 1, team_name: "Shop" });
+    vi.useRealTimers();
+  });
+
   it("follow events; what an event leaves out stays as it was", async () => {
     vi.useFakeTimers();
     put(c(1, { priority: 3, team_id: 2 }));

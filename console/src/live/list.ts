@@ -32,7 +32,7 @@ interface ListState {
 }
 
 /** A conversation with its times as numbers: thousands are put in order at every change. */
-export type Row = Conversation & { updatedMs: number; waitingMs: number };
+export type Row = Conversation & { updatedMs: number; waitingMs: number; heardAt: number };
 
 export const known = shallowReactive(new Map<number, Row>());
 const plain = toRaw(known);
@@ -50,8 +50,17 @@ function time(at: string | null): number {
   return at ? Date.parse(at) : 0;
 }
 
-function row(c: Conversation): Row {
-  return { ...c, updatedMs: time(c.updated_at), waitingMs: time(c.waiting_since) || Infinity };
+/** Counts what was heard of any conversation; `heardAt` of a row is where it stood then. */
+let moment = 0;
+
+/** Where it stands when a request goes out: what is heard after it is newer than the answer. */
+export function asking(): number {
+  events.now();
+  return moment;
+}
+
+function row(c: Conversation, heardAt: number): Row {
+  return { ...c, updatedMs: time(c.updated_at), waitingMs: time(c.waiting_since) || Infinity, heardAt };
 }
 
 function fresh(): ListState {
@@ -116,11 +125,12 @@ export async function load(name: ViewName, more = false): Promise<void> {
   const seen = new Set<number>();
   try {
     for (let got = 0, first = !more; first || (got < WHOLE && cursors.some(Boolean)); first = false) {
+      const asked = asking();
       const pages = await Promise.all(queries.map((query, at) => (first || cursors[at]
         ? api.conversations({ ...query, limit: whole ? WHOLE_PAGE : PAGE, cursor: cursors[at] })
         : null)));
       if (states.get(name) !== list) return; // somebody else signed in meanwhile
-      for (const page of pages) for (const c of page?.items ?? []) seen.add(c.id), put(c);
+      for (const page of pages) for (const c of page?.items ?? []) seen.add(c.id), put(c, asked);
       cursors = pages.map((page) => page?.next ?? null);
       const last = pages[0]?.items.at(-1);
       list.next = cursors;
@@ -156,19 +166,21 @@ function set(now: Row, live: boolean): void {
   if (live) for (const callback of watchers) callback(before, now);
 }
 
-export function put(c: Conversation, live = false): void {
+/** An answer to a request that went out at `asked` does not undo what was heard after it. Numbers say
+ * which is newer where there are any; of what has none (read marks, tags) it is asked once more. */
+export function put(c: Conversation, asked = Infinity, live = false): void {
   events.now();
   const old = known.get(c.id);
-  // An answer to an earlier request must not undo a later event.
   if (old && (c.epoch < old.epoch || c.last_seq < old.last_seq)) return;
-  set(row(c), live);
+  if (old && old.heardAt > asked && c.epoch === old.epoch && c.last_seq === old.last_seq) refetch(c.id);
+  else set(row(c, old?.heardAt ?? 0), live);
 }
 
 /** Something of ours that shows at once, before the server has said it. */
 export function touch(id: number, change: Partial<Conversation>): void {
   events.now();
   const old = known.get(id);
-  if (old) set(row({ ...old, ...change }), false);
+  if (old) set(row({ ...old, ...change }, ++moment), false);
 }
 
 const pending = new Set<number>();
@@ -184,14 +196,15 @@ async function fetchPending(): Promise<void> {
   refetching = undefined;
   const ids = new Set(pending);
   pending.clear();
+  const asked = asking();
   try {
     if (ids.size >= REFETCH_SINGLY) {
       const page = await api.conversations({ limit: Math.min(WHOLE_PAGE, ids.size + 20) });
       for (const c of page.items) {
-        put(c, ids.delete(c.id));
+        put(c, asked, ids.delete(c.id));
       }
     }
-    await Promise.all([...ids].map((id) => api.conversation(id).then((c) => put(c, true))));
+    await Promise.all([...ids].map((id) => api.conversation(id).then((c) => put(c, asked, true))));
   } catch {
     // The next event asks again.
   }
@@ -240,7 +253,7 @@ function take(event: ListEvent): void {
     ...(event.snoozed_until === undefined ? {} : { snoozed_until: event.snoozed_until }),
     ...(asked ? { mentioned: true } : {}),
     ...news(old, event.incoming_seq ?? 0),
-  }), true);
+  }, ++moment), true);
 }
 
 /** Found by words; null while nobody searches. */
@@ -258,8 +271,9 @@ export async function find(words: string): Promise<void> {
   const mine = (search = new AbortController());
   searching.value = true;
   try {
+    const asked = asking();
     const page = await api.conversations({ q: words.trim(), limit: PAGE }, mine.signal);
-    for (const c of page.items) put(c);
+    for (const c of page.items) put(c, asked);
     found.value = page.items;
   } finally {
     if (search === mine) searching.value = false;
