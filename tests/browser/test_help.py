@@ -4,21 +4,17 @@ summary; what a visitor types; what is new and what was read."""
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from zhike.testing.deskprocess import DeskProcess
 from zhike.testing.fakemodel import FakeModel, Step, end, say, stall, status
-from zhike.testing.pages import Console, Visits, Widget, state_of
+from zhike.testing.pages import Console, Visits, Widget, shot, state_of
 
-SHOTS = os.environ.get("ZHIKE_SHOTS")
-"""A folder for pictures, to be looked at by people."""
 CHANGE = """([path, method, body]) => fetch('/api/v1/me').then(r => r.json())
   .then(me => fetch('/api/v1/' + path, {method,
     headers: {'Content-Type': 'application/json', 'X-CSRF-Token': me.csrf_token},
@@ -87,20 +83,6 @@ def owner(chromium: Browser, desk: DeskProcess, tmp_path_factory: pytest.TempPat
     state = state_of(page.context, tmp_path_factory.mktemp("helped-owner") / "state.json")
     visits.close()
     return state
-
-
-def shot(page: Page, name: str) -> None:
-    """One picture wide and light, one of a phone and dark."""
-    if not SHOTS:
-        return
-    page.screenshot(path=Path(SHOTS) / f"{name}.png")
-    wide = page.viewport_size
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.screenshot(path=Path(SHOTS) / f"{name}-390-dark.png")
-    page.emulate_media(color_scheme="light")
-    if wide is not None:
-        page.set_viewport_size(wide)
 
 
 def waiting(visits: Visits, question: str = "可以开发票吗") -> Widget:

@@ -10,15 +10,14 @@ import time
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
-from pathlib import Path
 
 import httpx2
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from zhike.access.signature import HEADER, sign
 from zhike.testing.deskprocess import DeskProcess
-from zhike.testing.pages import Console, Visits, Widget, state_of
+from zhike.testing.pages import Console, Visits, Widget, shot, state_of
 from zhike.testing.smtp import SmtpServer
 
 SHOTS = os.environ.get("ZHIKE_SHOTS")
@@ -73,19 +72,6 @@ def owner(chromium: Browser, desk: DeskProcess, tmp_path_factory: pytest.TempPat
     state = state_of(page.context, tmp_path_factory.mktemp("mailing-owner") / "state.json")
     visits.close()
     return state
-
-
-def shot(page: Page, name: str) -> None:
-    if not SHOTS:
-        return
-    wide = page.viewport_size
-    page.screenshot(path=Path(SHOTS) / f"{name}.png")
-    page.emulate_media(color_scheme="dark")
-    page.set_viewport_size({"width": 390, "height": 844})
-    page.screenshot(path=Path(SHOTS) / f"{name}-390-dark.png")
-    page.emulate_media(color_scheme="light")
-    if wide is not None:
-        page.set_viewport_size(wide)
 
 
 def test_an_inbox_is_told_to_reach_visitors_who_left(visits: Visits, owner: str) -> None:

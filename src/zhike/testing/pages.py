@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Playwright, WebSocket, expect
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    Playwright,
+    ViewportSize,
+    WebSocket,
+    expect,
+)
 
 Lang = Literal["zh", "en"]
 LOCALES: dict[Lang, str] = {"zh": "zh-CN", "en": "en-US"}
@@ -21,7 +30,8 @@ ARGS = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync")
 """No sandbox: tests run as root in containers. The rest keeps Chromium from calling home."""
 DESKTOP = {"viewport": {"width": 1440, "height": 900}}
-PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+PHONE_SIZE: ViewportSize = {"width": 390, "height": 844}
+PHONE = {"viewport": PHONE_SIZE, "is_mobile": True, "has_touch": True}
 PASSWORD = "correct horse battery staple"
 OURS = ("data:", "blob:", "chrome-error:", "about:")
 
@@ -206,6 +216,22 @@ class Console:
     def said(self) -> list[str]:
         """The texts of the open conversation."""
         return self.messages.locator(".bubble").all_inner_texts()
+
+
+def shot(page: Page, name: str) -> None:
+    """Two pictures into the folder ``$ZHIKE_SHOTS``, to be looked at by people: as it is, and of a phone in
+    the dark. Nothing without the folder."""
+    folder = os.environ.get("ZHIKE_SHOTS")
+    if not folder:
+        return
+    wide = page.viewport_size
+    page.screenshot(path=Path(folder) / f"{name}.png", animations="disabled")
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size(PHONE_SIZE)
+    page.screenshot(path=Path(folder) / f"{name}-390-dark.png", animations="disabled")
+    page.emulate_media(color_scheme="light")
+    if wide is not None:
+        page.set_viewport_size(wide)
 
 
 def state_of(context: BrowserContext, file: Path) -> str:
