@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import FilePayload, Locator, Route, expect
 
-from zhike.testing.pages import Console, Lang, Visits, Widget
+from zhike.testing.pages import Console, Lang, Visits, Widget, shot
 
 AgentOf = Callable[[Lang], Console]
 DROP = """(element, [kind, names, bytes]) => {
@@ -138,9 +138,15 @@ def test_a_product_and_an_order_go_both_ways(visits: Visits, agent: AgentOf) -> 
     search.fill("羊毛开衫")
     send = lin.page.get_by_role("button", name="把羊毛开衫作为卡片发送")
     expect(lin.page.locator("#context-panel article")).to_have_count(1)
+    widget.say("有没有暖和一点的")
+    expect(lin.messages.last).to_contain_text("有没有暖和一点的")
+    expect(search).to_have_value("羊毛开衫")  # what comes in meanwhile takes nobody's words away
     send.dblclick()
     expect(lin.page.locator(".msg.agent .card")).to_have_text(re.compile("羊毛开衫"))
     expect(lin.conversation(widget.conversation)).to_contain_text("羊毛开衫")
     card = widget.panel.locator(".row.agent .card")
     expect(card.locator("b")).to_have_text("羊毛开衫")
     expect(card).to_have_attribute("href", re.compile("/sample/product.html"))
+    shot(lin.page, "cards-zh")
+    shot(shop, "cards-widget-zh")
+    expect(lin.conversation(widget.conversation).locator("..").locator(".news")).to_have_count(0)

@@ -42,12 +42,15 @@ async def test_a_card_goes_both_ways_and_its_words_stand_wherever_only_words_are
     assert listed["last_text"] == WORDS
     assert (await agent("GET", "/api/v1/search?q=亚麻长裙")).json["messages"][0]["conversation_id"] == number
 
-    order = {"kind": "order", "title": "ZK1", "status": "已发货"}
+    order = {"kind": "order", "title": "ZK1", "status": "已发货", "url": "https://shop.example/o/1"}
     sent = await agent("POST", path, {"client_msg_id": "o", "cards": [order]})
     assert sent.status == 201
     back = (await visitor("GET", "/api/v1/visitor/messages?after=0")).json["items"][-1]
-    assert (back["cards"], back["text"]) == ([order], "📦 ZK1 · 已发货")
+    assert (back["cards"], back["text"]) == ([order], "📦 ZK1 · 已发货\nhttps://shop.example/o/1")
+    listed = (await agent("GET", f"/api/v1/conversations/{number}")).json
+    assert listed["last_text"] == "📦 ZK1 · 已发货", "a list has no room for addresses"
     assert (await agent("POST", f"{path}/{sent.json['seq']}/recall")).status == 204
+    assert (await agent("GET", f"/api/v1/conversations/{number}")).json["last_text"] == ""
     gone = (await visitor("GET", "/api/v1/visitor/messages?after=0")).json["items"][-1]
     assert (gone["text"], "cards" in gone) == ("", False)
     note = await agent("POST", path, {"client_msg_id": "n", "note": True, "cards": [CARD]})

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from zhike.domain.card import Card, words_of
+
 FileKind = Literal["image", "audio", "video", "document"]
 MAX_FILES = 10
 """Files of one message: as many as a phone's gallery sends at once."""
@@ -26,6 +28,7 @@ class Attachment(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int = 0
 
 
-def first_words(text: str, attachments: Sequence[Attachment]) -> str:
-    """What a list shows of a message: its text, or else the name of its first file."""
-    return text or (f"📎 {attachments[0].name}" if attachments else "")
+def first_words(text: str, attachments: Sequence[Attachment], cards: Sequence[Card] = ()) -> str:
+    """What a list shows of a person's message: what its cards say, without addresses; its text; or else the
+    name of its first file."""
+    return words_of(cards, links=False) or text or (f"📎 {attachments[0].name}" if attachments else "")

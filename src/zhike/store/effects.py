@@ -128,7 +128,7 @@ class Effects:
         conversation.updated_at = row.at
         if row.direction != "note":
             conversation.last_text = first_words(
-                row.text, row.attachments)[:conversation_rows.LAST_TEXT_CHARS]
+                row.text, row.attachments, row.cards)[:conversation_rows.LAST_TEXT_CHARS]
         self.touched[conversation.id] = conversation
         self.result.rows.append(row)
         payload = trace = ""

@@ -91,7 +91,8 @@ def own_message(conn: Connection, conversation_id: int, seq: int, agent_id: int)
     if row is None:
         return None
     payload = msgspec.json.decode(row.payload, type=Payload) if row.payload else Payload()
-    return Own(first_words(row.text, payload.attachments), row.created_at, payload.name, payload.recalled)
+    return Own(first_words(row.text, payload.attachments, payload.cards), row.created_at, payload.name,
+               payload.recalled)
 
 
 def recall(conn: Connection, conversation_id: int, seq: int, name: str) -> None:
