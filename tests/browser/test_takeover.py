@@ -56,6 +56,15 @@ def test_take_over_answer_and_return_to_the_bot(visits: Visits, agent: AgentOf, 
     expect(console.messages.first).to_contain_text(words["first"])
     expect(console.page.locator(".context dd a")).to_have_text(words["page"])
 
+    # Where the visitor is in the shop, and where they go on to, with what they opened it.
+    expect(console.page.locator(".now .where")).to_have_text(words["page"])
+    expect(console.page.locator(".now")).to_have_class(re.compile(r"\bhere\b"))
+    expect(console.page.locator(".device")).to_contain_text("Linux")
+    widget.page.evaluate("history.pushState({}, '', '?sid=hush&utm_source=mail'); document.title = 'Scarf'")
+    expect(console.page.locator(".now .where")).to_have_text("Scarf")
+    expect(console.page.locator(".now .where")).to_have_attribute("href", re.compile(r"\?utm_source=mail$"))
+    expect(console.page.locator("ol li a")).to_have_text([words["page"]])
+
     # A private note, then take-over and reply.
     console.say(words["note"], note=True)
     console.take()

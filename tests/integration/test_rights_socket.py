@@ -149,6 +149,7 @@ async def test_what_each_role_may_send(desk: Desk, role: str) -> None:
                 "forbidden" if role == "analyst" else "not_holder"), place
             rate = {"type": "rate", "conversation": number, "score": 5}
             assert error_of(await asked(agent, rate)) == "forbidden", place
+            assert error_of(await asked(agent, {"type": "page", "url": "https://a.example"})) == "forbidden"
             if role == "analyst":
                 for frame in ({"type": "typing", "conversation": number},
                               {"type": "assist", "assist_id": "x", "conversation": number},

@@ -7,14 +7,14 @@ import { pollLink, socketLink, visitorCall } from "./link";
 import { Outbox, type Entry } from "./outbox";
 import { RENEW_MS, Slots, get, randomId, set } from "./storage";
 import { Timeline } from "./timeline";
-import type { Ack, Attachment, Card, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, ServerFrame, Welcome } from "./wire";
+import type { Ack, Attachment, Card, ConversationState, CustomerClaim, ErrorBody, FormField, Hello, PageLook, ServerFrame, Welcome } from "./wire";
 
 export interface ClientOptions {
   base: string;
   inbox: string;
   lang: string;
   customer?: CustomerClaim | undefined;
-  page(): Record<string, string>;
+  page(): PageLook | undefined;
 }
 
 /** What a first page of the past brings. */
@@ -25,6 +25,8 @@ const TYPING_GONE_MS = 8_000;
 /** Where people see what is typed: its end, this often (src/zhike/domain/wire.py says how long at most). */
 const PREVIEW_EVERY_MS = 1_200;
 const PREVIEW_CHARS = 280;
+/** Where the visitor is, is looked at this often. */
+const LOOK_MS = 2_000;
 
 export class Client {
   welcome: Welcome | null = null;
@@ -54,6 +56,7 @@ export class Client {
   private retryTimer: ReturnType<typeof setTimeout> | undefined;
   private previewTimer: ReturnType<typeof setTimeout> | undefined;
   private typedAt = 0;
+  private lookedAt = "";
   private readUpTo = 0;
 
   constructor(
@@ -77,6 +80,7 @@ export class Client {
       stopping: (code) => this.anotherIdentity(code),
     });
     setInterval(() => this.slots.renew(), RENEW_MS);
+    setInterval(() => this.look(), LOOK_MS);
     addEventListener("pagehide", () => this.slots.release());
     addEventListener("pageshow", (event) => event.persisted && this.slots.renew());
     addEventListener("online", () => this.connection.nudge());
@@ -217,6 +221,15 @@ export class Client {
       hello.after = this.timeline.contiguous;
     }
     return hello;
+  }
+
+  /** Tells which page the visitor is on while they are in a conversation; once more when they come back to it. */
+  private look(): void {
+    if (document.hidden) this.lookedAt = "";
+    else if (this.welcome?.pages !== false && this.conversation && this.conversation.holder !== "none") {
+      const page = this.options.page();
+      if (page && page.url !== this.lookedAt && this.connection.send({ type: "page", ...page })) this.lookedAt = page.url;
+    }
   }
 
   private take(frame: ServerFrame): void {

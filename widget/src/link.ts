@@ -155,7 +155,7 @@ export function pollLink(base: string, hello: Hello, on: LinkEvents): Link {
     send: (frame) => {
       if (over) return;
       if (frame.type === "message") sendMessage(frame);
-      else if (frame.type === "read") call("read", frame).catch(() => undefined);
+      else if (frame.type === "read" || frame.type === "page") call(frame.type, frame).catch(() => undefined);
       else if (frame.type === "rate") {
         call<{ conversation: number; score: number }>("rating", frame).then(
           (rated) => over || on.frame({ ...rated, type: "rated" }), () => undefined);

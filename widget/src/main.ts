@@ -12,7 +12,7 @@
 import { pickLang, translator } from "./i18n";
 import { cardOf } from "./offer";
 import { Panel } from "./panel";
-import type { CustomerClaim } from "./wire";
+import type { CustomerClaim, PageLook } from "./wire";
 
 declare global {
   interface Window {
@@ -22,12 +22,15 @@ declare global {
   }
 }
 
-/** A page address is a hint for the agent, not a document. */
+/** An address is a hint for the agent, not a document; the server keeps a part of it. */
 const PAGE_CHARS = 500;
 
-function page(): Record<string, string> {
-  const url = `${location.origin}${location.pathname}${location.search}`;
-  return { url: url.slice(0, PAGE_CHARS), title: document.title.slice(0, 200) };
+/** What the visitor looks at; nothing if their browser asks that they are not followed. */
+function page(): PageLook | undefined {
+  const asks: { globalPrivacyControl?: boolean; doNotTrack?: string | null } = navigator;
+  if (asks.globalPrivacyControl || asks.doNotTrack === "1") return undefined;
+  const [url = "", title = "", referrer = ""] = [location.href, document.title, document.referrer].map((each) => each.slice(0, PAGE_CHARS));
+  return { url, title, referrer };
 }
 
 function parsed<T>(name: string, json: string | undefined): T | undefined {

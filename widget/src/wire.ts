@@ -134,7 +134,14 @@ export interface Hello {
   lang?: string;
   conversation?: number;
   after?: number;
-  page?: Record<string, string>;
+  page?: PageLook | undefined;
+}
+
+/** What the visitor looks at. */
+export interface PageLook {
+  url: string;
+  title: string;
+  referrer: string;
 }
 
 export interface SendMessage {
@@ -155,6 +162,7 @@ export type ClientFrame =
   | { type: "typing"; on: boolean; conversation?: number; text?: string; note?: boolean }
   | { type: "assist"; assist_id: string; conversation: number; want: Wish; text: string }
   | { type: "assist_stop"; assist_id: string }
+  | ({ type: "page" } & PageLook)
   | { type: "read"; seq: number; conversation?: number }
   | { type: "resume"; after: number; conversation?: number }
   | { type: "rate"; conversation: number; score: number; comment?: string }
@@ -188,6 +196,8 @@ export interface Welcome {
   csat?: string;
   /** People here see what is being typed. */
   typing_preview?: boolean;
+  /** False: people here do not see which pages the visitor looks at. */
+  pages?: boolean;
 }
 
 export interface Ack {

@@ -178,7 +178,7 @@ export const en = {
   "context.customer": "Customer {id}",
   "context.phone": "Phone",
   "context.inbox": "Inbox",
-  "context.page": "Page",
+  "context.page": "First wrote on",
   "context.firstSeen": "First seen",
   "context.lastSeen": "Last seen",
   "context.started": "Started",

@@ -179,7 +179,7 @@ export const zh: Record<keyof typeof en, string> = {
   "context.customer": "客户 {id}",
   "context.phone": "电话",
   "context.inbox": "收件箱",
-  "context.page": "所在页面",
+  "context.page": "初次咨询页面",
   "context.firstSeen": "首次来访",
   "context.lastSeen": "最近来访",
   "context.started": "会话开始",

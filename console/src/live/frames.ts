@@ -1,6 +1,7 @@
 /** Frames that only agents get, beside those of the protocol that both sides speak. */
 
 import type { ConversationEvent, ErrorBody, MessageView, ServerFrame } from "@widget/wire";
+import type { Device, PageView } from "@/api/pages";
 import type { Presence, Priority, Tag } from "@/api/types";
 
 /** What the list shows of a conversation. With `updated_at` it tells all of it: no `agent_id` means that
@@ -55,6 +56,14 @@ export interface VisitorFrame {
   here: boolean;
 }
 
+/** Pages that the visitor has gone on to; the last one is where they are. */
+export interface VisitedFrame {
+  type: "visited";
+  conversation: number;
+  pages: PageView[];
+  device?: Device;
+}
+
 /** The visitor has said how it was. */
 export interface RatedFrame {
   type: "rated";
@@ -64,7 +73,7 @@ export interface RatedFrame {
 }
 
 export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame
-  | UnreadFrame | AssistFrame | VisitorFrame;
+  | UnreadFrame | AssistFrame | VisitorFrame | VisitedFrame;
 
 /** A message as agents see it: one that was taken back has no text any more. */
 export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[]; via?: "mail"; mail_from?: string };

@@ -3,7 +3,7 @@ import type { Inbox } from "@/api/types";
 import { DAYS, inboxForm, settingsOf, TABS, tabOf } from "./inbox";
 
 const FULL = {
-  origins: ["https://a.example", "*"], greeting: { zh: "您好", en: "Hello" }, suggestions: { zh: ["退货", "发票"] }, typing_preview: true, team_id: 3,
+  origins: ["https://a.example", "*"], greeting: { zh: "您好", en: "Hello" }, suggestions: { zh: ["退货", "发票"] }, typing_preview: true, pages: { keep: ["id", "sku"] }, team_id: 3,
   hours: { timezone: "Asia/Shanghai", week: { mon: [["09:00", "12:00"], ["13:30", "24:00"]], sat: [["22:00", "02:00"]] }, holidays: "cn", closed: ["2026-12-31"], open: ["2026-10-10"] },
   out_of_office: { zh: "下班了" }, offline_form: { enabled: true, fields: ["name", "email"] }, csat: { enabled: true, question: { en: "How was it?" } },
   wrap_ups: ["Refund", "Delivery"], auto_resolve_after_s: 5400,

@@ -26,6 +26,8 @@ export interface InboxForm {
   greeting: Pair;
   suggestions: Pair;
   preview: boolean;
+  pages: boolean;
+  pagesKeep: string;
   hours: HoursForm;
   outOfOffice: Pair;
   offline: boolean;
@@ -48,7 +50,7 @@ export const TABS = ["general", "welcome", "hours", "reach", "after", "install"]
 export type Tab = (typeof TABS)[number];
 const PLACES: Record<Tab, string[]> = {
   general: ["name", "key", "bot_id", "settings.team_id", "settings.callback_url"],
-  welcome: ["settings.greeting", "settings.suggestions", "settings.typing_preview"],
+  welcome: ["settings.greeting", "settings.suggestions", "settings.typing_preview", "settings.pages"],
   hours: ["settings.hours", "settings.out_of_office", "settings.offline_form"],
   reach: ["settings.reach"],
   after: ["settings.csat", "settings.wrap_ups", "settings.auto_resolve_after_s"],
@@ -86,11 +88,13 @@ export function inboxForm(inbox: Inbox | null, bot: number): InboxForm {
   const csat = s["csat"] as { enabled?: boolean; question?: Pair } | undefined;
   const after = s["auto_resolve_after_s"];
   const reach = (s["reach"] ?? {}) as { email?: boolean; wait_s?: number; page?: string; sms_url?: string };
+  const pages = (s["pages"] ?? {}) as { enabled?: boolean; keep?: string[] };
   return {
     key: inbox?.key ?? "", name: inbox?.name ?? "", channel: inbox?.channel ?? "web", bot_id: inbox ? (inbox.bot_id ?? 0) : bot,
     team_id: (s["team_id"] as number | undefined) ?? 0, origins: (s.origins ?? []).join("\n"), greeting: pair(s.greeting),
     suggestions: { zh: (s.suggestions?.zh ?? []).join("\n"), en: (s.suggestions?.en ?? []).join("\n") },
     preview: s["typing_preview"] === true,
+    pages: pages.enabled !== false, pagesKeep: (pages.keep ?? []).join("\n"),
     hours: hoursForm(s["hours"]), outOfOffice: pair(s["out_of_office"]), offline: offline?.enabled ?? false,
     offlineFields: offline?.fields ?? ["name", "phone"], csat: csat?.enabled ?? false, question: pair(csat?.question),
     wrapUps: ((s["wrap_ups"] as string[] | undefined) ?? []).join("\n"), resolveAfter: typeof after === "number" ? after / 3600 : null,
@@ -122,12 +126,18 @@ function reachOf(form: InboxForm): Record<string, unknown> | null {
   };
 }
 
+function pagesOf(form: InboxForm): Record<string, unknown> | null {
+  if (!form.pages) return { enabled: false };
+  const keep = lines(form.pagesKeep);
+  return keep.length ? { keep } : null;
+}
+
 export function settingsOf(form: InboxForm): Record<string, unknown> {
   const suggestions = { ...(lines(form.suggestions.zh).length ? { zh: lines(form.suggestions.zh) } : {}), ...(lines(form.suggestions.en).length ? { en: lines(form.suggestions.en) } : {}) };
   const question = texts(form.question);
   return {
     origins: some(lines(form.origins)), greeting: texts(form.greeting), suggestions: Object.keys(suggestions).length ? suggestions : null,
-    typing_preview: form.preview || null, team_id: form.team_id || null, hours: hoursOf(form.hours), out_of_office: texts(form.outOfOffice),
+    typing_preview: form.preview || null, pages: pagesOf(form), team_id: form.team_id || null, hours: hoursOf(form.hours), out_of_office: texts(form.outOfOffice),
     offline_form: form.offline ? { enabled: true, fields: form.offlineFields } : null,
     csat: form.csat ? { enabled: true, ...(question ? { question } : {}) } : null, wrap_ups: some(lines(form.wrapUps)),
     auto_resolve_after_s: form.resolveAfter ? Math.round(form.resolveAfter * 3600) : null,

@@ -14,6 +14,7 @@ from zhike.clock import NowMs, to_datetime
 from zhike.desk.aftercare import csat_question
 from zhike.desk.hours import OfficeHours
 from zhike.desk.registry import Registry
+from zhike.domain import pages
 from zhike.domain.agent import Role, Seat
 from zhike.domain.conversation import Conversation
 from zhike.domain.joined import Joined
@@ -66,7 +67,7 @@ class Door:
             raise ZhikeError("blocked")
         joined = Joined("visitor", inbox_id=inbox.id, sender=admitted.visitor.sender, lang=hello.lang[:16])
         joined.token = admitted.token
-        joined.contact = _known_of(admitted.contact, hello)
+        joined.contact = _known_of(admitted.contact, hello, inbox)
         self._greet(joined, inbox)
         if hello.token or hello.customer is not None:  # a new visitor has no past to look up
             conversation = await self._conversation_of((inbox.id, joined.sender))
@@ -113,6 +114,7 @@ class Door:
         joined.name = inbox.name
         settings = inbox.settings
         joined.typing_preview = bool(settings.get("typing_preview"))
+        joined.pages, _ = pages.wanted(settings)
         joined.greeting = pick(settings.get("greeting") or {}, joined.lang[:2] or "zh")
         suggestions = settings.get("suggestions") or {}
         joined.suggestions = tuple(suggestions.get(joined.lang[:2]) or suggestions.get("zh") or ())[:6]
@@ -164,12 +166,14 @@ async def _nowhere(_conversation_id: int) -> QueuePlace | None:
     return None
 
 
-def _known_of(contact: dict[str, str], hello: Hello) -> dict[str, str]:
-    """What the shop said of the customer, and the page they are on (cut: it is their browser's word)."""
-    if not hello.page:
+def _known_of(contact: dict[str, str], hello: Hello, inbox: Inbox) -> dict[str, str]:
+    """What the shop said of the customer, and the page they are on, as far as it may be kept."""
+    on, keep = pages.wanted(inbox.settings)
+    url = pages.clean_url(hello.page.get("url", ""), keep) if on and hello.page else ""
+    if not url:
         return contact
-    page = {f"page_{name}": hello.page[name][:500] for name in ("url", "title") if hello.page.get(name)}
-    return {**contact, **page}
+    title = pages.clean_text(hello.page.get("title", "")) if hello.page else ""
+    return {**contact, "page_url": url, "page_title": title or url}
 
 
 def _latest(conn: Connection, who: list[tuple[int, str]]) -> dict[tuple[int, str], Conversation]:

@@ -16,17 +16,20 @@ from zhike.clock import NowMs, to_datetime
 from zhike.desk.door import Door
 from zhike.desk.reads import Reads
 from zhike.desk.registry import Registry
+from zhike.desk.visits import Visits
 from zhike.domain.agent import Place
 from zhike.domain.assist import Assist, AssistDone, SummaryEvent, SummaryView
 from zhike.domain.conversation import Conversation
 from zhike.domain.joined import Joined
 from zhike.domain.knowledge import Inbox
 from zhike.domain.message import Message, Reply
+from zhike.domain.pages import Device
 from zhike.domain.unit import Change, ChangeKind
 from zhike.domain.views import list_frame, state_of
 from zhike.domain.wire import (
     ConversationState,
     Hello,
+    Page,
     QueuePlace,
     Rate,
     Rated,
@@ -87,6 +90,7 @@ class Desk:
         self.registry = registry
         self._door = door
         self._reads = reads
+        self.visits = Visits(store, reads.bus, now_ms)
         self._line = line
         self._now_ms = now_ms
         self._try_reply = try_reply
@@ -190,7 +194,10 @@ class Desk:
     # ---- small signals -------------------------------------------------------------------------
 
     def control(self, session: Any, frame: Any) -> None:
-        """Typing and read marks of a session: fire and forget."""
+        """Typing, read marks and pages of a session: fire and forget."""
+        if isinstance(frame, Page):
+            self.looked(session.inbox_id, session.sender, session.conversation_id, frame, session.device)
+            return
         if not isinstance(frame, Typing | Read):
             return  # the gateway answers the others itself
         agent_id = session.agent_id
@@ -209,6 +216,12 @@ class Desk:
                 preview=inbox is not None and bool(inbox.settings.get("typing_preview")))
         else:
             self._reads.mark(conversation_id, inbox_id, sender, frame.seq, agent_id=agent_id)
+
+    def looked(self, inbox_id: int, sender: str, conversation_id: int, frame: Page,
+               device: Device | None) -> None:
+        """A visitor looks at a page while they are in a conversation; ``device`` None: their browser asks
+        not to be followed."""
+        self.visits.seen(self.registry.inboxes.get(inbox_id), sender, conversation_id, frame, device)
 
     async def mark_read(self, conversation_id: int, seq: int, agent_id: int) -> None:
         """A read mark over REST, of an agent or (0) of the visitor."""

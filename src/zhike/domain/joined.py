@@ -19,7 +19,7 @@ class Joined:
     """
 
     __slots__ = ("agent", "agent_id", "agent_name", "contact", "conversation", "csat", "greeting", "hours",
-                 "inbox_id", "inbox_ids", "lang", "name", "offline_form", "role", "seat", "sender",
+                 "inbox_id", "inbox_ids", "lang", "name", "offline_form", "pages", "role", "seat", "sender",
                  "suggestions", "token", "typing_preview")
 
     def __init__(self, role: Literal["visitor", "agent"], *, inbox_id: int = 0, sender: str = "",
@@ -47,3 +47,4 @@ class Joined:
         self.offline_form: tuple[str, ...] | None = None
         self.csat = ""
         self.typing_preview = False
+        self.pages = True

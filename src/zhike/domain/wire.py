@@ -17,6 +17,7 @@ from zhike.domain.attachment import MAX_FILES, Attachment
 from zhike.domain.card import MAX_CARDS, Card
 from zhike.domain.conversation import Holder, Status
 from zhike.domain.message import Button, Direction, SenderType, Source, TraceStep
+from zhike.domain.pages import MAX_SENT_CHARS, Device, PageView
 from zhike.domain.team import Availability, Presence
 from zhike.errors import ErrorBody
 
@@ -50,7 +51,7 @@ class Hello(Struct, frozen=True, tag="hello", omit_defaults=True):
     """First frame of every connection, at most 8 KiB. ``role`` visitor (default) or agent.
 
     ``token``: the visitor token of an earlier welcome. ``conversation`` + ``after``: resume: send
-    every message after this seq. ``page``: what the visitor looks at."""
+    every message after this seq. ``page``: what the visitor looks at (``url``, ``title``)."""
 
     v: int = PROTOCOL_VERSION
     role: Literal["visitor", "agent"] = "visitor"
@@ -91,6 +92,15 @@ class Typing(Struct, frozen=True, tag="typing", omit_defaults=True):
     conversation: int | None = None
     text: Annotated[str, Meta(max_length=MAX_PREVIEW_CHARS)] = ""
     note: bool = False
+
+
+class Page(Struct, frozen=True, tag="page", omit_defaults=True):
+    """Visitors in a conversation: the page they look at now. What may be kept of the addresses is kept (no
+    query but ``utm_…`` and what the inbox names), and nothing where the welcome says ``pages: false``."""
+
+    url: Annotated[str, Meta(max_length=MAX_SENT_CHARS)]
+    title: Annotated[str, Meta(max_length=MAX_SENT_CHARS)] = ""
+    referrer: Annotated[str, Meta(max_length=MAX_SENT_CHARS)] = ""
 
 
 class Read(Struct, frozen=True, tag="read", omit_defaults=True):
@@ -144,7 +154,7 @@ class Ping(Struct, frozen=True, tag="ping", omit_defaults=True):
     id: str = ""
 
 
-ClientFrame = (Hello | SendMessage | Typing | Read | Resume | History | Watch | Rate | Active | Ping
+ClientFrame = (Hello | SendMessage | Typing | Page | Read | Resume | History | Watch | Rate | Active | Ping
                | Assist | AssistStop)
 
 
@@ -191,7 +201,8 @@ class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
     ``hours``: of the people behind this inbox, absent = always. ``offline_form``: what to ask for beside
     the text while they are not at work (``POST /api/v1/visitor/offline-form``); absent = there is no form.
     ``csat``: the question that the visitor was asked about ``conversation`` and has not answered.
-    ``typing_preview``: people here see what is being typed; tell the visitor so."""
+    ``typing_preview``: people here see what is being typed; tell the visitor so. ``pages``: false = people
+    here do not see which pages the visitor looks at; do not tell."""
 
     v: int
     session: str
@@ -210,6 +221,7 @@ class Welcome(Struct, frozen=True, tag="welcome", omit_defaults=True):
     offline_form: tuple[str, ...] | None = None
     csat: str = ""
     typing_preview: bool = False
+    pages: bool = True
 
 
 class Ack(Struct, frozen=True, tag="ack", omit_defaults=True):
@@ -362,6 +374,15 @@ class VisitorEvent(Struct, frozen=True, tag="visitor"):
     here: bool
 
 
+class Visited(Struct, frozen=True, tag="visited", omit_defaults=True):
+    """Agents who watch: pages that the visitor has gone on to, the last one is where they are. See
+    ``GET /contacts/{id}/pages``."""
+
+    conversation: int
+    pages: tuple[PageView, ...]
+    device: Device = Device()
+
+
 class Csat(Struct, frozen=True, tag="csat", omit_defaults=True):
     """Visitors: the conversation is over; how was it? Asked once. Answered with ``rate``."""
 
@@ -418,9 +439,9 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | Recalled | ReadEvent | UnreadEvent | ConversationEvent | VisitorEvent | Csat | Rated
-               | PresenceEvent | Alarm | AssistDelta | AssistDone | AssistFailed | SummaryEvent | ErrorFrame
-               | GoingAway | Pong)
+               | Recalled | ReadEvent | UnreadEvent | ConversationEvent | VisitorEvent | Visited | Csat
+               | Rated | PresenceEvent | Alarm | AssistDelta | AssistDone | AssistFailed | SummaryEvent
+               | ErrorFrame | GoingAway | Pong)
 
 decode_client = msgspec.json.Decoder(ClientFrame).decode
 decode_hello = msgspec.json.Decoder(Hello).decode

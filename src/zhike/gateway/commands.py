@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from zhike.domain import wire
 from zhike.domain.assist import Assist, AssistStop
-from zhike.domain.wire import Active, ClientFrame, History, Ping, Rate, Read, Resume, Typing, Watch
+from zhike.domain.wire import Active, ClientFrame, History, Page, Ping, Rate, Read, Resume, Typing, Watch
 from zhike.errors import ZhikeError
 from zhike.gateway import views
 from zhike.gateway.follow import MAX_SEQ, Follow, catch_up
@@ -34,6 +34,10 @@ def run(gateway: Gateway, session: Session, frame: ClientFrame) -> None:
         session.send(wire.encode(wire.Pong(frame.id)))
     elif isinstance(frame, Typing | Read):
         _conversation(session, frame.conversation)
+        gateway.backend.control(session, frame)
+    elif isinstance(frame, Page):
+        if session.agent_id:
+            raise ZhikeError("forbidden", "Visitors say where they are.")
         gateway.backend.control(session, frame)
     elif isinstance(frame, Resume):
         if session.agent_id or (asked := session.meant(frame.conversation)) == session.conversation_id:

@@ -191,7 +191,7 @@ class Gateway(Endpoint):
             suggestions=joined.suggestions, max_text_chars=MAX_TEXT_CHARS,
             rate_per_s=self.limits.messages_per_s, agent=joined.agent, hours=joined.hours,
             offline_form=joined.offline_form, csat=joined.csat,
-            typing_preview=joined.typing_preview))
+            typing_preview=joined.typing_preview, pages=joined.pages))
 
     def control(self, session: Session, frame: ClientFrame) -> None:
         """A decoded frame that is not a message."""

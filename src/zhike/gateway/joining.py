@@ -10,7 +10,10 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from zhike.domain import wire
+from zhike.domain.pages import device_of
 from zhike.errors import ZhikeError
 from zhike.gateway.session import HELD
 
@@ -59,6 +62,8 @@ class Joins:
                 joined = await backend.join_agent(hello, session.headers, session.conn.address)
             else:
                 headers = session.headers
+                if hello.page and device_of(headers) is None:
+                    hello = msgspec.structs.replace(hello, page=None)
                 joined = await backend.join_visitor(hello, headers.get("origin", ""), session.conn.address,
                                                     headers.get("host", ""))
             if session.state == HELD:

@@ -92,7 +92,7 @@ class Backend(Protocol):
         """The last ``limit`` messages below ``before`` (None: the newest), oldest first."""
 
     def control(self, session: Source, frame: ClientFrame) -> None:
-        """Typing and read marks: fire and forget."""
+        """Typing, read marks, pages looked at: fire and forget."""
 
     async def may_watch(self, session: Source, conversation_id: int) -> ConversationState:
         """An agent wants to follow a conversation.

@@ -17,6 +17,7 @@ from zhike.bus.base import STAFF, Event, agent_key
 from zhike.clock import to_datetime
 from zhike.domain import wire
 from zhike.domain.agent import ANY_SEAT, Seat
+from zhike.domain.pages import Device, device_of
 from zhike.domain.wire import MAX_FRAME_BYTES, MAX_HELLO_BYTES, ClientFrame, SendMessage
 from zhike.errors import Lang, ZhikeError
 from zhike.gateway import closecodes, seats
@@ -44,7 +45,7 @@ class Session:
     """See the module. Small on purpose: tens of thousands of these are idle at a time."""
 
     __slots__ = ("_refusals", "agent_id", "agent_name", "busy", "conn", "contact", "conversation_id",
-                 "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang",
+                 "device", "follow", "gateway", "headers", "inbox_id", "inbox_ids", "key", "lang",
                  "last_client_msg_id", "past", "seat", "sender", "state", "watches")
 
     def __init__(self, gateway: Gateway, conn: Connection, headers: Mapping[str, str]) -> None:
@@ -62,6 +63,8 @@ class Session:
         self.lang = "zh" if headers.get("accept-language", "").lower().startswith("zh") else ""
         self.conversation_id = 0
         self.contact: dict[str, str] = {}
+        self.device: Device | None = None
+        """What a visitor's browser says of itself; None: it asks not to be followed."""
         self.follow: Follow | None = None
         """A visitor's place in its current conversation."""
         self.past: Follow | None = None
@@ -157,6 +160,7 @@ class Session:
         self.contact = joined.contact or gateway.no_contact
         self.inbox_ids = joined.inbox_ids
         self.seat = (joined.seat or ANY_SEAT) if agent else None
+        self.device = None if agent else device_of(self.headers)
         self.headers = _NO_HEADERS
         self.conn.max_bytes = MAX_FRAME_BYTES
         self.state = JOINED

@@ -19,6 +19,7 @@ from zhike.store import (
     presence,
     proofs,
     sessions,
+    visits,
     waits,
     webhooks,
 )
@@ -44,6 +45,8 @@ KEEP_FAILED_MS = 30 * DAY_MS
 KEEP_SENT_MS = 30 * DAY_MS
 KEEP_TOLD_MS, KEEP_UNTOLD_MS = 3 * DAY_MS, 30 * DAY_MS
 """What webhooks were told, and what they could not be told: long enough to look at and to send again."""
+KEEP_VISITS_MS = 30 * DAY_MS
+"""Which pages a contact looked at: of use to who answers, and to nobody a month later."""
 KEEP_ASSIGNMENTS_MS = 400 * DAY_MS
 """Routing looks back a day; reports compare a month with that of the year before."""
 
@@ -114,7 +117,7 @@ class Wake:
 
 
 def prune(conn: Connection, job: Job, now: int) -> None:
-    """Sessions and setup links that ran out; jobs, outbox rows and presences that ended long ago."""
+    """Sessions and setup links that ran out; jobs, outbox rows, presences and visits that ended long ago."""
     sessions.prune(conn, now)
     link = agents.setup_link(conn)
     if link is not None and link.expires_at <= now:
@@ -125,6 +128,7 @@ def prune(conn: Connection, job: Job, now: int) -> None:
     proofs.purge_proofs(conn, now)
     presence.prune(conn, now - DAY_MS)
     waits.prune(conn, now - KEEP_ASSIGNMENTS_MS)
+    visits.prune(conn, now - KEEP_VISITS_MS)
 
 
 def register(runner: Runner, store: Store, change: ChangeConversation, now_ms: NowMs, *,

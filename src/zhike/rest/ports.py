@@ -22,6 +22,7 @@ from zhike.domain.hook import Tried as HookTried
 from zhike.domain.knowledge import Article, Inbox
 from zhike.domain.message import Reply
 from zhike.domain.notice import Target
+from zhike.domain.pages import Device
 from zhike.domain.prompt import Template
 from zhike.domain.reach import Reach
 from zhike.domain.tool import Caller, PanelUse, Tool, ToolError
@@ -31,6 +32,7 @@ from zhike.domain.wire import (
     ConversationState,
     Hello,
     HoursState,
+    Page,
     QueuePlace,
     Rate,
     Rated,
@@ -81,6 +83,8 @@ class Joined(Protocol):
     def offline_form(self) -> tuple[str, ...] | None: ...
     @property
     def csat(self) -> str: ...
+    @property
+    def pages(self) -> bool: ...
 
 
 class Desk(Protocol):
@@ -146,6 +150,11 @@ class Desk(Protocol):
         Raises:
             ZhikeError: not_found, starting, no_proposal, or a ``model_…`` row of the catalogue.
         """
+
+    def looked(self, inbox_id: int, sender: str, conversation_id: int, frame: Page,
+               device: Device | None) -> None:
+        """A visitor looks at a page; gathered, and stored a little later. ``device`` None: their browser asks
+        not to be followed."""
 
     async def rated(self, inbox_id: int, sender: str, frame: Rate) -> Rated:
         """Stores how a visitor says it was.

@@ -58,6 +58,7 @@ FRAMES: dict[str, tuple[str, str, str]] = {
     "hello": ("yes", "yes, with a session", "yes, with a session"),
     "message": ("own", "replies where they hold it, notes where they may look", "no"),
     "typing": ("own", "where they watch", "no"),
+    "page": ("own", "no", "no"),
     "read": ("own", "where they watch", "no"),
     "resume": ("own", "where they watch", "where they watch"),
     "history": ("own", "where they watch", "where they watch"),
@@ -74,7 +75,7 @@ EVENTS: dict[str, tuple[str, str]] = {
     "message, messages, delta, withdrawn, typing, read": (
         "own conversation", "watched conversations; a watch ends when the conversation goes out of reach"),
     "conversation, alarm": ("own conversation", "every conversation of their inboxes and teams, for lists"),
-    "summary": ("no", "watched conversations"),
+    "summary, visitor, visited": ("no", "watched conversations"),
     "assist_delta, assist_done, assist_failed": (
         "no", "the connection that asked; where the role does not see personal data: the finished one, with "
         "it hidden"),

@@ -189,6 +189,9 @@ DESCRIPTIONS: dict[str, str] = {
     "visitor_hello": "说明访客是谁；回答中的 token 是其余接口的凭证。",
     "visitor_send": "发送消息；存好之后才返回确认。",
     "visitor_poll": "某个 seq 之后的消息，带 wait_s 时会等待新消息；或用 before 查看更早的消息。",
+    "visitor_page": "告知访客正在看哪一页；只在会话期间保存，收件箱关闭了此功能或浏览器要求不跟踪"
+    "（`DNT`、`Sec-GPC`）时不保存。",
+    "list_contact_pages": "客户在会话期间最近看过的页面。",
     "visitor_read": "记下访客读到哪一条。",
     "visitor_rate": "访客在被询问后打分；重复提交同样的评分不会出错，改分不算。",
     "visitor_offline_form": "留言并留下联系方式；会话进入排队，等待人工客服。",

@@ -28,6 +28,8 @@ MAX_SPANS = 6
 """Times of a day at which an inbox opens."""
 MAX_DATES = 400
 MAX_WRAP_UPS = 100
+MAX_KEEP = 20
+"""Names in a query that an inbox keeps."""
 FORM_FIELDS = ("name", "email", "phone")
 DAY_S = 86_400
 REACH_WAIT_S = (10, DAY_S)
@@ -45,7 +47,7 @@ def check_inbox(inbox: Inbox) -> Iterator[Fault]:
         "identity_secret": _secret, "callback_url": _callback_url, "callback_secret": _secret,
         "mask_pii": flag, "typing_preview": flag, "team_id": _id, "hours": _hours, "out_of_office": by_lang,
         "offline_form": _offline_form, "csat": _csat, "auto_resolve_after_s": number(60, 365 * DAY_S),
-        "wrap_ups": _wrap_ups, "reach": _reach})
+        "wrap_ups": _wrap_ups, "reach": _reach, "pages": _pages})
 
 
 def _id(field: str, value: Any) -> Iterator[Fault]:
@@ -150,6 +152,19 @@ def _reach(field: str, value: Any) -> Iterator[Fault]:
     for name in ("sms_url", "page"):
         if value.get(name, "") != "":
             yield from _callback_url(f"{field}.{name}", value[name])
+
+
+def _pages(field: str, value: Any) -> Iterator[Fault]:
+    """``{enabled, keep}``: whether agents see which pages visitors look at, and what is kept of a query."""
+    if faults := list(_parts(field, value, ("enabled", "keep"))):
+        yield from faults
+        return
+    yield from flag(f"{field}.enabled", value.get("enabled", True))
+    keep = value.get("keep", [])
+    if not isinstance(keep, list) or len(keep) > MAX_KEEP or not all(
+            isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.-]{1,40}", name) for name in keep):
+        yield Fault(f"{field}.keep", f'需要参数名列表，例如 ["id"]，最多 {MAX_KEEP} 个',
+                    f'needs a list of names such as ["id"], {MAX_KEEP} at most')
 
 
 def _wrap_ups(field: str, value: Any) -> Iterator[Fault]:

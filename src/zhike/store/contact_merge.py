@@ -20,7 +20,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, upd
 
 from zhike.domain.knowledge import Contact
 from zhike.errors import ZhikeError
-from zhike.store import happenings
+from zhike.store import happenings, visits
 from zhike.store.contacts import get_contact
 from zhike.store.tables import contacts, conversations, proofs
 
@@ -66,6 +66,7 @@ def merge(conn: Connection, contact_id: int, into_id: int, now: int = 0,
     conn.execute(update(contacts).where(_ways_in(into_id)).values(blocked_at=blocked_at))
     conn.execute(update(conversations).where(conversations.c.contact_id == contact_id)
                  .values(contact_id=into_id))
+    visits.move(conn, contact_id, into_id)
     conn.execute(delete(proofs).where(proofs.c.contact_id.in_((contact_id, into_id))))
     left = get_contact(conn, into_id)
     assert left is not None

@@ -95,6 +95,12 @@ summaries = table("summaries",
     Column("text", LongText, nullable=False), Column("model", key(128), nullable=False),
     Column("created_at", Ms, nullable=False))
 
+# Which pages a contact looked at last: a bounded list in one row.
+visits = table("visits",
+    Column("contact_id", Id, ForeignKey("contacts.id"), primary_key=True, autoincrement=False),
+    Column("body", LongText, nullable=False, comment="JSON: the last pages, the browser"),
+    Column("updated_at", Ms, nullable=False), Index("ix_visits_updated_at", "updated_at"))
+
 # How far each agent has read, where they have looked.
 agent_reads = table("agent_reads",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),

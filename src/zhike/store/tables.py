@@ -32,6 +32,7 @@ from zhike.store.desktables import (
     tags,
     team_members,
     teams,
+    visits,
     waits,
 )
 from zhike.store.reachtables import mail_stops, mailboxes, notices, notify_targets, webhooks
@@ -85,6 +86,7 @@ __all__ = [
     "team_members",
     "teams",
     "tools",
+    "visits",
     "waits",
     "webhooks",
 ]

@@ -47,6 +47,7 @@ from zhike.rest.routes import (
     usage,
     visitor,
     visitor_forms,
+    visits,
     webhook_deliveries,
     webhooks,
 )
@@ -100,6 +101,7 @@ def all_routes(*, sample_shop: bool) -> list[Route]:
         usage,
         visitor,
         visitor_forms,
+        visits,
         system,
         pages,
     ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 
+import msgspec
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
@@ -17,6 +18,7 @@ from zhike.access.visitors import check_origin
 from zhike.clock import to_datetime
 from zhike.domain.conversation import Conversation
 from zhike.domain.message import MAX_TEXT_CHARS, Message
+from zhike.domain.pages import device_of
 from zhike.domain.views import state_of, view_of
 from zhike.domain.wire import (
     MAX_FRAME_BYTES,
@@ -90,6 +92,8 @@ async def visitor_hello(call: Call) -> Welcome:
     body: HelloBody = call.body
     if body.role != "visitor":
         raise FieldFault("role", "Agents use a session.", "客服请登录后使用。")
+    if body.page and device_of(call.headers) is None:
+        body = msgspec.structs.replace(body, page=None)
     joined = await call.to.desk.join_visitor(body, call.origin, call.address, call.host)
     gateway = call.to.settings.gateway
     return Welcome(
@@ -108,6 +112,7 @@ async def visitor_hello(call: Call) -> Welcome:
         hours=joined.hours,
         offline_form=joined.offline_form,
         csat=joined.csat,
+        pages=joined.pages,
     )
 
 

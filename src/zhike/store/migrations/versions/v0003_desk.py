@@ -156,6 +156,10 @@ table(metadata, "summaries",
     Column("seq", Id, nullable=False, comment="the last message it knows of"),
     Column("text", LongText, nullable=False), Column("model", key(128), nullable=False),
     Column("created_at", Ms, nullable=False))
+table(metadata, "visits",
+    Column("contact_id", Id, ForeignKey("contacts.id"), primary_key=True, autoincrement=False),
+    Column("body", LongText, nullable=False, comment="JSON: the last pages, the browser"),
+    Column("updated_at", Ms, nullable=False), Index("ix_visits_updated_at", "updated_at"))
 table(metadata, "agent_reads",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
