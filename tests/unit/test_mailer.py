@@ -15,7 +15,8 @@ import pytest_asyncio
 from zhike.access.mailer import Mailer, MailError, MailUnclear
 from zhike.access.outbound import Outbound
 from zhike.config.mail import Mail
-from zhike.desk.notify.ways import NotTold, Ways
+from zhike.desk.notify.post import NotTold
+from zhike.desk.notify.ways import Ways
 from zhike.domain.notice import Notice, Target, TargetBody
 from zhike.testing.smtp import SmtpServer
 
@@ -124,7 +125,9 @@ async def test_a_server_without_encryption_is_given_nothing(server: SmtpServer) 
 async def test_a_notice_goes_by_mail(server: SmtpServer) -> None:
     own = Mail(host="127.0.0.1", port=server.port, security="none", sender=SENDER)
     mailer = Mailer(own)
-    ways = Ways(Outbound(), mailer, lambda: 1_790_000_000_000, lambda number: f"https://desk.example/{number}")
+    push: Any = None  # nothing here is pushed
+    ways = Ways(Outbound(), mailer, lambda: 1_790_000_000_000, lambda number: f"https://desk.example/{number}",
+                push)
     target = Target(1, "x", "email", TargetBody("a@shop.example, b@shop.example"))
     notice = Notice("visitor_late", "l", 1_790_000_000_000, conversation=7, since=1_789_999_900_000,
                     who="李\nBcc: evil@x.example")

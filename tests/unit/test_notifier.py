@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, update
 
 from zhike.desk.notify.notifier import LOOK_EVERY_S, Notifier
-from zhike.desk.notify.ways import NotTold
+from zhike.desk.notify.post import NotTold
 from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.domain.notice import Notice, Target, TargetBody

@@ -18,7 +18,8 @@ from zhike.access.mailer import Mailer
 from zhike.access.outbound import Outbound
 from zhike.access.signature import verify
 from zhike.config.mail import Mail
-from zhike.desk.notify.ways import NotTold, Ways, fit
+from zhike.desk.notify.post import NotTold
+from zhike.desk.notify.ways import Ways, fit
 from zhike.desk.notify.words import line, plain, text, waited
 from zhike.domain.notice import Notice, Target, TargetBody, TargetKind
 
@@ -62,7 +63,9 @@ async def robot() -> AsyncIterator[Receiver]:
 
 
 async def tell(kind: TargetKind, address: str, notices: list[Notice] | None = None, **body: Any) -> None:
-    ways = Ways(Outbound(), Mailer(Mail()), lambda: NOW_MS, lambda number: f"https://desk.example/c/{number}")
+    push: Any = None  # nothing here is pushed
+    ways = Ways(Outbound(), Mailer(Mail()), lambda: NOW_MS, lambda number: f"https://desk.example/c/{number}",
+                push)
     try:
         await ways.tell(Target(3, "群", kind, TargetBody(address, **body)), notices or [NOTICE])
     finally:

@@ -4,6 +4,7 @@ import { assist } from "./assist.en";
 import { enAccess } from "./access.en";
 import { enDesk } from "./desk.en";
 import { enParts } from "./parts.en";
+import { enPush } from "./push.en";
 import { enSettings } from "./settings.en";
 
 /** English. `one | many` chooses by the number `n`. */
@@ -324,4 +325,5 @@ export const en = {
   ...enSupervision,
   ...assist,
   ...enReach,
+  ...enPush,
 };

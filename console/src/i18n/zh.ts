@@ -5,6 +5,7 @@ import { zhAccess } from "./access.zh";
 import type { en } from "./en";
 import { zhDesk } from "./desk.zh";
 import { zhParts } from "./parts.zh";
+import { zhPush } from "./push.zh";
 import { zhSettings } from "./settings.zh";
 
 /** 中文 */
@@ -325,4 +326,5 @@ export const zh: Record<keyof typeof en, string> = {
   ...zhSupervision,
   ...assist,
   ...zhReach,
+  ...zhPush,
 };

@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 
 vi.mock("@/live/list", () => ({ known: new Map(), whenChanged: () => () => undefined }));
 vi.mock("@/live/socket", () => ({ listen: () => () => undefined }));
+vi.mock("@/lib/push", () => ({ workerHere: () => null }));
 vi.mock("@/lib/toasts", () => ({ notice: () => undefined }));
 vi.mock("@/lib/session", () => ({ myId: { value: 5 } }));
 vi.mock("@/i18n", () => ({ t: (key: string) => key }));

@@ -5,6 +5,8 @@ import type { Conversation } from "@/api/types";
 import { t } from "@/i18n";
 import { kept } from "@/lib/kept";
 import { nameOf } from "@/lib/names";
+import { workerHere } from "@/lib/push";
+import { CONSOLE } from "@/lib/pushed";
 import { notice } from "@/lib/toasts";
 import { myId } from "@/lib/session";
 import { known, whenChanged } from "@/live/list";
@@ -73,10 +75,18 @@ function alert(c: Conversation, cause: Cause): void {
     mention: t("alert.mention", { name: nameOf(c) }), late: t("alert.late", { name: nameOf(c) }),
   }[cause];
   // One per conversation: the next one takes the place of the last.
-  const shown = new Notification(title, { body: c.last_text.slice(0, 120), tag: `zhike-${c.id}`, silent: true });
+  void show(c.id, title, { body: c.last_text.slice(0, 120), tag: `zhike-${c.id}`, silent: true });
+}
+
+async function show(id: number, title: string, options: NotificationOptions): Promise<void> {
+  // Where this browser is told by push, too, one and the same shows both: a push of the same conversation takes
+  // the place of this one, and its click is the worker's.
+  const worker = await workerHere();
+  if (worker) return worker.showNotification(title, { ...options, data: { url: `${CONSOLE}/conversations/${id}` } });
+  const shown = new Notification(title, options);
   shown.onclick = () => {
     focus();
-    open(c.id);
+    open(id);
     shown.close();
   };
 }

@@ -2,7 +2,9 @@
 
 import { startAlerts } from "@/lib/alerts";
 import { forgetPeople, startPeople } from "@/lib/people";
+import { renewPush } from "@/lib/push";
 import { clearChosen } from "@/lib/selection";
+import { myId } from "@/lib/session";
 import { startCounts } from "@/lib/views";
 import { startActivity } from "./active";
 import { forgetLists, startLists } from "./list";
@@ -20,6 +22,8 @@ export function startDesk(goTo: (id: number) => void): void {
   startCounts();
   startAlerts(goTo);
   startActivity();
+  // (A browser that cannot be told now is told of again at the next start; the account page says how it is.)
+  renewPush(myId.value).catch(() => undefined);
   connection.start();
   if (!resumed) whenOnline(resumeSending);
   resumed = true;

@@ -67,10 +67,19 @@ def _names_this_machine(host: str) -> bool:
     return host == "localhost" if address is None else address.is_loopback
 
 
+def _plain(address: Address) -> Address:
+    """An IPv4 address that is written as IPv6, as what it is."""
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def is_this_machine(address: str) -> bool:
+    """True for an address that leads back here, however it is written."""
+    return _plain(ip_address(address)).is_loopback
+
+
 def forbidden(address: Address, *, allow_private: bool) -> bool:
     """True for an address nothing may go to. Loopback is allowed (see the module)."""
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
+    address = _plain(address)
     if address.is_loopback:
         return False
     if address.is_multicast or address.is_unspecified or address.is_reserved or address.is_link_local:

@@ -287,6 +287,8 @@ class Core:
         await self.outreach.start(self.health)
         if self.router is not None:
             self.router.notifiers.append(self.outreach.notifier)
+        self.aftercare.assigned = self.outreach.notifier.assigned
+        self.line.send.on_mentioned = self.outreach.notifier.mentioned
         if self.settings.audit.syslog:
             from zhike.access.syslog import Follower
 

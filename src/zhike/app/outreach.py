@@ -10,17 +10,21 @@ import logging
 import shutil
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from zhike.access import webpush
 from zhike.access.mailer import Mailer, MailError, MailUnclear
 from zhike.access.outbound import Outbound
+from zhike.access.targets import BadTarget
 from zhike.app.mailing import Mailing
 from zhike.desk.notify.notifier import Notifier
+from zhike.desk.notify.push import PushWay
 from zhike.desk.notify.ways import Ways, mail_of
 from zhike.domain.notice import Notice, Target
 from zhike.domain.reach import Reach
 from zhike.errors import Lang, ZhikeError
 from zhike.rest.ports import Health
-from zhike.store import outbox
+from zhike.store import outbox, push
 
 if TYPE_CHECKING:
     from zhike.app.core import Core
@@ -45,8 +49,11 @@ class Outreach:
         self._core = core
         settings = core.settings
         self.mailer = Mailer(settings.mail)
-        self._ways = Ways(Outbound(allow_private=settings.channels.allow_private), self.mailer, core.now,
-                          self._link)
+        out = Outbound(allow_private=settings.channels.allow_private)
+        self._push_key = ""
+        self.push = PushWay(out, self.push_key, core.now, self._subject(), _page, _veil,
+                            allow_private=settings.channels.allow_private)
+        self._ways = Ways(out, self.mailer, core.now, self._link, self.push)
         self.notifier = Notifier(core.store, self._ways, core.now, lambda: core.registry.inboxes,
                                  core.registry.agent_name)
         self.mailing = Mailing(core, self.mailer)
@@ -55,6 +62,41 @@ class Outreach:
     def _link(self, conversation_id: int) -> str:
         base = self._core.public_url or self._core.settings.public_url()
         return f"{base}/console/conversations/{conversation_id}"
+
+    def _subject(self) -> str:
+        """Where a push service reaches whoever runs this desk (RFC 8292 section 2.1)."""
+        if self.mailer.address:
+            return f"mailto:{self.mailer.address}"
+        base = self._core.public_url or self._core.settings.public_url()
+        return base if base.startswith("https://") else f"mailto:desk@{urlsplit(base).hostname}"
+
+    async def push_key(self) -> str:
+        """The private key that signs what is pushed; made when it is wanted first, and kept for good."""
+        if not self._push_key:
+            store = self._core.store
+            self._push_key = await store.read(push.key)
+            if not self._push_key:
+                fresh = await asyncio.get_running_loop().run_in_executor(None, webpush.new_key)
+                self._push_key = await store.write(push.keep_key, fresh)
+        return self._push_key
+
+    async def push_public_key(self) -> str:
+        """See :class:`zhike.rest.ports.Outreach`."""
+        key = await self.push_key()
+        return await asyncio.get_running_loop().run_in_executor(None, webpush.public_key, key)
+
+    async def check_push(self, endpoint: str, p256dh: str, auth: str) -> None:
+        """See :class:`zhike.rest.ports.Outreach`."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, webpush.browser_keys, p256dh, auth)
+        except webpush.BadKeys as error:
+            raise ZhikeError("invalid_field", str(error), field="keys") from error
+        try:
+            await self.push.checked(endpoint)
+        except BadTarget as error:
+            raise ZhikeError("invalid_field", str(error), field="endpoint") from error
+        except OSError:
+            log.info("the address of a push service cannot be looked up now; it is tried when there is news")
 
     async def start(self, look: Look | None) -> None:
         """Begins to tell. ``look``: the health of the process (None: it is not watched)."""
@@ -151,6 +193,17 @@ def _free_bytes(folder: str) -> int:
         return MIN_FREE_BYTES  # the store's own check says what is wrong with the folder
 
 
+def _page(conversation_id: int) -> str:
+    """Of the console, for a browser that is at our own address already."""
+    return f"/console/conversations/{conversation_id or ''}".rstrip("/")
+
+
+def _veil(text: str) -> str:
+    from zhike.answer.mask.veil import veil  # its word lists: imported when there is something to hide
+
+    return veil(text)
+
+
 class LazyOutreach:
     """See :class:`zhike.rest.ports.Outreach`."""
 
@@ -165,6 +218,14 @@ class LazyOutreach:
     async def test_target(self, target: Target) -> float:
         """See the port."""
         return await self._made().notifier.test(target)
+
+    async def push_public_key(self) -> str:
+        """See the port."""
+        return await self._made().push_public_key()
+
+    async def check_push(self, endpoint: str, p256dh: str, auth: str) -> None:
+        """See the port."""
+        await self._made().check_push(endpoint, p256dh, auth)
 
     async def test_mail(self, to: str, lang: Lang) -> float:
         """See the port."""

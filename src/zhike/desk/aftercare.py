@@ -64,6 +64,8 @@ class Aftercare:
         self.handed: Callable[[Sequence[Conversation]], None] = lambda _: None
         """Hears of conversations that wait for a person or that another person holds; set when somebody sums
         them up."""
+        self.assigned: Callable[[Sequence[Conversation]], None] = lambda _: None
+        """Hears of conversations that a person holds since; set when there is a notifier."""
 
     def changed(self, conversations: Sequence[Conversation]) -> None:
         """Their holder, status or team has changed."""
@@ -73,6 +75,7 @@ class Aftercare:
                  if c.holder == "agent" and c.agent_id is not None]
         if taken:
             self._spawn(self._store.write(waits.assigned, taken))
+            self.assigned([c for c in conversations if c.holder == "agent" and c.status == "open"])
         self.handed([c for c in conversations if c.holder in ("queue", "agent") and c.status == "open"])
         over = [c for c in conversations if c.holder == "none" and self._csat(c)]
         if over:

@@ -8,11 +8,13 @@ import msgspec
 from msgspec import Meta
 
 TargetKind = Literal["wecom", "dingtalk", "feishu", "email", "webhook"]
-"""A group robot of WeCom, DingTalk or Feishu; mail addresses; a program of the owner's."""
-NoticeKind = Literal["visitor_waiting", "visitor_late", "reply_late", "trouble", "trouble_over", "test"]
+"""A group robot of WeCom, DingTalk or Feishu; mail addresses; a program of the owner's. (``push``, a browser
+of an agent's, is no such target of the desk's: :mod:`zhike.store.push`.)"""
+NoticeKind = Literal["visitor_waiting", "visitor_late", "reply_late", "assigned", "mentioned", "trouble",
+                     "trouble_over", "test"]
 """visitor_waiting: somebody waits for a person and nobody has taken the conversation · visitor_late,
-reply_late: longer than their team allows · trouble, trouble_over: a part of the desk does not work, works
-again."""
+reply_late: longer than their team allows · assigned: somebody was given a conversation · mentioned: a note
+calls somebody · trouble, trouble_over: a part of the desk does not work, works again."""
 Wanted = Literal["visitor_waiting", "visitor_late", "reply_late", "trouble"]
 """What a target can ask for; who hears of trouble hears of its end."""
 
@@ -26,9 +28,10 @@ class TargetBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a target is reached, and what it wants to hear.
 
     ``address``: the robot's or program's URL, or mail addresses with commas between. ``secret``: signs what
-    goes to DingTalk, Feishu (if the robot was made with signing) and programs. ``lang``: of the words.
-    ``after_s``: how long a visitor waits before it is told. ``inbox_ids``, ``team_ids``: only of these
-    (empty: all); trouble belongs to none of them and is always told.
+    goes to DingTalk, Feishu (if the robot was made with signing) and programs; of a browser: its two keys,
+    with a dot between. ``lang``: of the words. ``after_s``: how long a visitor waits before it is told.
+    ``inbox_ids``, ``team_ids``: only of these (empty: all); trouble belongs to none of them and is always
+    told.
     """
 
     address: str
@@ -46,7 +49,7 @@ class Target(msgspec.Struct):
 
     id: int
     name: str
-    kind: TargetKind
+    kind: TargetKind | Literal["push"]
     body: TargetBody
     enabled: bool = True
     failures: int = 0
@@ -59,8 +62,9 @@ class Target(msgspec.Struct):
 
 class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     """One thing to tell. ``key``: the same thing is told once to each target. ``since`` (ms): when it began.
-    ``who``: the visitor's name, if known; ``where``: the inbox; ``holder``: the agent who has it. ``part``,
-    ``detail``: of trouble."""
+    ``who``: the visitor's name, if known; ``where``: the inbox; ``holder``: the agent who has it, or
+    who wrote the note. ``agent_id``: the one agent it concerns; 0: whoever takes it. ``part``, ``detail``:
+    of trouble."""
 
     kind: NoticeKind
     key: str
@@ -72,6 +76,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True):
     who: str = ""
     where: str = ""
     holder: str = ""
+    agent_id: int = 0
     part: str = ""
     detail: str = ""
 

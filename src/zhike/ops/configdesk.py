@@ -198,6 +198,8 @@ def stored(conn: Connection) -> dict[str, dict[tuple[str, ...], tuple[DeskItem, 
         put("canned", CannedItem(one.shortcut, one.text, one.lang, one.folder,  # type: ignore[arg-type]
                                  keys.get(one.team_id, ""), one.enabled), one.id)
     for target in notify.listed(conn, limit=MOST):
+        if target.kind == "push":
+            continue
         body = target.body
         put("notify_targets", TargetItem(
             target.name, target.kind, body.address, body.secret, body.lang, body.wants, body.after_s,

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from zhike.bus.base import BusNode, Event, Stored, StoredEvent
 from zhike.domain.conversation import Conversation
-from zhike.domain.unit import BotReply, Incoming
+from zhike.domain.unit import BotReply, Incoming, Row
 from zhike.domain.views import list_frame, state_frame
 from zhike.domain.wire import Recalled, encode
 from zhike.errors import ZhikeError
@@ -41,6 +41,8 @@ class Send:
         """Hears of conversations whose holder, status or team has changed."""
         self.on_unanswered: Callable[[Conversation], None] = lambda _: None
         """Hears of a visitor's message that no bot will answer."""
+        self.on_mentioned: Callable[[Sequence[Row]], None] = lambda _: None
+        """Hears of notes that call colleagues."""
 
     def __call__(self, batch: Batch, result: Result) -> None:
         """Runs the stage, after the commit."""
@@ -60,6 +62,8 @@ class Send:
             self._queue.forget(conversation)
         if result.changed:
             self.on_changed(result.changed)
+        if calling := [row for row in result.rows if row.mentions]:
+            self.on_mentioned(calling)
 
     def _publish(self, result: Result, sources: dict[int, Item]) -> None:
         events: list[Event] = []

@@ -268,7 +268,21 @@ class Outreach(Protocol):
         """Sends a test notice; returns how many ms that took.
 
         Raises:
-            ZhikeError: ``notify_failed``, ``starting``.
+            ZhikeError: ``notify_failed``, ``push_failed``, ``starting``.
+        """
+
+    async def push_public_key(self) -> str:
+        """The key that browsers subscribe with: 65 bytes, base64url.
+
+        Raises:
+            ZhikeError: ``starting``.
+        """
+
+    async def check_push(self, endpoint: str, p256dh: str, auth: str) -> None:
+        """Whether a browser could be told there with these keys; sends nothing.
+
+        Raises:
+            ZhikeError: ``invalid_field``, ``starting``.
         """
 
     async def test_mail(self, to: str, lang: Lang) -> float:

@@ -1,4 +1,5 @@
-"""Whom the desk tells of what, and what is still to be told.
+"""Whom the desk tells of what, and what is still to be told. Agents' own browsers are targets, too; which of
+them there are, and what each may hear, says :mod:`zhike.store.push`.
 
 A notice becomes one row per target, known by its key, and one job per target (``notify.send``) tells all
 that waits there in one message: group robots take twenty a minute, and nobody reads more.
@@ -8,8 +9,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
@@ -20,7 +21,7 @@ from zhike.errors import ZhikeError
 from zhike.store import jobs
 from zhike.store.checks import MAX_NAME_CHARS, MAX_URL_CHARS, Fault, check_text, refuse
 from zhike.store.dialect import next_ids, upsert
-from zhike.store.tables import contacts, conversations, notices, notify_targets
+from zhike.store.tables import contacts, conversations, notices, notify_targets, push_subscriptions
 
 SEND = "notify.send"
 MAX_TARGETS = 50
@@ -37,6 +38,8 @@ MAX_WAITING = 200
 _encode = msgspec.json.Encoder().encode
 _body = msgspec.json.Decoder(TargetBody).decode
 _notice = msgspec.json.Decoder(Notice).decode
+_COLUMNS = tuple(column.name for column in notify_targets.c)
+_SHARED = notify_targets.c.kind != "push"
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._%+'=~^&*/!#$?{|}-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 """What is taken for a mail address: one @, a host name, ASCII, nothing that ends a header."""
 
@@ -110,8 +113,9 @@ def _check_url(url: str) -> Iterator[Fault]:
         yield Fault("address", "网址里不能有用户名、密码或 #", "must not hold a user, a password or a #")
 
 
-def _read(row: Row[tuple[object, ...]]) -> Target:
-    fields = row._mapping
+def read(row: Row[Any]) -> Target:
+    """The target in a row that holds these columns."""
+    fields = {name: row._mapping[name] for name in _COLUMNS}
     return Target(**{**fields, "body": _body(fields["body"]), "enabled": bool(fields["enabled"])})
 
 
@@ -123,9 +127,14 @@ def create(conn: Connection, target: Target, now: int) -> Target:
         ZhikeError: ``conflict`` if there are too many.
     """
     refuse(check(target))
-    count = conn.execute(select(func.count()).select_from(notify_targets)).scalar_one()
+    count = conn.execute(select(func.count()).select_from(notify_targets).where(_SHARED)).scalar_one()
     if count >= MAX_TARGETS:
         raise ZhikeError("conflict", f"{MAX_TARGETS} at most")
+    return store(conn, target, now)
+
+
+def store(conn: Connection, target: Target, now: int) -> Target:
+    """Stores a new target that was checked, with an id of its own."""
     made = msgspec.structs.replace(target, id=next_ids(conn, "notify_target", 1)[0], created_at=now,
                                    updated_at=now)
     conn.execute(insert(notify_targets).values({
@@ -158,18 +167,19 @@ def change(conn: Connection, target: Target, now: int) -> Target:
 def get(conn: Connection, target_id: int) -> Target | None:
     """One target, or None."""
     row = conn.execute(select(notify_targets).where(notify_targets.c.id == target_id)).first()
-    return None if row is None else _read(row)
+    return None if row is None else read(row)
 
 
 def listed(conn: Connection, *, after_id: int = 0, limit: int = MAX_TARGETS) -> list[Target]:
-    """A page in the order of ids, from the id after ``after_id``."""
-    rows = conn.execute(select(notify_targets).where(notify_targets.c.id > after_id)
+    """A page of the desk's own in the order of ids, from the id after ``after_id``; no browsers."""
+    rows = conn.execute(select(notify_targets).where(notify_targets.c.id > after_id, _SHARED)
                         .order_by(notify_targets.c.id).limit(limit))
-    return [_read(row) for row in rows]
+    return [read(row) for row in rows]
 
 
 def remove(conn: Connection, target_id: int) -> bool:
     """Removes a target and what waits for it; False if there is none."""
+    conn.execute(delete(push_subscriptions).where(push_subscriptions.c.target_id == target_id))
     conn.execute(delete(notices).where(notices.c.target_id == target_id))
     jobs.cancel(conn, key_of(target_id))
     return conn.execute(delete(notify_targets).where(notify_targets.c.id == target_id)).rowcount > 0
@@ -194,21 +204,26 @@ def tell(conn: Connection, told: Iterable[Notice], now: int,
         mine = {one.key: one for one in told if one.kind == "test" or wants(target, one)}
         if not mine:
             continue
-        known = set(conn.execute(select(notices.c.key).where(
-            notices.c.target_id == target.id, notices.c.key.in_(list(mine)))).scalars())
-        fresh = [one for key, one in mine.items() if key not in known]
-        if not fresh:
-            continue
-        room = MAX_DUE - _count_due(conn, target.id)
-        upsert(conn, notices, [
-            {"target_id": target.id, "key": one.key, "body": _encode(one).decode(), "created_at": now,
-             "state": "due" if place < room else "expired"}
-            for place, one in enumerate(fresh)], ["target_id", "key"], [])
-        jobs.schedule(conn, SEND, key_of(target.id), max(now, target.next_at), now)
-        new += len(fresh)
-        if len(fresh) > room:
-            expired[target.kind] += len(fresh) - max(room, 0)
+        done = queue(conn, target, mine, now)
+        new += done.new
+        expired += done.expired
     return Told(new, expired)
+
+
+def queue(conn: Connection, target: Target, mine: Mapping[str, Notice], now: int) -> Told:
+    """Has one target told of what it was not told yet; ``mine``: by key."""
+    known = set(conn.execute(select(notices.c.key).where(
+        notices.c.target_id == target.id, notices.c.key.in_(list(mine)))).scalars())
+    fresh = [one for key, one in mine.items() if key not in known]
+    if not fresh:
+        return Told(0, Counter())
+    room = max(MAX_DUE - _count_due(conn, target.id), 0)
+    upsert(conn, notices, [
+        {"target_id": target.id, "key": one.key, "body": _encode(one).decode(), "created_at": now,
+         "state": "due" if place < room else "expired"}
+        for place, one in enumerate(fresh)], ["target_id", "key"], [])
+    jobs.schedule(conn, SEND, key_of(target.id), max(now, target.next_at), now)
+    return Told(len(fresh), Counter({target.kind: len(fresh) - room} if len(fresh) > room else {}))
 
 
 def _count_due(conn: Connection, target_id: int) -> int:

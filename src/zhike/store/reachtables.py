@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, String
 
-from zhike.store.tabletypes import Id, LongText, Ms, key, table
+from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, table
 
 notify_targets = table("notify_targets", Column("id", Id, primary_key=True, autoincrement=False),
     Column("name", String(200), nullable=False), Column("kind", key(16), nullable=False),
@@ -23,6 +23,14 @@ notices = table("notices",
     Column("state", key(16), nullable=False, comment="due | sent | expired"),
     Column("created_at", Ms, nullable=False), Index("ix_notices_target_id_state", "target_id", "state"),
     Index("ix_notices_created_at", "created_at"))
+
+# A browser in which an agent wants to be told: its address and keys stand in the body of its target.
+push_subscriptions = table("push_subscriptions",
+    Column("target_id", Id, ForeignKey("notify_targets.id"), primary_key=True, autoincrement=False),
+    Column("agent_id", Id, ForeignKey("agents.id"), nullable=False),
+    Column("endpoint", Digest, nullable=False, unique=True, comment="of the address: one row for a browser"),
+    Column("session", Digest, nullable=False, comment="the sign-in that it ends with"),
+    Index("ix_push_subscriptions_agent_id", "agent_id"))
 
 # Addresses that get no more mail of an inbox: they said so, or mail to them came back.
 mail_stops = table("mail_stops",

@@ -10,7 +10,7 @@ from zhike.errors import ZhikeError
 from zhike.store import tables
 from zhike.store.dialect import name_of, upsert
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """Name of the newest migration; a fresh database starts there."""
 
 

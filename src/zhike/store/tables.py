@@ -35,7 +35,14 @@ from zhike.store.desktables import (
     visits,
     waits,
 )
-from zhike.store.reachtables import mail_stops, mailboxes, notices, notify_targets, webhooks
+from zhike.store.reachtables import (
+    mail_stops,
+    mailboxes,
+    notices,
+    notify_targets,
+    push_subscriptions,
+    webhooks,
+)
 from zhike.store.tabletypes import Digest, Id, LongText, Ms, key, metadata, table
 
 __all__ = [
@@ -74,6 +81,7 @@ __all__ = [
     "presence",
     "prompts",
     "proofs",
+    "push_subscriptions",
     "ratings",
     "removals",
     "reset_links",

@@ -196,7 +196,7 @@ class ScriptedFiles:
 
 
 class ScriptedOutreach:
-    """Tells everybody but those at a host called refuses."""
+    """Tells everybody but those at a host called refuses; no browser has one called private."""
 
     def __init__(self) -> None:
         self.told: list[Target] = []
@@ -206,6 +206,13 @@ class ScriptedOutreach:
             raise ZhikeError("notify_failed", "93000: invalid webhook url")
         self.told.append(target)
         return 12.34
+
+    async def push_public_key(self) -> str:
+        return "BPublic"
+
+    async def check_push(self, endpoint: str, p256dh: str, auth: str) -> None:
+        if "private" in endpoint:
+            raise ZhikeError("invalid_field", "which the desk may not reach", field="endpoint")
 
     async def test_mail(self, to: str, lang: str) -> float:
         if to.startswith("nobody@"):

@@ -5,7 +5,8 @@ key; jobs of a runner of its own send it, so that a robot that hangs keeps no sn
 waiting. A crash between the sending and its mark tells a thing twice: for a notice better than never.
 
 Who waits is found by a look at the queue every ten seconds, on one instance at a time. Nothing of this stands
-on the way of a message.
+on the way of a message. What concerns one agent (a conversation given to them, a note that calls them) is
+told to that agent's own browsers, after the commit, on the instance that committed.
 """
 
 from __future__ import annotations
@@ -17,15 +18,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+import msgspec
 from sqlalchemy import Connection
 
 from zhike.clock import NowMs, to_ms
-from zhike.desk.notify.ways import TIMEOUT_S, NotTold
+from zhike.desk.notify.post import Gone, NotTold
+from zhike.desk.notify.ways import TIMEOUT_S
+from zhike.domain.conversation import Conversation
 from zhike.domain.knowledge import Inbox
 from zhike.domain.notice import Notice, NoticeKind, Target, wants
+from zhike.domain.unit import Row
 from zhike.errors import ZhikeError
 from zhike.jobs.runner import Runner, StoreHandler
-from zhike.store import notify
+from zhike.store import notify, push
 from zhike.store.engine import Store
 from zhike.store.jobs import Job
 
@@ -87,7 +92,7 @@ class Notifier:
         self._inboxes = inboxes
         self._agent_name = agent_name
         self.counts: Counter[tuple[str, str]] = Counter()
-        """(kind of target, outcome): sent | failed | expired."""
+        """(kind of target, outcome): sent | failed | expired | gone."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._kept: list[Target] = []
         self.runner = Runner(store, now_ms)
@@ -108,7 +113,7 @@ class Notifier:
 
     async def tell(self, told: Iterable[Notice]) -> int:
         """Has these told; returns to how many targets they are new. Stored when it returns."""
-        done = await self._store.write(notify.tell, list(told), self._now_ms())
+        done = await self._store.write(_tell, list(told), self._now_ms())
         self._expired(done)
         if done.new:
             self.runner.poke()
@@ -124,6 +129,41 @@ class Notifier:
     def alarm(self, alarm: Alarm) -> None:
         """A visitor has waited too long (the port of the routing); does not block or raise."""
         self._spawn(self._tell_alarm(alarm))
+
+    def assigned(self, conversations: Sequence[Conversation]) -> None:
+        """People hold these now; does not block or raise."""
+        given = {one.id: one for one in conversations if one.holder == "agent" and one.agent_id}
+        if given:
+            self._spawn(self._tell_agents([one.agent_id or 0 for one in given.values()], [
+                Notice("assigned", f"assigned:{one.id}:{one.holder_epoch}", self._now_ms(),
+                       conversation=one.id, inbox_id=one.inbox_id, since=one.waiting_since or one.updated_at,
+                       where=self._where(one.inbox_id), agent_id=one.agent_id or 0)
+                for one in given.values()]))
+
+    def mentioned(self, rows: Sequence[Row]) -> None:
+        """These notes call colleagues; does not block or raise."""
+        told = [Notice("mentioned", f"mentioned:{row.conversation.id}:{row.seq}:{agent_id}", self._now_ms(),
+                       conversation=row.conversation.id, inbox_id=row.conversation.inbox_id, since=row.at,
+                       where=self._where(row.conversation.inbox_id), holder=self._agent_name(row.sender_id),
+                       agent_id=agent_id)
+                for row in rows for agent_id in row.mentions if agent_id != row.sender_id]
+        if told:
+            self._spawn(self._tell_agents([one.agent_id for one in told], told))
+
+    async def _tell_agents(self, agent_ids: Sequence[int], told: Sequence[Notice]) -> None:
+        """To their browsers only; costs one look where nobody has any."""
+        try:
+            if not await self._store.read(push.wanted, agent_ids):
+                return
+            names = {number: await self._store.read(notify.name_of, number)
+                     for number in {one.conversation for one in told}}
+            named = [msgspec.structs.replace(one, who=names[one.conversation]) for one in told]
+            done = await self._store.write(push.tell, named, self._now_ms())
+            self._expired(done)
+            if done.new:
+                self.runner.poke()
+        except Exception:
+            log.warning("agents were not told of what is theirs", exc_info=True)
 
     async def trouble(self, part: str, detail: str, *, over: bool = False) -> None:
         """A part of the desk does not work (or works again). Where even the database is away, those who
@@ -147,7 +187,8 @@ class Notifier:
                 kind, f"{kind}:{alarm.conversation}:{since}", self._now_ms(),
                 conversation=alarm.conversation, inbox_id=alarm.inbox_id, team_id=alarm.team_id,
                 since=since, who=who, where=self._where(alarm.inbox_id),
-                holder=self._agent_name(alarm.agent_id) if late else "")])
+                holder=self._agent_name(alarm.agent_id) if late else "",
+                agent_id=(alarm.agent_id or 0) if late else 0)])
         except Exception:
             log.warning("an alarm was not told on", exc_info=True,
                         extra={"conversation": alarm.conversation, "alarm": alarm.kind})
@@ -166,10 +207,11 @@ class Notifier:
         """Who has been waiting for a person, and nobody took them."""
         self._kept = await self._store.read(notify.listed)
         targets = [one for one in self._kept if one.enabled and "visitor_waiting" in one.body.wants]
-        if not targets:
+        browsers = await self._store.read(push.wanted)
+        if not targets and not browsers:
             return None
         now = self._now_ms()
-        shortest_ms = min(one.body.after_s for one in targets) * 1000
+        shortest_ms = min([one.body.after_s * 1000 for one in targets] + [push.AFTER_MS] * browsers)
         found = await self._store.read(notify.waiting, now - shortest_ms)
         if not found:
             return None
@@ -177,10 +219,13 @@ class Notifier:
         for target in targets:
             before = now - target.body.after_s * 1000
             told.append((target, [self._waiting(one, now) for one in found if one.since <= before]))
+        agents = [self._waiting(one, now) for one in found if one.since <= now - push.AFTER_MS]
 
         def effect(conn: Connection, _: Job, at: int) -> None:
             for target, notices in told:
                 self._expired(notify.tell(conn, notices, at, [target]))
+            if browsers:
+                self._expired(push.tell(conn, agents, at))
 
         return effect
 
@@ -201,17 +246,20 @@ class Notifier:
         """Tells a target that this is a test; returns how many ms it took.
 
         Raises:
-            ZhikeError: ``notify_failed`` with the other side's words.
+            ZhikeError: ``notify_failed`` (a browser: ``push_failed``) with the other side's words.
         """
+        code = "push_failed" if target.kind == "push" else "notify_failed"
         now = self._now_ms()
         began_s = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await self._way.tell(target, [Notice("test", f"test:{now}", now, since=now)])
         except NotTold as error:
-            raise ZhikeError("notify_failed", str(error)) from error
+            if isinstance(error, Gone):
+                await self._store.write(notify.remove, target.id)
+            raise ZhikeError(code, str(error)) from error
         except TimeoutError as error:
-            raise ZhikeError("notify_failed", f"no answer within {TIMEOUT_S:.0f} s") from error
+            raise ZhikeError(code, f"no answer within {TIMEOUT_S:.0f} s") from error
         return (asyncio.get_running_loop().time() - began_s) * 1000
 
     async def _send(self, job: Job) -> StoreHandler | None:
@@ -219,12 +267,18 @@ class Notifier:
         found = await self._store.read(notify.due, target_id)
         if found is None or not found.notices:
             return None
-        target = found.target
-        if not target.enabled:
+        target, notices = found.target, found.notices
+        if target.kind == "push":
+            notices = await self._store.read(push.due, found, self._now_ms())
+        if not target.enabled or not notices:
             return lambda conn, _, at: notify.drop(conn, found)
         try:
             async with asyncio.timeout(TIMEOUT_S - 2):
-                await self._way.tell(target, found.notices)
+                await self._way.tell(target, notices)
+        except Gone as error:
+            self.counts[target.kind, "gone"] += 1
+            log.info("a browser is not told any more: %s", error, extra={"target": target.id})
+            return lambda conn, _, at: _forget(conn, target.id)
         except (NotTold, TimeoutError) as error:
             why = str(error) or "no answer in time"
             self.counts[target.kind, "failed"] += 1
@@ -247,3 +301,14 @@ class Notifier:
 
 def _prune(conn: Connection, job: Job, now: int) -> None:
     notify.prune(conn, now - KEEP_MS)
+    push.prune(conn, now)
+
+
+def _tell(conn: Connection, told: Sequence[Notice], now: int) -> notify.Told:
+    """Everybody: the desk's targets, and the browsers of agents."""
+    shared, own = notify.tell(conn, told, now), push.tell(conn, told, now)
+    return notify.Told(shared.new + own.new, shared.expired + own.expired)
+
+
+def _forget(conn: Connection, target_id: int) -> None:
+    notify.remove(conn, target_id)

@@ -1,4 +1,5 @@
-"""The ways to a target: three group robots, mail, a signed webhook. Each tries once.
+"""The ways to a target: three group robots, mail, a signed webhook, and a browser (:mod:`.push`). Each tries
+once.
 
 What robots want, and how they answer. Their documents were not within reach; these facts are from
 descriptions by users of each, read 2026-11-26, and marked where only one tells:
@@ -31,24 +32,19 @@ from zhike.access.outbound import Outbound, said
 from zhike.access.signature import HEADER, sign
 from zhike.access.targets import BadTarget
 from zhike.clock import NowMs
+from zhike.desk.notify.post import NotTold, post, short
+from zhike.desk.notify.push import PushWay
 from zhike.desk.notify.words import Link, subject, text
 from zhike.domain.notice import Notice, Target
 from zhike.errors import Lang
 from zhike.store.notify import addresses
 
-CONNECT_S = 5.0
-ANSWER_S = 10.0
 TIMEOUT_S = 30.0
 """One whole attempt: name look-up, several addresses, mail."""
-MAX_ANSWER_BYTES = 4096
 ROBOT_BYTES = 2000
 """WeCom takes 2,048 bytes of text; the others take more."""
 
 encode = msgspec.json.Encoder().encode
-
-
-class NotTold(Exception):
-    """It did not arrive, or nobody can say; why, in the other side's words."""
 
 
 class WebhookNotice(msgspec.Struct, frozen=True):
@@ -98,10 +94,12 @@ class Ways:
 
     Args:
         link: conversation → the address under which agents open it.
+        push: the way to a browser.
     """
 
-    def __init__(self, outbound: Outbound, mailer: Mailer, now_ms: NowMs, link: Link) -> None:
+    def __init__(self, outbound: Outbound, mailer: Mailer, now_ms: NowMs, link: Link, push: PushWay) -> None:
         self._out = outbound
+        self._push = push
         self._mailer = mailer
         self._now_ms = now_ms
         self._link = link
@@ -116,6 +114,8 @@ class Ways:
         words = text(notices, body.lang, now, self._link)
         short = fit(words, ROBOT_BYTES)
         match target.kind:
+            case "push":
+                await self._push.tell(target, notices)
             case "email":
                 await self._mail(target, notices)
             case "webhook":
@@ -150,40 +150,24 @@ class Ways:
             "Idempotency-Key": f"{target.id}-{keys[:32]}",
             HEADER: sign(target.body.secret, data, self._now_ms() // 1000)})
         if not 200 <= status < 300:
-            raise NotTold(f"the receiver answered {status}: {_short(answer)}")
+            raise NotTold(f"the receiver answered {status}: {short(answer)}")
 
     async def _robot(self, url: str, body: dict[str, Any], code_name: str) -> None:
         status, answer = await self._post(url, encode(body), {})
         if status != 200:
-            raise NotTold(f"the robot answered {status}: {_short(answer)}")
+            raise NotTold(f"the robot answered {status}: {short(answer)}")
         try:
             told = msgspec.json.decode(answer)
             code = told.get(code_name, told.get("StatusCode"))
         except (msgspec.DecodeError, AttributeError):
-            raise NotTold(f"not a robot's answer: {_short(answer)}") from None
+            raise NotTold(f"not a robot's answer: {short(answer)}") from None
         if code != 0:
-            raise NotTold(f"{code}: {_short(str(told.get('errmsg') or told.get('msg') or '').encode())}")
+            raise NotTold(f"{code}: {short(str(told.get('errmsg') or told.get('msg') or '').encode())}")
 
     async def _post(self, url: str, data: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
-        import httpx2
-
         try:
             checked = await self._out.resolve(url)
-            async with self._out.request(
-                    "POST", checked, headers={"Content-Type": "application/json; charset=utf-8",
-                                              "User-Agent": "zhike", **headers},
-                    body=data, timeout_s=ANSWER_S, connect_s=CONNECT_S) as response:
-                answer = b""
-                async for chunk in response.aiter_bytes():
-                    answer += chunk
-                    if len(answer) > MAX_ANSWER_BYTES:
-                        break
-                return int(response.status_code), answer
-        except BadTarget as error:
-            raise NotTold(str(error)) from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-            raise NotTold(said(error)) from error
-
-
-def _short(answer: bytes) -> str:
-    return " ".join(answer[:200].decode(errors="replace").split())
+        except (BadTarget, OSError) as error:
+            raise NotTold(said(error) if isinstance(error, OSError) else str(error)) from error
+        return await post(self._out, checked, {"Content-Type": "application/json; charset=utf-8", **headers},
+                          data)

@@ -17,6 +17,8 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "visitor_waiting": "{who}在“{where}”等待人工客服，已等 {waited}",
         "visitor_late": "{who}在“{where}”等待人工客服，已超时（{waited}）",
         "reply_late": "{who}在“{where}”等 {holder} 回复，已超时（{waited}）",
+        "assigned": "{who}（{where}）分配给了您",
+        "mentioned": "{holder} 在备注里提到您：{who}（{where}）",
         "trouble": "知客有故障：{part}：{detail}",
         "trouble_over": "故障已恢复：{part}",
         "test": "这是一条测试通知，收到就说明设置好了。",
@@ -27,11 +29,27 @@ _WORDS: dict[Lang, dict[str, str]] = {
         "visitor_waiting": "{who} has been waiting for a person in “{where}” for {waited}",
         "visitor_late": "{who} has been waiting for a person in “{where}” too long ({waited})",
         "reply_late": "{who} in “{where}” has been waiting too long for a reply by {holder} ({waited})",
+        "assigned": "{who} in “{where}” was given to you",
+        "mentioned": "{holder} called you in a note about {who} (“{where}”)",
         "trouble": "Trouble at the desk: {part}: {detail}",
         "trouble_over": "Works again: {part}",
         "test": "This is a test notice. If you can read it, everything is set up.",
         "more": "… and {count} more", "nobody": "A visitor", "someone": "an agent",
         "subject": "Desk: {first}", "many": "Desk: {count} notices",
+    },
+}
+
+_TITLES: dict[Lang, dict[str, str]] = {
+    "zh": {
+        "visitor_waiting": "有访客在等待", "visitor_late": "有访客等待已久", "reply_late": "有访客在等您回复",
+        "assigned": "有会话分配给您", "mentioned": "有人提到您", "trouble": "知客有故障",
+        "trouble_over": "知客已恢复", "test": "知客",
+    },
+    "en": {
+        "visitor_waiting": "A visitor is waiting", "visitor_late": "A visitor has waited long",
+        "reply_late": "A visitor waits for your reply", "assigned": "A conversation for you",
+        "mentioned": "You were mentioned", "trouble": "Trouble at the desk",
+        "trouble_over": "The desk works again", "test": "zhike",
     },
 }
 
@@ -65,6 +83,16 @@ def line(notice: Notice, lang: Lang, now: int) -> str:
         who=plain(notice.who) or words["nobody"], where=plain(notice.where),
         holder=plain(notice.holder) or words["someone"], waited=waited((now - notice.since) / 1000, lang),
         part=notice.part, detail=plain(notice.detail, 200))
+
+
+def title(notice: Notice, lang: Lang) -> str:
+    """What a notice is about, in a few words."""
+    return _TITLES[lang][notice.kind]
+
+
+def many(count: int, lang: Lang) -> str:
+    """The title of several that are told as one."""
+    return _WORDS[lang]["many"].format(count=count)
 
 
 def text(notices: Sequence[Notice], lang: Lang, now: int, link: Link) -> str:

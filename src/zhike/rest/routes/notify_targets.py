@@ -105,6 +105,7 @@ def masked(target: Target) -> str:
 
 def view(target: Target, expired_count: int = 0) -> NotifyTargetView:
     """The target without what is secret."""
+    assert target.kind != "push"  # browsers are shown to their owner: routes/push.py
     body = target.body
     return NotifyTargetView(
         target.id,
@@ -142,7 +143,7 @@ async def list_notify_targets(call: Call) -> Page[NotifyTargetView]:
 
 async def _find(call: Call) -> Target:
     target = await call.to.store.read(rows.get, path_id(call.path["id"]))
-    if target is None:
+    if target is None or target.kind == "push":  # a browser is its agent's own
         raise ZhikeError("not_found")
     return target
 

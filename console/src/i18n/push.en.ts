@@ -1,0 +1,22 @@
+/** English: notifications on a device while the console is closed. */
+export const enPush = {
+  "push.title": "Notifications on this device",
+  "push.text": "Also while the console is closed: who waits, what is given to you, notes that call you, replies that are late. Not while you sit at the console.",
+  "push.insecure": "Only over https: ask whoever runs this desk for an address that begins so.",
+  "push.unsupported": "This browser cannot. On an iPhone or iPad, add this page to the home screen and open it from there.",
+  "push.blocked": "This browser blocks notifications for this site. Allow them beside the address bar or in the settings, then reload.",
+  "push.off": "This device is not told.",
+  "push.on": "This device is told.",
+  "push.failed": "The last one did not arrive: {why}",
+  "push.noService": "The browser cannot reach its push service. In mainland China Chrome's is out of reach: use Edge, Firefox or Safari.",
+  "push.turnOn": "Turn on",
+  "push.turnOff": "Turn off",
+  "push.test": "Send a test",
+  "push.tested": "Sent. It appears within seconds.",
+  "push.devices": "My devices",
+  "push.sent": "Last told {when}",
+  "push.since": "Turned on {when}",
+  "push.remove": "Remove",
+  "push.removeOf": "Remove {name}",
+  "push.removed": "{name} is told nothing more",
+};
