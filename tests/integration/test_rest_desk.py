@@ -42,6 +42,34 @@ async def test_take_reply_return_resolve(rig: Rig) -> None:
     assert (await key("POST", f"{path}/take")).code == "forbidden"
 
 
+async def test_two_agents_change_one_card(rig: Rig) -> None:
+    _, number = await asked(rig)
+    anna, ben = await rig.signed_in(), await rig.signed_in("supervisor")
+    contact = (await anna("GET", f"/api/v1/conversations/{number}")).json["contact_id"]
+    for path in (f"/api/v1/contacts/{contact}", f"/api/v1/conversations/{number}"):
+        first = await anna("PATCH", path, {"edits": {"level": {"was": None, "now": "VIP"}}})
+        assert (first.status, first.json["attributes"]) == (200, {"level": "VIP"})
+        late = await ben("PATCH", path, {"edits": {"level": {"was": None, "now": "SVIP"},
+                                                   "remark": {"was": None, "now": "老客户"}}})
+        assert (late.status, late.code) == (409, "conflict")
+        assert late.json["error"]["details"] == {"attributes": {"level": "VIP"}}
+        over = await ben("PATCH", path, {"edits": {"level": {"was": "VIP", "now": "SVIP"},
+                                                   "remark": {"was": None, "now": "老客户"}}})
+        assert over.json["attributes"] == {"level": "SVIP", "remark": "老客户"}
+        gone = await anna("PATCH", path, {"edits": {"level": {"was": "SVIP", "now": None}}})
+        assert gone.json["attributes"] == {"remark": "老客户"}
+        both = await anna("PATCH", path, {"attributes": {}, "edits": {}})
+        assert (both.code, both.json["error"]["field"]) == ("invalid_field", "edits")
+        assert (await anna("PATCH", path, {"edits": {"x": {"now": "y"}}})).code == "invalid_field"
+        whole = await anna("PATCH", path, {"attributes": {"level": "new"}})
+        assert whole.json["attributes"] == {"level": "new"}, "a program replaces all of them"
+        await anna("PATCH", path, {"attributes": {}})
+    owner = await rig.signed_in("owner")
+    seen = (await owner("GET", "/api/v1/audit?action=contact.updated")).json["items"]
+    assert seen[-1]["detail"]["fields"] == ["level"]
+    assert "VIP" not in str(seen)
+
+
 async def test_lists_and_filters(rig: Rig) -> None:
     ids = [
         (await asked(rig, text, f"m{n}"))[1]

@@ -94,6 +94,21 @@ async def test_what_is_hidden_is_not_stored_over_what_it_stands_for(rig: Rig) ->
     assert quoted.status == 201, "a reply may quote it"
 
 
+async def test_a_refused_edit_does_not_tell_what_is_hidden(rig: Rig) -> None:
+    clear, _, contact = await talk(rig)
+    agent = await rig.signed_in("agent")
+    path = f"/api/v1/contacts/{contact}"
+    refused = await agent("PATCH", path, {"edits": {"备用": {"was": None, "now": "无"}}})
+    assert refused.code == "conflict"
+    assert DOTS in refused.json["error"]["details"]["attributes"]["备用"]
+    assert PHONE not in refused.body.decode()
+    hidden = refused.json["error"]["details"]["attributes"]["备用"]
+    blind = await agent("PATCH", path, {"edits": {"备用": {"was": hidden, "now": "无"}}})
+    assert blind.code == "invalid_field"
+    told = await clear("PATCH", path, {"edits": {"备用": {"was": None, "now": "无"}}})
+    assert told.json["error"]["details"] == {"attributes": {"备用": PHONE}}
+
+
 async def test_by_default_agents_see_all_and_analysts_do_not() -> None:
     rig = await Rig(now_ms).start()
     _, number, _ = await talk(rig)

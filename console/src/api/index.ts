@@ -3,6 +3,7 @@
 import type { Ack, Button, Messages } from "@widget/wire";
 import { call, type Query } from "./client";
 import type { ErrorBody } from "@widget/wire";
+import type { Edits } from "@/live/attributes";
 import type {
   Agent, Article, Availability, Bot, Canned, Contact, Conversation, Counts, Inbox, InboxSettings, Page, PanelItems, Presence,
   Priority, Reply, Role, Rule, SearchHits, Tag, Team,
@@ -74,7 +75,7 @@ export const api = {
   reopen: (id: number) => call<Conversation>("POST", `conversations/${id}/reopen`),
   assign: (id: number, body: { agent_id?: number | null; team_id?: number | null; note?: string }) =>
     call<Conversation>("POST", `conversations/${id}/assign`, { body }),
-  changeConversation: (id: number, body: { priority?: Priority; attributes?: Record<string, unknown>; tag_ids?: number[] }) =>
+  changeConversation: (id: number, body: { priority?: Priority; edits?: Edits; tag_ids?: number[] }) =>
     call<Conversation>("PATCH", `conversations/${id}`, { body }),
   recall: (id: number, seq: number) => call<void>("POST", `conversations/${id}/messages/${seq}/recall`),
   /** What this role sees masked, as it is; recorded. */
@@ -94,7 +95,7 @@ export const api = {
     call<PanelItems>("GET", `conversations/${id}/${what}`, { query: { q }, signal }),
   contact: (id: number) => call<Contact>("GET", `contacts/${id}`),
   contacts: (query: Query) => call<Page<Contact>>("GET", "contacts", { query }),
-  changeContact: (id: number, body: { name?: string; email?: string; phone?: string; attributes?: Record<string, unknown> }) =>
+  changeContact: (id: number, body: { name?: string; email?: string; phone?: string; edits?: Edits }) =>
     call<Contact>("PATCH", `contacts/${id}`, { body }),
   block: (contact: number, on: boolean) => call<void>("POST", `contacts/${contact}/${on ? "block" : "unblock"}`),
   merge: (contact: number, into: number) => call<Contact>("POST", `contacts/${contact}/merge`, { body: { into } }),

@@ -21,6 +21,17 @@ export const enParts = {
   "card.sent": "Sent",
   "card.takeFirst": "Take the conversation over to send one.",
 
+  "attributes.remark": "Remark",
+  "attributes.addRemark": "Add a remark",
+  "attributes.add": "Add an attribute",
+  "attributes.name": "Name",
+  "attributes.value": "Value",
+  "attributes.there": "“{name}” is there already: {value}",
+  "inPlace.other": "A colleague has just changed it to: {value}",
+  "inPlace.removed": "A colleague has just removed it.",
+  "inPlace.mine": "Use mine",
+  "inPlace.theirs": "Keep theirs",
+
   "pages.title": "Pages",
   "pages.now": "Now on",
   "pages.last": "Last seen on",

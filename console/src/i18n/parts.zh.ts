@@ -23,6 +23,17 @@ export const zhParts: Record<keyof typeof enParts, string> = {
   "card.sent": "已发送",
   "card.takeFirst": "接手会话后可以发送。",
 
+  "attributes.remark": "备注",
+  "attributes.addRemark": "添加备注",
+  "attributes.add": "添加属性",
+  "attributes.name": "名称",
+  "attributes.value": "内容",
+  "attributes.there": "已经有“{name}”了：{value}",
+  "inPlace.other": "同事刚改成了：{value}",
+  "inPlace.removed": "同事刚删掉了这一项。",
+  "inPlace.mine": "用我的",
+  "inPlace.theirs": "保留同事的",
+
   "pages.title": "浏览页面",
   "pages.now": "正在浏览",
   "pages.last": "最后浏览",

@@ -96,10 +96,6 @@ export function setTags(id: number, tags: Tag[]): Promise<void> {
   return change(id, { tags }, { tag_ids: tags.map((tag) => tag.id) });
 }
 
-export function setAttributes(id: number, attributes: Record<string, unknown>): Promise<void> {
-  return change(id, { attributes }, { attributes });
-}
-
 /** As many as the server does in one call. */
 const BULK = 100;
 

@@ -16,7 +16,7 @@ from zhike.rest.answer import Answer, empty, encoded
 from zhike.rest.context import Context
 from zhike.rest.decode import BodyDecoder, QueryDecoder
 from zhike.rest.guard import admit
-from zhike.rest.privacy import check_change, is_veiled, veiled
+from zhike.rest.privacy import check_change, is_veiled, veiled, veiled_value
 from zhike.rest.reach import check_fields, check_path
 from zhike.rest.table import Call, Route
 from zhike.rest.upload import Upload
@@ -106,7 +106,12 @@ def endpoint(context: Context, route: Route) -> HTTPRouteHandler:
             veils = is_veiled(call, route)
             if veils:
                 check_change(call, route)
-            answer = _finish(route, await route.handler(call))
+            try:
+                answer = _finish(route, await route.handler(call))
+            except ZhikeError as error:
+                if veils and error.details:
+                    error.details = veiled_value(error.details)
+                raise
             return cast(ASGIApp, veiled(answer) if veils else answer)
         finally:
             if room is not None:

@@ -6,6 +6,8 @@ view and knows nothing of this. Only what reveals says so itself (``Route.reveal
 
 from __future__ import annotations
 
+from typing import Any
+
 from zhike.domain.agent import RANK, Role
 from zhike.rest.answer import JSON, Answer
 from zhike.rest.decode import FieldFault
@@ -45,6 +47,13 @@ def veiled(answer: Answer) -> Answer:
     kept = [header for header in answer.headers if header[0] not in (b"content-length", b"content-type")]
     body = veil_json(answer.body) if kind == JSON else veil(answer.body.decode()).encode()
     return Answer(body, answer.status, kind, kept)
+
+
+def veiled_value(value: Any) -> Any:
+    """The same for a part of a refusal."""
+    from zhike.answer.mask.veil import veil_value
+
+    return veil_value(value)
 
 
 def check_change(call: Call, route: Route) -> None:

@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from zhike.domain.knowledge import Contact
 from zhike.errors import ZhikeError
 from zhike.store import happenings
+from zhike.store.attributes import Edit, edited
 from zhike.store.contacts import ensure, get_contact
 from zhike.store.tables import contacts, inboxes
 
 
 def change(conn: Connection, contact_id: int, values: dict[str, Any], now: int = 0,
-           by_id: int = 0) -> Contact:
+           by_id: int = 0, edits: Mapping[str, Edit] | None = None) -> Contact:
     """Sets name, email, phone or attributes of one contact.
 
     Args:
         now: webhooks are told of it (0: they are not). ``by_id``: the agent who does it.
+        edits: single attributes (then not all of them at once).
 
     Raises:
-        ZhikeError: ``not_found``.
+        ZhikeError: ``not_found``; ``conflict``, ``invalid_field``: see :func:`zhike.store.attributes.edited`.
     """
     values = dict(values)
     if "attributes" in values:
         values["attributes"] = msgspec.json.encode(values["attributes"]).decode()
+    elif edits:
+        row = conn.execute(select(contacts.c.attributes).where(contacts.c.id == contact_id)
+                           .with_for_update()).first()
+        if row is None:
+            raise ZhikeError("not_found")
+        values["attributes"] = edited(row.attributes, edits)
     if values:
         conn.execute(update(contacts).where(contacts.c.id == contact_id).values(**values))
     contact = get_contact(conn, contact_id)

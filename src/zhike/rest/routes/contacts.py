@@ -11,7 +11,7 @@ from zhike.access.rights import AGENT
 from zhike.errors import ZhikeError
 from zhike.rest.answer import Answer, encoded
 from zhike.rest.decode import FieldFault, Id, path_id, printable
-from zhike.rest.fields import Attributes
+from zhike.rest.fields import AttributeEdits, Attributes, edits_of
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.routes.conversations import page_of
 from zhike.rest.table import Call, Route
@@ -44,12 +44,15 @@ class NewContact(Struct, forbid_unknown_fields=True):
 
 
 class ContactChange(Struct, forbid_unknown_fields=True):
-    """Fields that are not given stay. ``attributes`` replaces all of them."""
+    """Fields that are not given stay. ``attributes`` replaces all of them, ``edits`` changes single ones: if
+    one of them is not what it ``was`` any more, nothing is changed, and ``details.attributes`` of the
+    ``conflict`` says what stands there. ``remark`` is what people note about a contact."""
 
     name: Name | UnsetType = UNSET
     email: EmailText | UnsetType = UNSET
     phone: Phone | UnsetType = UNSET
     attributes: Attributes | UnsetType = UNSET
+    edits: AttributeEdits | UnsetType = UNSET
 
 
 async def list_contacts(call: Call) -> Page[ContactView]:
@@ -101,20 +104,24 @@ async def change_contact(call: Call) -> ContactView:
     """Changes a contact."""
     body: ContactChange = call.body
     values: dict[str, Any] = {
-        name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET
+        name: value
+        for name, value in msgspec.structs.asdict(body).items()
+        if value is not UNSET and name != "edits"
     }
+    edits = edits_of(body)
     contact_id = path_id(call.path["id"])
     return contact_view(
         await audited(
             call,
             "contact.updated",
             f"contact:{contact_id}",
-            {"fields": sorted(values)},
+            {"fields": sorted([*values, *(edits or ())])},
             contact_edit.change,
             contact_id,
             values,
             call.now,
             by_agent(call),
+            edits,
         )
     )
 
@@ -247,6 +254,7 @@ ROUTES = [
         ("Change a contact", "修改客户"),
         answer=ContactView,
         body=ContactChange,
-        example={"phone": "+86 138 0000 0000"},
+        errors=("conflict",),
+        example={"phone": "+86 138 0000 0000", "edits": {"level": {"was": "VIP", "now": "SVIP"}}},
     ),
 ]

@@ -10,7 +10,7 @@ from zhike.access.rights import AGENT, AGENT_ONLY
 from zhike.domain.conversation import Holder, Status
 from zhike.errors import ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
-from zhike.rest.fields import Attributes, Priority, TagIds
+from zhike.rest.fields import AttributeEdits, Attributes, Priority, TagIds, edits_of
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.table import Call, Route
 from zhike.rest.views import ConversationView, Page, conversation_view
@@ -42,10 +42,12 @@ class ConversationQuery(Paged, forbid_unknown_fields=True):
 
 
 class ConversationChange(Struct, forbid_unknown_fields=True):
-    """Fields that are not given stay. ``attributes`` replaces all of them, ``tag_ids`` is the whole set."""
+    """Fields that are not given stay. ``attributes`` replaces all of them, ``tag_ids`` is the whole set.
+    ``edits`` changes single attributes, as of a contact."""
 
     priority: Priority | UnsetType = UNSET
     attributes: Attributes | UnsetType = UNSET
+    edits: AttributeEdits | UnsetType = UNSET
     tag_ids: TagIds | UnsetType = UNSET
 
 
@@ -128,7 +130,8 @@ async def change_conversation(call: Call) -> ConversationView:
         name: value for name in ("priority", "attributes") if (value := getattr(body, name)) is not UNSET
     }
     tag_ids = None if body.tag_ids is UNSET else body.tag_ids
-    fields = sorted([*values, *(["tags"] if tag_ids is not None else [])])
+    edits = edits_of(body)
+    fields = sorted([*values, *(edits or ()), *(["tags"] if tag_ids is not None else [])])
     told = await audited(
         call,
         "conversation.updated",
@@ -140,6 +143,7 @@ async def change_conversation(call: Call) -> ConversationView:
         tag_ids,
         now=call.now,
         by_id=by_agent(call),
+        edits=edits,
     )
     await call.to.desk.tell_lists(told)
     return conversation_view(await find(call))
@@ -188,6 +192,7 @@ ROUTES = [
         ("Change priority, attributes or tags", "修改优先级、属性或标签"),
         answer=ConversationView,
         body=ConversationChange,
+        errors=("conflict",),
         example={"priority": 3, "attributes": {"order": "10682"}},
     ),
     Route(
