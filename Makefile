@@ -40,8 +40,7 @@ web-test: setup-dev node_modules/.all
 	$(NPM) run --silent check
 	$(NPM) run --silent test
 
-# Tests that measure nothing run side by side; those that start processes, kill them or drive a
-# browser come after them, alone, and pytest has the last word.
+# How they are run, and which of them side by side: tools/run_tests.py. pytest has the last word.
 pytest: setup-dev
 	$(PY) tools/run_tests.py $(ARGS)
 

@@ -21,13 +21,13 @@ WAIT_S = 60.0
 
 
 @contextmanager
-def bench(folder: Path, *, ignores: signal.Signals | None = None) -> Iterator[subprocess.Popen[str]]:
-    """A bench in a session of its own, its folders in ``folder``."""
-    before = signal.signal(ignores, signal.SIG_IGN) if ignores is not None else None  # as nohup does
+def bench(folder: Path, *, nohup: bool = False) -> Iterator[subprocess.Popen[str]]:
+    """A bench in a session of its own, its folders in ``folder``; ``nohup``: as that command starts it,
+    and if not so, also where these tests were."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
     process = subprocess.Popen(COMMAND, env={**os.environ, "TMPDIR": str(folder)}, stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, text=True, start_new_session=True)
-    if ignores is not None:
-        signal.signal(ignores, before)
+    signal.signal(signal.SIGHUP, before)
     try:
         yield process
     finally:
@@ -77,7 +77,7 @@ def test_nothing_is_left(tmp_path: Path, number: signal.Signals, words: str) -> 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_under_nohup_it_goes_on(tmp_path: Path) -> None:
-    with bench(tmp_path, ignores=signal.SIGHUP) as process:
+    with bench(tmp_path, nohup=True) as process:
         until_said(process, "loading the knowledge")
         process.send_signal(signal.SIGHUP)
         until_said(process, " s · ")
