@@ -20,7 +20,7 @@ from zhike.gateway.limits import Limits
 from zhike.store import notify, push
 from zhike.testing.instance import quiet_settings, running
 from zhike.testing.push import Browser, PushService, unb64
-from zhike.testing.restclient import Api, set_up, sign_in
+from zhike.testing.restclient import PASSWORD, Api, set_up, sign_in
 from zhike.testing.wsclient import Visitor
 
 ME = "/api/v1/me/push"
@@ -112,6 +112,28 @@ async def test_a_browser_is_told_of_who_waits_and_reads_it_with_its_own_key(scen
         assert private not in (await scene.api("GET", path)).body.decode(), path
     assert (await scene.api.good("GET", "/api/v1/notify-targets"))["items"] == []
     assert (await scene.api("GET", f"/api/v1/notify-targets/{made['id']}")).status == 404
+
+
+async def test_what_is_given_to_somebody_and_notes_that_call_them_reach_their_browser(scene: Scene) -> None:
+    """Assigned by a colleague, called by a colleague: through the line, as in the console."""
+    await scene.subscribe()
+    me = (await scene.api.good("GET", "/api/v1/me"))["agent"]["id"]
+    await scene.api.good("POST", "/api/v1/agents", {"email": "ann@shop.example", "name": "Ann",
+                                                    "role": "supervisor", "password": PASSWORD})
+    ann = await sign_in(scene.other, "Ann")
+    number = await scene.visitor_waits()
+    path = f"/api/v1/conversations/{number}"
+    await ann.good("POST", f"{path}/assign", {"agent_id": me})
+    async with asyncio.timeout(20):
+        given = await scene.service.got.get()
+    assert (given.shown["title"], given.shown["tag"]) == ("有会话分配给您", f"zhike-{number}")
+    await ann.good("POST", f"{path}/messages", {"client_msg_id": "n1", "text": "@Wang 请看物流", "note": True,
+                                                "mentions": [me]})
+    async with asyncio.timeout(20):
+        called = await scene.service.got.get()
+    assert (called.shown["title"], called.headers["topic"]) == ("有人提到您", f"c{number}")
+    assert called.shown["body"].startswith("Ann 在备注里提到您")
+    assert "物流" not in str(called.shown)
 
 
 async def test_a_failure_is_tried_again_and_a_browser_that_is_gone_goes(scene: Scene) -> None:

@@ -144,8 +144,8 @@ class Notifier:
         """These notes call colleagues; does not block or raise."""
         told = [Notice("mentioned", f"mentioned:{row.conversation.id}:{row.seq}:{agent_id}", self._now_ms(),
                        conversation=row.conversation.id, inbox_id=row.conversation.inbox_id, since=row.at,
-                       where=self._where(row.conversation.inbox_id), holder=self._agent_name(row.sender_id),
-                       agent_id=agent_id)
+                       where=self._where(row.conversation.inbox_id),
+                       holder=row.agent_name or self._agent_name(row.sender_id), agent_id=agent_id)
                 for row in rows for agent_id in row.mentions if agent_id != row.sender_id]
         if told:
             self._spawn(self._tell_agents([one.agent_id for one in told], told))
