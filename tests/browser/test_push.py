@@ -43,8 +43,8 @@ SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotificat
 CLICK = """async () => {
   const [notification] = await registration.getNotifications();
   dispatchEvent(new NotificationEvent('notificationclick', { notification })); }"""
-ON = {"zh": "本设备已开启。", "en": "This device is told."}
-OFF = {"zh": "本设备未开启。", "en": "This device is not told."}
+ON = {"zh": "本设备会收到通知。", "en": "This device is told."}
+OFF = {"zh": "本设备不会收到通知。", "en": "This device is not told."}
 
 
 def section(page: Page) -> Any:
@@ -96,7 +96,7 @@ def test_on_tested_and_off_again_by_keyboard(visits: Visits, manager: str) -> No
     console = account(visits, manager, "en", STUB)
     here = section(console.page)
     expect(here.get_by_role("status")).to_contain_text(OFF["en"])
-    here.get_by_role("button", name="Turn on").focus()
+    here.get_by_role("button", name="Notify this device").focus()
     console.page.keyboard.press("Enter")
     expect(here.get_by_role("status")).to_contain_text(ON["en"])
     expect(here.get_by_role("listitem")).to_contain_text("This browser")
@@ -104,21 +104,21 @@ def test_on_tested_and_off_again_by_keyboard(visits: Visits, manager: str) -> No
     expect(here.get_by_role("alert")).to_contain_text("The push did not arrive")  # there is no such service
     console.page.reload()
     expect(here.get_by_role("status")).to_contain_text(ON["en"])
-    here.get_by_role("button", name="Turn off").press("Enter")
+    here.get_by_role("button", name="Stop notifying it").press("Enter")
     expect(here.get_by_role("status")).to_contain_text(OFF["en"])
     expect(here.get_by_role("listitem")).to_have_count(0)
 
 
 def test_a_push_service_out_of_reach_is_named_for_people(visits: Visits, owner: str) -> None:
     console = account(visits, owner, "zh", STUB, "window.noService = true")
-    section(console.page).get_by_role("button", name="开启").click()
+    section(console.page).get_by_role("button", name="接收通知").click()
     expect(section(console.page).get_by_role("status")).to_contain_text("请改用 Edge、Firefox 或 Safari")
 
 
 def test_other_devices_can_be_removed_on_a_telephone(visits: Visits, owner: str) -> None:
     """The telephone signs in for itself: a browser that is told belongs to a sign-in."""
     desk = account(visits, owner, "zh", STUB)
-    section(desk.page).get_by_role("button", name="开启").click()
+    section(desk.page).get_by_role("button", name="接收通知").click()
     expect(section(desk.page).get_by_role("status")).to_contain_text(ON["zh"])
     phone = Console(visits.page("zh", **PHONE), visits.url)
     phone.open("/sign-in")
@@ -137,7 +137,7 @@ def test_other_devices_can_be_removed_on_a_telephone(visits: Visits, owner: str)
 def test_the_worker_shows_what_comes_and_a_click_leads_there(visits: Visits, owner: str) -> None:
     console = account(visits, owner, "zh", STUB)
     page = console.page
-    section(page).get_by_role("button", name="开启").click()
+    section(page).get_by_role("button", name="接收通知").click()
     expect(section(page).get_by_role("status")).to_contain_text(ON["zh"])
     waiting = {"title": "有访客在等待", "body": "张三在“官网”等待人工客服", "tag": "zhike-42",
                "url": "/console/conversations/42"}
