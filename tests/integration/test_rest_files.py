@@ -222,3 +222,42 @@ def test_the_document_says_that_a_file_is_sent_as_it_is() -> None:
     document = build_document(all_routes(sample_shop=False), "")
     body = document["paths"]["/api/v1/visitor/files"]["post"]["requestBody"]
     assert body["content"] == {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+
+
+async def test_a_canned_response_has_files_of_its_own(rig: Rig) -> None:
+    lead, agent = await rig.signed_in("supervisor"), await rig.signed_in()
+    mate = await rig.signed_in("analyst")
+    shared = (await lead("POST", "/api/v1/canned", {"shortcut": "size", "text": "请看尺码表"})).json
+    assert shared["files"] == []
+    path = f"/api/v1/canned/{shared['id']}/files"
+    given = await upload(lead, path, png(), "chart.png")
+    assert given.status == 201
+    (file,) = given.json["files"]
+    assert (file["name"], file["kind"], file["width"]) == ("chart.png", "image", 3)
+    assert (await upload(agent, path, png())).code == "forbidden", "everybody's are written by supervisors"
+    assert (await upload(lead, path, b"<html>", "a.png")).code == "file_refused"
+    assert (await agent("GET", "/api/v1/canned")).json["items"][0]["files"] == [file]
+
+    link = await mate("GET", f"{path}/{file['id']}/link")
+    assert (await rig.http("GET", link.json["url"])).body == png()
+    assert (await agent("GET", f"/api/v1/files/{file['id']}/link")).code == "not_found", "no conversation's"
+    _, number = await asked(rig)
+    await agent("POST", f"/api/v1/conversations/{number}/take")
+    stolen = await send(agent, number, "a1", files=[file["id"]])
+    assert stolen.status >= 400, "a copy is sent, the original stays"
+    copy = (await upload(agent, f"/api/v1/conversations/{number}/files", png(), "chart.png")).json
+    assert (await send(agent, number, "a2", text="请看尺码表", files=[copy["id"]])).status == 201
+
+    own = (await agent("POST", "/api/v1/canned", {"shortcut": "mine", "text": "x", "own": True})).json
+    mine = (await upload(agent, f"/api/v1/canned/{own['id']}/files", png(b"own"))).json["files"][0]
+    assert (await lead("GET", f"/api/v1/canned/{own['id']}/files/{mine['id']}/link")).code == "not_found"
+    assert (await lead("DELETE", f"/api/v1/canned/{own['id']}/files/{mine['id']}")).code == "not_found"
+
+    await rig.uploads.sweep()
+    assert len(stored(rig)) == 3
+    gone = await lead("DELETE", f"{path}/{file['id']}")
+    assert (gone.status, gone.json["files"]) == (200, [])
+    assert (await rig.http("GET", link.json["url"])).code == "not_found"
+    assert (await agent("DELETE", f"/api/v1/canned/{own['id']}")).status == 204
+    await rig.uploads.sweep()
+    assert len(stored(rig)) == 1, "what was sent stays"

@@ -8,12 +8,13 @@ import pytest
 from sqlalchemy import Connection, create_engine
 
 from zhike.config import ConfigError
+from zhike.domain.attachment import Attachment
 from zhike.domain.canned import Canned
 from zhike.domain.team import Team
 from zhike.errors import ZhikeError
 from zhike.ops.configfile import export, read_text
 from zhike.ops.configplan import apply, describe, make_plan
-from zhike.store import agents, canned, inboxes, notify, tables, tags, teams
+from zhike.store import agents, canned, canned_files, inboxes, notify, tables, tags, teams
 
 FILE = """\
 zhike: 1
@@ -121,6 +122,24 @@ def test_people_and_their_own_are_left_alone(conn: Connection) -> None:
     sales = teams.listed(conn)[0]
     assert (sales.name, sales.member_ids) == ("售前组", (anna.id,))
     assert canned.page(conn, canned.Wanted(me=anna.id, text="mine"), 0, 10)
+
+
+def test_files_of_canned_responses_are_named_and_left_as_they_are(conn: Connection) -> None:
+    apply(conn, read_text(FILE), 5)
+    (one,) = canned.page(conn, canned.Wanted(all_teams=True), 0, 10)
+    canned_files.add(conn, "t" * 32, one.id, Attachment(0, "发票样张.png", "image/png", "image", 9), 6)
+    written = text_of(conn)
+    assert "发票样张.png" in written
+    assert apply(conn, read_text(written), 7).changes == []
+    plan = apply(conn, read_text(FILE.replace("您好", "你好")), 8)
+    assert [change.noun for change in plan.changes] == ["canned"]
+    assert [file.name for file in canned_files.of(conn, [one.id])[one.id]] == ["发票样张.png"]
+    with create_engine("sqlite://").connect() as elsewhere:
+        tables.metadata.create_all(elsewhere)
+        named = "zhike: 1\ncanned:\n  - {shortcut: fapiao, text: 您好, files: [发票样张.png]}\n"
+        assert apply(elsewhere, read_text(named), 9).count("add") == 1
+        assert apply(elsewhere, read_text(named), 9).changes == []
+        assert "发票样张.png" not in text_of(elsewhere), "the bytes are not in the file"
 
 
 def test_pruned_in_the_order_in_which_they_name_each_other(conn: Connection) -> None:

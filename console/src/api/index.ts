@@ -102,6 +102,7 @@ export const api = {
 
   tags: () => call<Page<Tag>>("GET", "tags"),
   canned: (query: Query) => call<Page<Canned>>("GET", "canned", { query }),
+  cannedFileLink: (id: number, file: number) => call<{ url: string }>("GET", `canned/${id}/files/${file}/link`),
   teams: () => call<Page<Team>>("GET", "teams"),
   presence: () => call<Presence[]>("GET", "presence"),
   setAvailability: (availability: Availability) => call<Presence>("PUT", "me/availability", { body: { availability } }),

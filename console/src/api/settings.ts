@@ -1,5 +1,6 @@
 /** Calls that only the settings make, by noun. */
 
+import { upload } from "./upload";
 import { call, type Query } from "./client";
 import type { ApiKey, Bot, Canned, Page, RuleKind, Tag } from "./types";
 import type {
@@ -60,6 +61,8 @@ export const settingsApi = {
   canned: (query: Query, signal?: AbortSignal) => call<Page<Canned>>("GET", "canned", { query, ...(signal ? { signal } : {}) }),
   addCanned: (body: CannedInput) => call<Canned>("POST", "canned", { body }),
   changeCanned: (id: number, body: Partial<CannedInput>) => call<Canned>("PATCH", `canned/${id}`, { body }),
+  addCannedFile: (id: number, file: File) => upload<Canned>(`canned/${id}/files`, file, new AbortController().signal, () => undefined),
+  deleteCannedFile: (id: number, file: number) => call<Canned>("DELETE", `canned/${id}/files/${file}`),
   deleteCanned: (id: number, keepalive = false) => call<void>("DELETE", `canned/${id}`, { keepalive }),
 
   tags: () => call<Page<Tag>>("GET", "tags"),

@@ -1,6 +1,6 @@
 /** What the REST API shows of each thing (src/zhike/rest/views.py). */
 
-import type { Button, Card, Holder, Source, Status, TraceStep } from "@widget/wire";
+import type { Attachment, Button, Card, Holder, Source, Status, TraceStep } from "@widget/wire";
 
 export type Role = "owner" | "admin" | "supervisor" | "agent" | "analyst";
 
@@ -175,6 +175,7 @@ export interface Canned {
   text: string;
   own: boolean;
   team_id: number | null;
+  files?: Attachment[];
   enabled?: boolean;
   created_at?: string;
   updated_at?: string;

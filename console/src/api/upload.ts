@@ -8,6 +8,11 @@ import { ApiError, csrfToken } from "./client";
 const SILENT_MS = 30_000;
 
 export function uploadFile(conversation: number, file: File, stop: AbortSignal, heard: (part: number) => void): Promise<Attachment> {
+  return upload<Attachment>(`conversations/${conversation}/files`, file, stop, heard);
+}
+
+/** Sends a file as it is; the answer is what the address gives. Throws {@link ApiError}. */
+export function upload<T>(path: string, file: File, stop: AbortSignal, heard: (part: number) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -19,7 +24,7 @@ export function uploadFile(conversation: number, file: File, stop: AbortSignal, 
       clearTimeout(timer);
       timer = setTimeout(() => request.abort(), SILENT_MS);
     };
-    request.open("POST", `/api/v1/conversations/${conversation}/files?name=${encodeURIComponent(nameOf(file))}`);
+    request.open("POST", `/api/v1/${path}?name=${encodeURIComponent(nameOf(file))}`);
     request.responseType = "json";
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("Accept-Language", lang.value);
@@ -30,7 +35,7 @@ export function uploadFile(conversation: number, file: File, stop: AbortSignal, 
     };
     request.onload = () => {
       clearTimeout(timer);
-      const said = request.response as (Attachment & { error?: ErrorBody }) | null;
+      const said = request.response as (T & { error?: ErrorBody }) | null;
       if (request.status < 300 && said) resolve(said);
       else reject(new ApiError(said?.error ?? { code: "internal", message: `HTTP ${request.status}`, retry: "later" }, request.status));
     };

@@ -13,6 +13,9 @@ export const enParts = {
   "files.drop": "Drop files to attach them",
   "files.dropNote": "Drop files to attach them to the note",
 
+  "canned.files": "Pictures and files",
+  "canned.filesHint": "Go to the visitor together with the text; {most} at most.",
+
   "card.product": "Product",
   "card.order": "Order",
   "card.open": "Open on {host}",

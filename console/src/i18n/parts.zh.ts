@@ -15,6 +15,9 @@ export const zhParts: Record<keyof typeof enParts, string> = {
   "files.drop": "松开鼠标，添加文件",
   "files.dropNote": "松开鼠标，把文件添加到内部备注",
 
+  "canned.files": "图片和文件",
+  "canned.filesHint": "和文字一起发给访客，最多 {most} 个。",
+
   "card.product": "商品",
   "card.order": "订单",
   "card.open": "在 {host} 打开",

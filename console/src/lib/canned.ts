@@ -2,6 +2,7 @@
 
 import { ref } from "vue";
 import { api } from "@/api";
+import { unreachable } from "@/api/client";
 import type { Canned } from "@/api/types";
 
 export const canned = ref<Canned[]>([]);
@@ -24,6 +25,16 @@ export function loadCanned(again = false): Promise<void> {
     throw error;
   });
   return loading;
+}
+
+/** The files of a response, as files to be sent. Throws what the desk says against it. */
+export function filesOf(reply: Canned): Promise<File[]> {
+  return Promise.all((reply.files ?? []).map(async (file) => {
+    const { url } = await api.cannedFileLink(reply.id, file.id);
+    const answer = await fetch(url).catch(() => null);
+    if (!answer?.ok) throw unreachable();
+    return new File([await answer.blob()], file.name, { type: file.type });
+  }));
 }
 
 const plain = (text: string): string => text.toLowerCase().normalize("NFKC");

@@ -2,13 +2,20 @@
  * choosing it puts into the text. */
 
 import { computed, ref, type Ref } from "vue";
-import type { Agent } from "@/api/types";
+import type { Agent, Canned } from "@/api/types";
 import type { Suggestion } from "@/components/desk/SuggestList.vue";
 import { canned, filled, loadCanned, matching, type Filling } from "@/lib/canned";
 import { replaced, tokenAt, type Token } from "@/lib/caret";
 import { ranked } from "@/lib/match";
 import { colleagues } from "@/lib/people";
 import { complain } from "@/lib/toasts";
+
+/** What stands in the text afterwards; `reply`: the canned response it came from. */
+export interface Chosen {
+  text: string;
+  caret: number;
+  reply?: Canned;
+}
 
 export interface Suggesting {
   items: Ref<Suggestion[]>;
@@ -18,7 +25,7 @@ export interface Suggesting {
   look(text: string, caret: number): void;
   close(): void;
   move(by: number): void;
-  choose(text: string, at?: number): { text: string; caret: number } | null;
+  choose(text: string, at?: number): Chosen | null;
 }
 
 export function useSuggesting(given: { note: () => boolean; lang: () => string; filling: () => Filling }): Suggesting {
@@ -32,7 +39,8 @@ export function useSuggesting(given: { note: () => boolean; lang: () => string; 
   const items = computed<Suggestion[]>(() => {
     if (kind.value === "@") return people.value.map((each) => ({ key: `a${each.id}`, title: each.name, detail: each.email, group: "" }));
     return replies.value.map((each) => ({
-      key: `c${each.id}`, title: `/${each.shortcut}`, group: each.folder, detail: filled(each.text, given.filling()).replace(/\s+/g, " "),
+      key: `c${each.id}`, title: `/${each.shortcut}`, group: each.folder,
+      detail: (each.files?.length ? `📎 ${each.files.length} · ` : "") + filled(each.text, given.filling()).replace(/\s+/g, " "),
     }));
   });
   const open = computed(() => token.value !== null && token.value.from !== closedAt.value && (kind.value === "/" || items.value.length > 0));
@@ -60,7 +68,7 @@ export function useSuggesting(given: { note: () => boolean; lang: () => string; 
       const reply = replies.value[at];
       const person = people.value[at];
       token.value = null;
-      if (now.kind === "/") return reply ? replaced(text, now, filled(reply.text, given.filling())) : null;
+      if (now.kind === "/") return reply ? { ...replaced(text, now, filled(reply.text, given.filling())), reply } : null;
       return person ? replaced(text, now, `@${person.name} `) : null;
     },
   };

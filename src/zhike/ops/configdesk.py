@@ -26,7 +26,7 @@ from zhike.domain.notice import DEFAULT_AFTER_S, Target, TargetBody, TargetKind,
 from zhike.domain.team import Strategy, Team, TeamSettings
 from zhike.ops.yamlfile import Node, Reader
 from zhike.ops.yamltyped import struct
-from zhike.store import canned, inboxes, notify, tags, teams
+from zhike.store import canned, canned_files, inboxes, notify, tags, teams
 from zhike.store.checks import Fault, check_key, check_text
 
 MOST = 1_000_000
@@ -63,7 +63,8 @@ class TagItem(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CannedItem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One canned response of a file; ``team``: a key, "" = everybody's."""
+    """One canned response of a file; ``team``: a key, "" = everybody's. ``files``: the names of what goes
+    with it, to be read: the bytes are not in the file, and applying it leaves them as they are."""
 
     shortcut: str
     text: str
@@ -71,6 +72,7 @@ class CannedItem(msgspec.Struct, frozen=True, omit_defaults=True):
     folder: str = ""
     team: str = ""
     enabled: bool = True
+    files: tuple[str, ...] = ()
 
 
 class TargetItem(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -159,10 +161,13 @@ def _lean(item: msgspec.Struct) -> dict[str, Any]:
 
 
 def kept(item: DeskItem, old: DeskItem | None) -> DeskItem:
-    """A file without address or secret does not take the stored ones away."""
+    """A file without address or secret, or without the bytes of attachments, does not take the stored ones
+    away."""
     if isinstance(item, TargetItem) and isinstance(old, TargetItem):
         return msgspec.structs.replace(item, address=item.address or old.address,
                                        secret=item.secret or old.secret)
+    if isinstance(item, CannedItem):
+        return msgspec.structs.replace(item, files=old.files if isinstance(old, CannedItem) else ())
     return item
 
 
@@ -194,9 +199,12 @@ def stored(conn: Connection) -> dict[str, dict[tuple[str, ...], tuple[DeskItem, 
         put("teams", TeamItem(team.key, team.name, rules), team.id)
     for tag in tags.list_tags(conn):
         put("tags", TagItem(tag.name, tag.colour), tag.id)
-    for one in canned.page(conn, canned.Wanted(all_teams=True), 0, MOST):
+    responses = canned.page(conn, canned.Wanted(all_teams=True), 0, MOST)
+    attached = canned_files.of(conn, [one.id for one in responses])
+    for one in responses:
         put("canned", CannedItem(one.shortcut, one.text, one.lang, one.folder,  # type: ignore[arg-type]
-                                 keys.get(one.team_id, ""), one.enabled), one.id)
+                                 keys.get(one.team_id, ""), one.enabled,
+                                 tuple(file.name for file in attached.get(one.id, ()))), one.id)
     for target in notify.listed(conn, limit=MOST):
         if target.kind == "push":
             continue

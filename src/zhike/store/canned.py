@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from zhike.domain.canned import VARIABLES, Canned
 from zhike.domain.message import MAX_TEXT_CHARS
 from zhike.errors import ZhikeError
+from zhike.store import canned_files
 from zhike.store.checks import Fault, check_text, refuse
 from zhike.store.dialect import next_ids
 from zhike.store.tables import canned, team_members, teams
@@ -127,11 +128,18 @@ def change(conn: Connection, entry: Canned, now: int) -> Canned:
     return changed
 
 
+def sees(conn: Connection, wanted: Wanted, canned_id: int) -> bool:
+    """Whether it is one of those that are shown."""
+    c = canned.c
+    return conn.execute(select(c.id).where(_mine(wanted), c.id == canned_id)).first() is not None
+
+
 def remove(conn: Connection, canned_id: int) -> None:
-    """Removes one.
+    """Removes one, with its files.
 
     Raises:
         ZhikeError: ``not_found``.
     """
+    canned_files.drop_all(conn, canned_id)
     if not conn.execute(delete(canned).where(canned.c.id == canned_id)).rowcount:
         raise ZhikeError("not_found")

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy import Connection
 
 from zhike.access.rights import AGENT
 from zhike.clock import to_datetime
 from zhike.domain.agent import RANK
+from zhike.domain.attachment import Attachment
 from zhike.domain.canned import Canned
 from zhike.errors import ZhikeError
 from zhike.rest.decode import FieldFault, Id, path_id
 from zhike.rest.paging import Paged, page, position
 from zhike.rest.routes.conversations import me
+from zhike.rest.routes.files import UPLOAD_ERRORS, FileLink, UploadQuery, link_to
 from zhike.rest.table import Call, Route
+from zhike.rest.upload import Upload
 from zhike.rest.views import Page
-from zhike.rest.write import audited
+from zhike.rest.write import audited, nothing
 from zhike.store import canned as rows
+from zhike.store import canned_files
 
 Shortcut = Annotated[str, Meta(min_length=1, max_length=rows.MAX_SHORTCUT_CHARS)]
 Folder = Annotated[str, Meta(max_length=rows.MAX_FOLDER_CHARS)]
@@ -60,7 +65,7 @@ class CannedChange(Struct, forbid_unknown_fields=True):
 
 
 class CannedView(Struct):
-    """A canned response. ``own``: mine alone."""
+    """A canned response. ``own``: mine alone. ``files``: what goes with it; each is read by a link."""
 
     id: int
     shortcut: str
@@ -69,11 +74,33 @@ class CannedView(Struct):
     lang: str
     own: bool
     team_id: int | None
+    files: tuple[Attachment, ...]
     created_at: datetime
     updated_at: datetime
 
 
-def _view(entry: Canned) -> CannedView:
+class _Whole(NamedTuple):
+    """A response with its files."""
+
+    entry: Canned
+    files: tuple[Attachment, ...] = ()
+
+
+def _page(conn: Connection, wanted: rows.Wanted, after_id: int, limit: int) -> list[_Whole]:
+    found = rows.page(conn, wanted, after_id, limit)
+    files = canned_files.of(conn, [one.id for one in found])
+    return [_Whole(one, files.get(one.id, ())) for one in found]
+
+
+def _whole(conn: Connection, canned_id: int) -> _Whole:
+    entry = rows.get(conn, canned_id)
+    if entry is None:
+        raise ZhikeError("not_found")
+    return _Whole(entry, canned_files.of(conn, [canned_id]).get(canned_id, ()))
+
+
+def _view(whole: _Whole) -> CannedView:
+    entry = whole.entry
     return CannedView(
         entry.id,
         entry.shortcut,
@@ -82,6 +109,7 @@ def _view(entry: Canned) -> CannedView:
         entry.lang,
         entry.owner_id > 0,
         entry.team_id or None,
+        whole.files,
         to_datetime(entry.created_at),
         to_datetime(entry.updated_at),
     )
@@ -108,8 +136,8 @@ async def list_canned(call: Call) -> Page[CannedView]:
     query: CannedQuery = call.query
     after = position(query.cursor, 1)
     wanted = rows.Wanted(me(call), _leads(call), query.q.strip(), query.folder, query.lang)
-    found = await call.to.store.read(rows.page, wanted, after[0] if after else 0, query.limit + 1)
-    return page(found, query.limit, _view, lambda entry: (entry.id,))
+    found = await call.to.store.read(_page, wanted, after[0] if after else 0, query.limit + 1)
+    return page(found, query.limit, _view, lambda one: (one.entry.id,))
 
 
 async def create_canned(call: Call) -> CannedView:
@@ -121,7 +149,7 @@ async def create_canned(call: Call) -> CannedView:
     made = await audited(
         call, "canned.created", lambda one: f"canned:{one.id}", None, rows.create, entry, call.now
     )
-    return _view(made)
+    return _view(_Whole(made))
 
 
 def _owner(call: Call, own: bool) -> int:
@@ -153,7 +181,7 @@ async def change_canned(call: Call) -> CannedView:
             values["team_id"] = 0
     if "team_id" in given:
         values["team_id"] = given["team_id"] or 0
-    changed = await audited(
+    await audited(
         call,
         "canned.updated",
         f"canned:{entry.id}",
@@ -162,7 +190,11 @@ async def change_canned(call: Call) -> CannedView:
         msgspec.structs.replace(entry, **values),
         call.now,
     )
-    return _view(changed)
+    return await _shown(call, entry.id)
+
+
+async def _shown(call: Call, canned_id: int) -> CannedView:
+    return _view(await call.to.store.read(_whole, canned_id))
 
 
 async def delete_canned(call: Call) -> None:
@@ -171,7 +203,74 @@ async def delete_canned(call: Call) -> None:
     await audited(call, "canned.deleted", f"canned:{entry.id}", None, rows.remove, entry.id)
 
 
+async def upload_canned_file(call: Call) -> CannedView:
+    """Stores a file (the body, as it is) that goes with a canned response, 10 at most. Whoever uses the
+    response uploads a copy into the conversation."""
+    entry = await _find(call)
+    body: Upload = call.body
+    body.check()
+    made = await call.to.uploads.take_canned(aiter(body), call.query.name, entry.id)
+    detail = {"fields": ["files"], "file": made.id}
+    await audited(call, "canned.updated", f"canned:{entry.id}", detail, nothing)
+    return await _shown(call, entry.id)
+
+
+async def delete_canned_file(call: Call) -> CannedView:
+    """Takes a file away from a canned response; what was sent with it before stays sent."""
+    entry = await _find(call)
+    number = path_id(call.path["file"])
+    await audited(
+        call,
+        "canned.updated",
+        f"canned:{entry.id}",
+        {"fields": ["files"], "file": number},
+        canned_files.drop,
+        entry.id,
+        number,
+        call.now,
+    )
+    return await _shown(call, entry.id)
+
+
+async def canned_file_link(call: Call) -> FileLink:
+    """A link to a file of a canned response that the caller may use. It reads the file until it expires."""
+    canned_id, number = path_id(call.path["id"]), path_id(call.path["file"])
+    found = None
+    if await call.to.store.read(rows.sees, rows.Wanted(me(call), _leads(call)), canned_id):
+        found = await call.to.store.read(canned_files.get, number, canned_id)
+    return link_to(call, found.attachment if found is not None else None)
+
+
 ROUTES = [
+    Route(
+        "POST",
+        "/api/v1/canned/{id}/files",
+        upload_canned_file,
+        AGENT,
+        ("Add a file to a canned response", "给快捷回复添加文件"),
+        answer=CannedView,
+        status=201,
+        query=UploadQuery,
+        upload=True,
+        budget="upload",
+        errors=(*(code for code in UPLOAD_ERRORS if code != "too_many_files"), "conflict"),
+    ),
+    Route(
+        "DELETE",
+        "/api/v1/canned/{id}/files/{file}",
+        delete_canned_file,
+        AGENT,
+        ("Take a file from a canned response", "移除快捷回复的文件"),
+        answer=CannedView,
+    ),
+    Route(
+        "GET",
+        "/api/v1/canned/{id}/files/{file}/link",
+        canned_file_link,
+        AGENT,
+        ("Get a link to a file of a canned response", "获取快捷回复文件的链接"),
+        answer=FileLink,
+    ),
     Route(
         "GET",
         "/api/v1/canned",

@@ -78,10 +78,15 @@ async def visitor_upload(call: Call) -> Attachment:
     return await _take(call, who.inbox_id, who.sender)
 
 
-def _link(call: Call, found: files.Stored | None) -> FileLink:
-    if found is None:
+def link_to(call: Call, file: Attachment | None) -> FileLink:
+    """A link to a file that the caller may read.
+
+    Raises:
+        ZhikeError: ``not_found`` if there is none.
+    """
+    if file is None:
         raise ZhikeError("not_found")
-    link = call.to.uploads.link(found.attachment)
+    link = call.to.uploads.link(file)
     return FileLink(link.path, datetime.fromtimestamp(link.expires_s, UTC))
 
 
@@ -93,23 +98,22 @@ async def file_link(call: Call) -> FileLink:
     found = await call.to.store.read(files.for_staff, path_id(call.path["id"]), who.scope, sender)
     if found is not None and not sees_clear(who.role, call.to.settings.privacy.clear_for):
         raise ZhikeError("forbidden", "A file cannot be shown with its personal data hidden.")
-    return _link(call, found)
+    return link_to(call, found.attachment if found is not None else None)
 
 
 async def visitor_file_link(call: Call) -> FileLink:
     """A link to a file of one of the visitor's own conversations. It reads the file until it expires."""
     check_inbox_origin(call)
     who = call.principal
-    return _link(call, await call.to.store.read(files.for_visitor, path_id(call.path["id"]), who.inbox_id,
-                                                who.sender))
+    found = await call.to.store.read(files.for_visitor, path_id(call.path["id"]), who.inbox_id, who.sender)
+    return link_to(call, found.attachment if found is not None else None)
 
 
 async def read_file(call: Call) -> Answer:
     """The file of a link: pictures, sound and video in place, everything else to be saved. Takes ranges."""
     query: LinkQuery = call.query
     file_id = path_id(call.path["id"])
-    found, path = await call.to.uploads.linked(file_id, query.expires, query.sig)
-    shown = found.attachment
+    shown, path = await call.to.uploads.linked(file_id, query.expires, query.sig)
     charset = "; charset=utf-8" if shown.type.startswith("text/") else ""
     return await answer(path, shown.name, shown.type + charset, inline=shown.type in INLINE,
                         request=call.headers, etag=f'"{file_id}"',
