@@ -101,6 +101,7 @@ export const enDesk = {
 
   "composer.emoji": "Emoji",
   "composer.canned": "Canned responses",
+  "composer.product": "Send a product",
   "composer.people": "Mention a colleague",
   "composer.noCanned": "No canned response fits. Admins and you yourself add them under Settings.",
 

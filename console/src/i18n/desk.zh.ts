@@ -102,6 +102,7 @@ export const zhDesk: Record<keyof typeof enDesk, string> = {
   "state.late": "这是一段时间前写的，确认合适后再发送。",
 
   "composer.emoji": "表情",
+  "composer.product": "发送商品",
   "composer.canned": "快捷回复",
   "composer.people": "提到同事",
   "composer.noCanned": "没有符合的快捷回复，可以在设置里添加。",

@@ -18,6 +18,7 @@ export interface Desk {
   mine(): boolean;
   over(): boolean;
   reply(note: boolean): void;
+  product(): void;
   take(): void;
   resolve(): void;
   unread(): void;
@@ -42,6 +43,7 @@ export function useDeskKeys(desk: Desk): void {
     { name: "keys.tags", icon: "tag", key: "l", able: some, run: () => ask("tags", desk.targets()) },
     { name: "keys.priority", icon: "flag", key: "!", able: some, run: () => ask("priority", desk.targets()) },
     { name: "keys.unread", icon: "inbox", key: "u", able: () => desk.speaks() && desk.open(), run: desk.unread },
+    { name: "composer.product", icon: "bag", able: () => live() && desk.mine(), run: desk.product },
     { name: "act.return", icon: "bot", able: () => live() && now.value?.holder !== "bot", run: () => void giveBack(desk.id()) },
     { name: "act.reopen", icon: "undo", able: () => desk.speaks() && resting(), run: () => void reopen(desk.id()) },
     { name: "keys.pin", icon: "pin", key: "p", able: desk.open, run: () => pin(desk.id(), !isPinned.value.has(desk.id())) },
