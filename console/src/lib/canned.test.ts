@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from "vitest";
 import type { Canned } from "@/api/types";
 
 vi.mock("@/api", () => ({ api: {} }));
+vi.mock("@/api/client", () => ({ unreachable: () => new Error("offline") }));
 const { filled, matching } = await import("./canned");
 const c = (shortcut: string, extra: Partial<Canned> = {}): Canned => ({
   id: 1, shortcut, folder: "", lang: "", text: "", own: false, team_id: null, enabled: true, created_at: "", updated_at: "", ...extra,
