@@ -75,22 +75,38 @@ class Mailer:
 
     # ---- in a thread -------------------------------------------------------------------------
 
+    def check(self) -> None:
+        """Connects and signs in as for a mail, and sends none.
+
+        Raises:
+            MailError: it cannot.
+        """
+        self._leave(self._enter())
+
     def _send(self, message: EmailMessage, recipients: list[str]) -> None:
+        client = self._enter()
+        try:
+            self._give(client, message, recipients)
+        finally:
+            self._leave(client)
+
+    def _enter(self) -> Any:
         import smtplib
 
         try:
-            client = self._open()
+            return self._open()
         except smtplib.SMTPResponseException as error:  # also a wrong password: it may be mended
             raise MailError(_answer(error.smtp_code, error.smtp_error)) from error
         except (smtplib.SMTPException, OSError) as error:
             raise MailError(_said(error)) from error
+
+    def _leave(self, client: Any) -> None:
+        import smtplib
+
         try:
-            self._give(client, message, recipients)
-        finally:
-            try:
-                client.quit()
-            except (smtplib.SMTPException, OSError):
-                client.close()
+            client.quit()
+        except (smtplib.SMTPException, OSError):
+            client.close()
 
     def _open(self) -> Any:
         import smtplib

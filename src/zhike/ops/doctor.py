@@ -50,6 +50,10 @@ async def examine(settings: Settings) -> list[Finding]:
         from zhike.ops.doctormodels import check_models
 
         found += await check_models(settings)
+    if settings.mail.host or settings.mail.imap_host:
+        from zhike.ops.doctormail import check_mail
+
+        found += await check_mail(settings.mail)
     return found
 
 

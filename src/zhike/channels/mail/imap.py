@@ -51,9 +51,10 @@ class Got(NamedTuple):
 class Mailbox:
     """One folder on a server; everything in it blocks, so it runs in a thread."""
 
-    def __init__(self, settings: Mail, *, ssl_context: Any = None) -> None:
+    def __init__(self, settings: Mail, *, ssl_context: Any = None, timeout_s: float = TIMEOUT_S) -> None:
         self._own = settings
         self._ssl_context = ssl_context
+        self._timeout_s = timeout_s
 
     def check(self) -> int:
         """Signs in and opens the folder; returns how many mails are in it.
@@ -98,9 +99,9 @@ class Mailbox:
             self._ssl_context = ssl.create_default_context()
         if own.imap_security == "tls":
             client: Any = imaplib.IMAP4_SSL(own.imap_host, own.imap_port, ssl_context=self._ssl_context,
-                                            timeout=TIMEOUT_S)
+                                            timeout=self._timeout_s)
         else:
-            client = imaplib.IMAP4(own.imap_host, own.imap_port, timeout=TIMEOUT_S)
+            client = imaplib.IMAP4(own.imap_host, own.imap_port, timeout=self._timeout_s)
         try:
             if own.imap_security == "starttls":
                 client.starttls(self._ssl_context)
