@@ -243,6 +243,16 @@ def test_what_the_visitor_tells_may_change_what_is_asked() -> None:
     assert knowledge.answer(understand("我人在火星基地。大概几天送")).reply is None
 
 
+def test_a_message_that_is_known_as_a_whole_is_answered_though_no_part_of_it_would_be() -> None:
+    knowledge = Knowledge([*SMALL, article(9, "atm", "The ATM keeps declining my card, what is wrong?",
+                                           "my card is declined at the ATM", "two ATMs declined my card",
+                                           lang="en")])
+    reply = knowledge.answer(understand(
+        "It was declined at the ATM. I tried two. Do you know more about my card?")).reply
+    assert reply is not None
+    assert (reply.text, reply.sure) == ("answer 9", True)
+
+
 def test_a_question_about_the_sentence_before_is_no_second_question() -> None:
     reply = small().answer(understand("不想要了能退吗？可以吗？")).reply
     assert reply is not None

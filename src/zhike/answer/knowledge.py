@@ -317,7 +317,7 @@ class Knowledge:
                 and not (asked and whole[0].article.id in ids and whole[0].score < EXACT * SLIP_FACTOR):
             return self._whole(question, whole, started)
         if not known or (told and max(hit.score for hit in known) < _ALONE):
-            return self._miss(question, whole or max(found, key=_top), started)
+            return self._whole(question, whole or max(found, key=_top), started)
         return Outcome(self._reply(known, asked, question, started), (), ())
 
     def _reply(self, hits: list[_Hit], unsure: list[Clause], question: Question, started: int) -> Answered:

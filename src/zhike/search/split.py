@@ -13,7 +13,8 @@ MAX_CLAUSES = 4
 """More sentences than this are a story, not a list of questions; it is searched as a whole."""
 
 _ENDS = "。？！?!；;\n…"
-_sentence = re.compile(f"[^{_ENDS}.]+(?:\\.(?! |$)[^{_ENDS}.]*)*[{_ENDS}.]*").findall
+# A dot inside a number or an address ends nothing, nor does one after a single letter ("g. b. p.").
+_sentence = re.compile(f"[^{_ENDS}.]+(?:(?:\\.(?! |$)|(?<=\\b[A-Za-z])\\.)[^{_ENDS}.]*)*[{_ENDS}.]*").findall
 _asks_zh = re.compile("吗|嘛|么|呢|怎么|怎样|如何|多久|多少|多大|多长|几|哪|什么|啥|谁|为何|能不能|可不可以|"
                       "可以|是否|是不是|有没有|会不会|要不要|行不行|多钱").search
 _asks_en = re.compile(r"(?i)^\W*(?:and |also |but |or |then )*(?:who|what|when|where|which|why|how|can|could|"
