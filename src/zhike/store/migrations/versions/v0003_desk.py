@@ -58,13 +58,6 @@ table(metadata, "canned", Column("id", Id, primary_key=True, autoincrement=False
     Column("enabled", Boolean, nullable=False),
     Column("created_at", Ms, nullable=False), Column("updated_at", Ms, nullable=False),
     UniqueConstraint("owner_id", "shortcut", "lang"))
-table(metadata, "canned_files", Column("id", Id, primary_key=True, autoincrement=False),
-    Column("canned_id", Id, ForeignKey("canned.id"), comment="null: taken away; its bytes go next"),
-    Column("token", key(32), nullable=False, unique=True, comment="its name in the folder"),
-    Column("name", String(200), nullable=False), Column("type", key(100), nullable=False),
-    Column("kind", key(16), nullable=False), Column("size_bytes", BigInteger, nullable=False),
-    Column("width", Integer, nullable=False), Column("height", Integer, nullable=False),
-    Column("created_at", Ms, nullable=False), Index("ix_canned_files_canned_id", "canned_id"))
 table(metadata, "mentions",
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
     Column("seq", Id, primary_key=True, autoincrement=False),
@@ -163,10 +156,6 @@ table(metadata, "summaries",
     Column("seq", Id, nullable=False, comment="the last message it knows of"),
     Column("text", LongText, nullable=False), Column("model", key(128), nullable=False),
     Column("created_at", Ms, nullable=False))
-table(metadata, "visits",
-    Column("contact_id", Id, ForeignKey("contacts.id"), primary_key=True, autoincrement=False),
-    Column("body", LongText, nullable=False, comment="JSON: the last pages, the browser"),
-    Column("updated_at", Ms, nullable=False), Index("ix_visits_updated_at", "updated_at"))
 table(metadata, "agent_reads",
     Column("agent_id", Id, ForeignKey("agents.id"), primary_key=True, autoincrement=False),
     Column("conversation_id", Id, ForeignKey("conversations.id"), primary_key=True, autoincrement=False),
