@@ -149,7 +149,7 @@ async def until(reached: Callable[[], bool]) -> None:
     """Looks into the database again and again: another process has no event for us."""
     async with asyncio.timeout(60):
         while not reached():  # noqa: ASYNC110
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.05)
 
 
 def answer(to: EmailMessage, text: str) -> EmailMessage:
