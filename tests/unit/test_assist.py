@@ -322,6 +322,13 @@ def test_a_handed_conversation_is_summed_up_and_a_failure_is_quiet() -> None:
     assert store.rows[5].text == "- 要退货。"
 
 
+def test_a_capital_that_begins_a_sentence_makes_no_name() -> None:
+    said = "Usually M, please. My name is Elise Fontaine and I live in Berlin."
+    talk = [Said("visitor", said, 1), Said("agent", "Fine.", 2)]
+    found = asyncio.run(facts(talk))
+    assert [fact.text for fact in found if fact.kind == "name"] == ["Elise Fontaine", "Berlin"]
+
+
 def test_facts_of_a_long_talk_are_bounded() -> None:
     talk = [Said("visitor", f"订单 AB{n}77 什么时候到？" + "谢谢" * 20, n) for n in range(1, 120)]
 

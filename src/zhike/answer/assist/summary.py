@@ -194,11 +194,18 @@ def _facts(said: Sequence[Said]) -> tuple[SummaryFact, ...]:
         kind, text = fact.kind, fact.text
         if kind not in _KINDS or said[fact.turn].role == "bot" or (kind == "name" and not text.isascii()):
             continue  # (what the ledger takes for a Chinese name is any longer word)
+        if kind == "name" and _only_begins(text, said[fact.turn].text):
+            continue
         if kind in ("phone", "email", "id"):
             text = max(_exact(text), key=len, default=text)
         found.setdefault((kind, text), SummaryFact(kind, text, said[fact.turn].seq))
     facts_ = list(found.values())[-(MAX_FACTS - MAX_QUESTIONS):]
     return tuple(sorted([*facts_, *_questions(said)], key=lambda fact: fact.seq))
+
+
+def _only_begins(word: str, text: str) -> bool:
+    """A single word whose capital says no more than that a sentence begins: "Usually M, please"."""
+    return " " not in word and re.search(rf"[^.!?\s]\s+{re.escape(word)}\b", text) is None
 
 
 def _questions(said: Sequence[Said]) -> list[SummaryFact]:
