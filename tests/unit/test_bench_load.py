@@ -247,7 +247,7 @@ def test_acknowledged_and_not_stored_is_lost(pool: Pool, questions: Path, tmp_pa
 def test_a_question_without_answer_is_seen_by_client_and_store(pool: Pool, questions: Path,
                                                                tmp_path: Path) -> None:
     with Fake(once_at(2, "no_answer")) as fake:
-        result = load(pool, fake.port, questions, depth=2, drain_s=1)
+        result = load(pool, fake.port, questions, depth=2)
         verdict = book(pool, tmp_path, fake)
     assert result.total("inflight") == verdict.unanswered == 4
     assert verdict.lost == 0
