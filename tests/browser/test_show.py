@@ -16,9 +16,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from zhike.testing.deskprocess import DeskProcess
-from zhike.testing.pages import PASSWORD, Console, Lang, Visits, Widget
+from zhike.testing.pages import PASSWORD, Console, Lang, Visits, Widget, shot
 
-from .test_desk import UNDO_MS, once_and_in_order, pick, post
+from .test_desk import UNDO_MS, once_and_in_order, pick, post, waits
 from .test_widget_people import Owner
 
 THANKS = "谢谢，收到了"
@@ -188,3 +188,31 @@ def test_bot_queue_take_transfer_cut_resolve_stars(show: Show) -> None:
     expect(second.status).to_have_text("Wang Lei is with you")
     expect(third.status).to_have_attribute("data-state", "wait")
     assert len(stored(desk, second.conversation)) == len(set(stored(desk, second.conversation)))
+
+
+def test_what_goes_to_another_team_leaves_the_page_it_is_open_on(show: Show) -> None:
+    """Nobody reloads: the row goes, and the open conversation says why there is nothing to see any more."""
+    _, visits, lin, wang, _ = show
+    number = wang.page.evaluate("fetch('/api/v1/me').then(r => r.json()).then(me => me.agent.id)")
+    ours, theirs = (post(lin.page, "teams", {"key": key, "name": key, "member_ids": members,
+                                             "settings": {"auto_assign": False}})["id"]
+                    for key, members in (("ours", [number]), ("theirs", [])))
+    widget = waits(visits, "zh")
+    assign = f"conversations/{widget.conversation}/assign"
+    post(lin.page, assign, {"team_id": ours})
+    wang.open("/conversations")
+    row = wang.conversation(widget.conversation)
+    row.click()
+    expect(wang.messages.first).to_be_visible()
+    post(lin.page, assign, {"team_id": theirs})
+    expect(row).to_have_count(0)
+    gone = wang.page.get_by_text("Not found: it does not exist, or another team has it now")
+    expect(gone).to_be_visible()
+    shot(wang.page, "gone")
+    widget.say("还在吗")
+    post(lin.page, assign, {"team_id": ours})
+    expect(row).to_be_visible()
+    expect(gone).to_be_hidden()
+    expect(wang.messages.filter(has_text="还在吗")).to_have_count(1)
+    widget.say("好的")
+    expect(wang.messages.filter(has_text="好的")).to_have_count(1)

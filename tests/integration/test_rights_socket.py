@@ -187,8 +187,8 @@ async def test_a_conversation_that_goes_to_another_team_goes_out_of_hearing(desk
         await agent.got("still ours", number)
         await desk.move("ours", 2)
         await agent.until(lambda: error_of(agent.frames) == "not_found", "the end of the watch")
-        await desk.core.line.settle()
-        await agent.heard()  # what was on its way before
+        await agent.until(lambda: {"type": "gone", "conversation": number} in agent.frames,
+                          "that it left the list")
         begun = len(agent.frames)
         await visitor.stored(visitor.say("not for you any more"))
         await desk.core.line.settle()

@@ -106,10 +106,43 @@ def test_who_saw_it_hears_that_it_goes_and_nothing_more() -> None:
         gateway.hub.handle(desk.store(1, "t", "hello"))
         await turns()
         client.frames()
-        gateway.hub.handle([changed(desk, number, Place(2, None, NOBODY), "gone")])
+        gateway.hub.handle([changed(desk, number, Place(2, None, NOBODY), "secret"),
+                            *desk.store(1, "t", "secret")])
         await turns()
-        assert [frame["mark"] for frame in client.frames()] == ["gone"]
+        assert client.frames() == [{"type": "gone", "conversation": number}], "once"
         gateway.hub.handle([*desk.store(1, "t", "secret"), changed(desk, number, Place(2, 8, NOBODY))])
+        await turns()
+        assert client.frames() == []
+
+    run_virtual(main)
+
+
+def test_what_only_the_list_had_shown_goes_too() -> None:
+    """Nothing was heard of it since the page read its list, or the look-up was still on its way."""
+    async def main(loop: VirtualLoop) -> None:
+        gateway, desk, client = await join(loop, MINE)
+        first, second = desk.begin(1, "t"), desk.begin(1, "u")
+        gateway.hub.handle([changed(desk, first, Place(2, None, NOBODY))])
+        await turns()
+        assert client.frames() == [{"type": "gone", "conversation": first}]
+        desk.places[second] = Place(1, None, NOBODY)
+        desk.slow_s = 1.0
+        gateway.hub.handle(desk.store(1, "u", "hello"))
+        gateway.hub.handle([changed(desk, second, Place(2, None, NOBODY))])
+        await asyncio.sleep(3.0)
+        assert client.frames() == [{"type": "gone", "conversation": second}]
+
+    run_virtual(main)
+
+
+def test_what_was_never_within_reach_is_not_even_named() -> None:
+    async def main(loop: VirtualLoop) -> None:
+        gateway, desk, client = await join(loop, MINE)
+        number = desk.begin(1, "t")
+        desk.places[number] = Place(2, None, NOBODY)
+        gateway.hub.handle(desk.store(1, "t", "secret"))
+        await turns()
+        gateway.hub.handle([changed(desk, number, Place(2, 8, NOBODY))])
         await turns()
         assert client.frames() == []
 
@@ -147,7 +180,9 @@ def test_a_watch_ends_when_the_conversation_goes_out_of_reach() -> None:
         await asyncio.sleep(3.0)
         frames: list[dict[str, Any]] = client.frames()
         assert "secret" not in str(frames)
-        assert frames[-1]["error"]["code"] == "not_found"
+        assert [frame["error"]["code"] for frame in frames if frame["type"] == "error"] == ["not_found"]
+        assert [frame for frame in frames if frame["type"] == "gone"] == [
+            {"type": "gone", "conversation": number}]
         desk.slow_s = 0.0
         for asked in ({"type": "watch", "conversation": number}, {"type": "history", "conversation": number},
                       {"type": "resume", "conversation": number, "after": 0}):

@@ -119,7 +119,7 @@ export const en = {
   "desk.empty.allText": "They appear as soon as a visitor writes. Put the widget on your site under Inboxes.",
   "desk.choose": "Choose a conversation",
   "desk.chooseText": "With j and k you move through the list, ? shows all keys.",
-  "desk.gone": "This conversation does not exist",
+  "desk.gone": "Not found: it does not exist, or another team has it now",
   "desk.toList": "Back to the list",
   "desk.over": "This conversation is resolved. The visitor's next message begins a new one.",
   "desk.resolved": "Conversation with {name} resolved",

@@ -120,7 +120,7 @@ export const zh: Record<keyof typeof en, string> = {
   "desk.empty.allText": "访客发来消息后就会出现。请在“收件箱”里把咨询窗口放到您的网站上。",
   "desk.choose": "选择一个会话",
   "desk.chooseText": "按 j、k 上下移动，按 ? 查看所有快捷键。",
-  "desk.gone": "这个会话不存在",
+  "desk.gone": "找不到这个会话：不存在，或已转给其他团队",
   "desk.toList": "返回列表",
   "desk.over": "会话已结束。访客再次留言时会开始新会话。",
   "desk.resolved": "已结束与{name}的会话",

@@ -49,6 +49,12 @@ export interface AlarmFrame {
   conversation: number;
 }
 
+/** It went to a team whose conversations I may not see. */
+export interface GoneFrame {
+  type: "gone";
+  conversation: number;
+}
+
 /** The visitor has opened a page, or has left all of them. */
 export interface VisitorFrame {
   type: "visitor";
@@ -73,7 +79,7 @@ export interface RatedFrame {
 }
 
 export type DeskFrame = Exclude<ServerFrame, ConversationEvent> | ListEvent | RecalledFrame | RatedFrame | PresenceFrame | AlarmFrame
-  | UnreadFrame | AssistFrame | VisitorFrame | VisitedFrame;
+  | UnreadFrame | GoneFrame | AssistFrame | VisitorFrame | VisitedFrame;
 
 /** A message as agents see it: one that was taken back has no text any more. */
 export type DeskMessage = MessageView & { recalled?: boolean; mentions?: number[]; via?: "mail"; mail_from?: string };

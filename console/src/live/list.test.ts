@@ -16,7 +16,7 @@ vi.mock("@/api", () => ({ api: {
   conversation: (...given: unknown[]) => conversation(...given) as unknown,
 } }));
 
-const { forgetLists, inOrder, known, listOf, load, needsCount, put, startLists, touch } = await import("./list");
+const { forgetLists, found, inOrder, known, listOf, load, needsCount, put, startLists, touch } = await import("./list");
 const at = (second: number): string => new Date(second * 1000).toISOString();
 const c = (id: number, extra: Partial<Conversation> = {}): Conversation => ({
   id, inbox_id: 1, contact_id: id, contact_name: "", status: "pending", holder: "bot", epoch: 1, agent_id: null,
@@ -95,6 +95,22 @@ describe("lists", () => {
     await vi.advanceTimersByTimeAsync(300);
     expect(known.get(1)).toMatchObject({ unread: 1, team_name: "Shop" });
     vi.useRealTimers();
+  });
+
+  it("lose what went out of reach, and no older answer brings it back", async () => {
+    conversations.mockResolvedValueOnce({ items: [c(1), c(2)], next: null });
+    await load("all");
+    found.value = [c(1), c(2)];
+    conversations.mockImplementationOnce(() => {
+      hear({ type: "gone", conversation: 1 });
+      return Promise.resolve({ items: [c(1), c(2)], next: null });
+    });
+    await load("all");
+    expect(ids("all")).toEqual([2]);
+    expect(found.value.map((each) => each.id)).toEqual([2]);
+    conversations.mockResolvedValueOnce({ items: [c(1), c(2)], next: null });
+    await load("all");
+    expect(ids("all")).toEqual([2, 1]);
   });
 
   it("follow events; what an event leaves out stays as it was", async () => {

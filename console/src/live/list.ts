@@ -166,10 +166,26 @@ function set(now: Row, live: boolean): void {
   if (live) for (const callback of watchers) callback(before, now);
 }
 
+/** What is out of my reach, and since when: nothing that was asked before puts it back. */
+const gone = new Map<number, number>();
+
+function drop(id: number): void {
+  events.now();
+  pending.delete(id);
+  gone.set(id, ++moment);
+  const before = plain.get(id);
+  if (!before) return;
+  known.delete(id);
+  for (const { ordered } of kept.values()) ordered.change(before, undefined);
+  changes.value++;
+  if (found.value) found.value = found.value.filter((c) => c.id !== id);
+}
+
 /** An answer to a request that went out at `asked` does not undo what was heard after it. Numbers say
  * which is newer where there are any; of what has none (read marks, tags) it is asked once more. */
 export function put(c: Conversation, asked = Infinity, live = false): void {
   events.now();
+  if ((gone.get(c.id) ?? 0) > asked) return;
   const old = known.get(c.id);
   if (old && (c.epoch < old.epoch || c.last_seq < old.last_seq)) return;
   if (old && old.heardAt > asked && c.epoch === old.epoch && c.last_seq === old.last_seq) refetch(c.id);
@@ -288,6 +304,7 @@ export function startLists(): void {
   running = true;
   listen((frame) => {
     if (frame.type === "conversation") heard.push(frame), events.ask();
+    else if (frame.type === "gone") drop(frame.conversation);
     else if (frame.type === "unread") touch(frame.conversation, { read_seq: frame.seq, unread: frame.count });
     else if (frame.type === "rated") touch(frame.conversation, { rating: { score: frame.score, comment: frame.comment ?? "" } });
   });
@@ -299,6 +316,7 @@ export function startLists(): void {
 
 export function forgetLists(): void {
   heard.length = 0;
+  gone.clear();
   known.clear();
   kept.clear();
   changes.value++;

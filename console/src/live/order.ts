@@ -18,13 +18,13 @@ export class Ordered<Row> {
     return this.rows;
   }
 
-  /** `before` is the very row that stood for it until now. */
-  change(before: Row | undefined, now: Row): void {
+  /** `before` is the very row that stood for it until now; no `now`, and it is gone. */
+  change(before: Row | undefined, now: Row | undefined): void {
     if (before !== undefined && this.fits(before)) {
       const at = this.place(before);
       if (this.rows[at] === before) this.rows.splice(at, 1);
     }
-    if (this.fits(now)) this.rows.splice(this.place(now), 0, now);
+    if (now !== undefined && this.fits(now)) this.rows.splice(this.place(now), 0, now);
   }
 
   /** Where it stands, or would stand. */

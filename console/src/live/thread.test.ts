@@ -51,6 +51,18 @@ describe("thread", () => {
     expect(thread.messages.value.map((each) => each.seq)).toEqual([1, 2, 3]);
   });
 
+  it("follows again when it comes back from another team", async () => {
+    await opened();
+    sent.length = 0;
+    hear({ type: "gone", conversation: 7 });
+    hear({ type: "conversation", conversation: { id: 8, status: "open", holder: "queue", epoch: 1, last_seq: 1 } });
+    expect(sent).toEqual([]);
+    for (let twice = 0; twice < 2; twice++) {
+      hear({ type: "conversation", conversation: { id: 7, status: "open", holder: "queue", epoch: 1, last_seq: 2 } });
+    }
+    expect(sent).toEqual([{ type: "watch", conversation: 7, after: 2 }]);
+  });
+
   it("asks for what lies in a gap and shows nothing beyond it before", async () => {
     const thread = await opened();
     hear({ type: "message", ...m(5) });

@@ -51,6 +51,8 @@ export class Thread {
   private readonly offs: (() => void)[] = [];
   private epoch = 0;
   private closed = false;
+  /** Out of reach: the server has ended the watch. */
+  private away = false;
   private readUpTo = 0;
   private typedAt = 0;
   private typedNote = false;
@@ -194,6 +196,7 @@ export class Thread {
   }
 
   private follow(): void {
+    this.away = false;
     send({ type: "watch", conversation: this.id, after: this.line.contiguous });
     this.drafts.clear();
     this.sent.clear();
@@ -222,11 +225,15 @@ export class Thread {
       if (frame.conversation.id !== this.id) return;
       if (frame.conversation.epoch > this.epoch) this.drafts.clear();
       this.epoch = frame.conversation.epoch;
+      if (this.away) this.follow();
       this.readByContact.value = Math.max(this.readByContact.value, frame.conversation.read_by_contact_seq ?? 0);
       return;
     }
     if (!("conversation" in frame) || frame.conversation !== this.id) return;
     switch (frame.type) {
+      case "gone":
+        this.away = true;
+        break;
       case "ack": {
         const mine = this.outgoing.find((each) => each.id === frame.client_msg_id);
         this.stored(frame.client_msg_id);

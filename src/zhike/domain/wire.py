@@ -365,6 +365,13 @@ class ConversationEvent(Struct, frozen=True, tag="conversation", omit_defaults=T
     incoming_seq: int = 0
 
 
+class Gone(Struct, frozen=True, tag="gone"):
+    """Agents, for their lists: this conversation went to where they may not see it (another team). Nothing
+    more is told of it; harmless if it was never in a list."""
+
+    conversation: int
+
+
 class VisitorEvent(Struct, frozen=True, tag="visitor"):
     """Agents who watch: the visitor of this conversation has opened a page (``here``), or has left all of
     them some seconds ago. What they are sent now arrives another way, or not at all: see
@@ -439,7 +446,7 @@ class Pong(Struct, frozen=True, tag="pong", omit_defaults=True):
 
 
 ServerFrame = (Starting | Welcome | Ack | MessageEvent | Messages | Delta | Withdrawn | TypingEvent
-               | Recalled | ReadEvent | UnreadEvent | ConversationEvent | VisitorEvent | Visited | Csat
+               | Recalled | ReadEvent | UnreadEvent | ConversationEvent | Gone | VisitorEvent | Visited | Csat
                | Rated | PresenceEvent | Alarm | AssistDelta | AssistDone | AssistFailed | SummaryEvent
                | ErrorFrame | GoingAway | Pong)
 

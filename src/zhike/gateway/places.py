@@ -12,6 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
 from zhike.bus.base import Event
+from zhike.domain import wire
 from zhike.domain.agent import Place, Scope
 from zhike.errors import ZhikeError
 from zhike.gateway import closecodes
@@ -28,12 +29,14 @@ _MAX_WAITING: Final = 1_000
 
 
 class _Asked:
-    """A look-up that runs. ``stale``: the state changed since it began. ``before``: what was known."""
+    """A look-up that runs. ``before``: what was known. ``moved``: the state changed, before it or since.
+    ``stale``: since it began."""
 
-    __slots__ = ("before", "stale", "waiting")
+    __slots__ = ("before", "moved", "stale", "waiting")
 
-    def __init__(self, before: Place | None) -> None:
+    def __init__(self, before: Place | None, moved: bool) -> None:
         self.before = before
+        self.moved = moved
         self.stale = False
         self.waiting: list[tuple[Session, bytes, int]] = []
 
@@ -63,23 +66,23 @@ class Places:
         if event.seq == 0 and event is not self._last:  # the state changed: what was known may be wrong
             self._last = event
             if asked is not None:
-                asked.stale = True
+                asked.stale = asked.moved = True
             else:
-                asked = self._ask(number, self._known.pop(number, None))
+                asked = self._ask(number, self._known.pop(number, None), moved=True)
         if asked is None:
             place = self._known.get(number)
             if place is not None:
                 if place.seen_by(scope, event.inbox_id):
                     session.send_masked(event.list_frame)
                 return
-            asked = self._ask(number, None)
+            asked = self._ask(number, None, moved=False)
         if len(asked.waiting) >= _MAX_WAITING:
             session.conn.close(closecodes.SLOW_READER, "slow_reader")
             return
         asked.waiting.append((session, event.list_frame, event.inbox_id))
 
-    def _ask(self, number: int, before: Place | None) -> _Asked:
-        asked = self._asked[number] = _Asked(before)
+    def _ask(self, number: int, before: Place | None, *, moved: bool) -> _Asked:
+        asked = self._asked[number] = _Asked(before, moved)
         self._gateway.spawn(self._look(number, asked), None)
         return asked
 
@@ -102,15 +105,25 @@ class Places:
             self._known[number] = place
         if len(self._known) > _KEPT:
             self._known.popitem(last=False)
+        told: set[Session] = set()
         for session, frame, inbox_id in asked.waiting:
             seat = session.seat
             if seat is None or session not in self._gateway.sessions:
                 continue
-            # who saw it until now hears that it goes
-            if place.seen_by(seat.scope, inbox_id) or (
-                    asked.before is not None and asked.before.seen_by(seat.scope, inbox_id)):
+            if place.seen_by(seat.scope, inbox_id):
                 session.send_masked(frame)
+            elif session not in told and _may_show(asked, seat.scope, inbox_id):
+                told.add(session)
+                session.send(wire.encode(wire.Gone(number)))
         self._gateway.writer.flush()
+
+
+def _may_show(asked: _Asked, scope: Scope, inbox_id: int) -> bool:
+    """Whether a page of this scope may still show a conversation that it does not reach: it was seen before
+    it moved, or nobody here knows (the page read its list, and nothing was heard since)."""
+    if asked.before is None:
+        return asked.moved
+    return asked.before.seen_by(scope, inbox_id)
 
 
 async def check_watch(session: Session, conversation_id: int) -> None:

@@ -75,6 +75,7 @@ EVENTS: dict[str, tuple[str, str]] = {
     "message, messages, delta, withdrawn, typing, read": (
         "own conversation", "watched conversations; a watch ends when the conversation goes out of reach"),
     "conversation, alarm": ("own conversation", "every conversation of their inboxes and teams, for lists"),
+    "gone": ("no", "its number alone, when a conversation may have left their lists for another team"),
     "summary, visitor, visited": ("no", "watched conversations"),
     "assist_delta, assist_done, assist_failed": (
         "no", "the connection that asked; where the role does not see personal data: the finished one, with "
