@@ -13,6 +13,7 @@ Leave a margin of 30 % where it must fit, or learn the truth from the ``usage`` 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
@@ -27,6 +28,9 @@ _word = re.compile("[A-Za-z]+").findall
 _long_word = re.compile("[A-Za-z]{7,}").findall
 _digit = re.compile("[0-9]").findall
 _sign = re.compile("[^\\sA-Za-z0-9]").findall
+_KEPT_FROM_CHARS = 120
+"""Longer texts are mostly the same ones again: instructions, rules, the articles that are asked for most. The
+last 512 are remembered: a megabyte."""
 _LONG_AFTER_CHARS = 6
 """Longer words are rarely one token."""
 
@@ -87,4 +91,9 @@ def count(text: str, family: str = "") -> int:
 
     An estimate in microseconds; 0 only for a text of spaces.
     """
+    return _kept(text, family) if len(text) >= _KEPT_FROM_CHARS else ceil(measure(text, family))
+
+
+@lru_cache(maxsize=512)
+def _kept(text: str, family: str) -> int:
     return ceil(measure(text, family))

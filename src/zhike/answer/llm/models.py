@@ -14,6 +14,7 @@ from zhike.answer.llm.client import Client, Endpoint, Fixed
 from zhike.answer.llm.faults import ModelError
 from zhike.answer.llm.gate import Gate
 from zhike.answer.llm.reply import Completion
+from zhike.answer.llm.turnstile import Turnstile
 from zhike.answer.llm.usage import UsageBook
 from zhike.config import Settings
 from zhike.config.models import LOCAL_KEY, ModelServer
@@ -49,12 +50,13 @@ class Streams(Protocol):
 class Model:
     """One model. :meth:`ask` is the only way to it.
 
-    ``context_tokens``: what it can read and write in one go; ``family``: whose tokens it has.
+    ``context_tokens``: what it can read and write in one go; ``family``: whose tokens it has. ``pace``: to be
+    asked before a prompt is made for it; all models have the same.
     """
 
     def __init__(self, key: str, client: Streams, book: UsageBook, *, context_tokens: int = 8_192,
                  family: str = "", concurrency: int = 4, queue: int = 16, price: Price | None = None,
-                 count: Count = rough_count) -> None:
+                 count: Count = rough_count, pace: Turnstile | None = None) -> None:
         self.key = key
         self.context_tokens = context_tokens
         self.family = family
@@ -62,6 +64,7 @@ class Model:
         self.breaker = Breaker()
         self.price = price or Price()
         self.count = count
+        self.pace = pace or Turnstile()
         self.client = client
         self.counts: Counter[str] = Counter()
         """Requests by outcome: ok | cancelled | a code of the catalogue."""
@@ -200,20 +203,21 @@ def models_of(settings: Settings, book: UsageBook, count: Count = rough_count,
     Args:
         local: where the local server is, if there is one (:mod:`zhike.answer.llm.local`).
     """
-    made = [_model(key, server, book, count) for key, server in settings.models.items()]
+    pace = Turnstile()
+    made = [_model(key, server, book, count, pace) for key, server in settings.models.items()]
     if settings.local_model.path and local is not None:
         own = settings.local_model
         # the queue: a slot's wait is shorter than a visitor's patience for one question ahead, not for ten
         client = Client(local, LOCAL_KEY, connect_s=1.0, return_progress=True, connections=own.slots + 2)
         made.append(Model(LOCAL_KEY, client, book, context_tokens=own.context_tokens, family=own.family,
-                          concurrency=own.slots, queue=4 * own.slots, count=count))
+                          concurrency=own.slots, queue=4 * own.slots, count=count, pace=pace))
     return Models(made, book)
 
 
-def _model(key: str, server: ModelServer, book: UsageBook, count: Count) -> Model:
+def _model(key: str, server: ModelServer, book: UsageBook, count: Count, pace: Turnstile) -> Model:
     client = Client(Fixed(server.base_url, server.api_key), server.model, connect_s=server.connect_s,
                     idle_s=server.idle_s, extra_body=server.extra_body,
                     return_progress=server.return_progress, connections=server.concurrency + 2)
     return Model(key, client, book, context_tokens=server.context_tokens, family=server.family,
                  concurrency=server.concurrency, queue=server.queue,
-                 price=Price(server.price_in, server.price_out, server.daily_limit), count=count)
+                 price=Price(server.price_in, server.price_out, server.daily_limit), count=count, pace=pace)

@@ -81,7 +81,8 @@ class Try:
     # ---- the prompt ----------------------------------------------------------------------------
 
     async def _prompt(self, context_tokens: int) -> Prompt:
-        """Beside the event loop if there is much to read."""
+        """Beside the event loop if there is much to read, and never many at once."""
+        await self._model.pace.turn()
         context = self._turn.context
         chars = sum(len(said.text) for said in context.history)
         return await self._turn.masking.run(chars, lambda mask: self._compose(context_tokens, mask))
