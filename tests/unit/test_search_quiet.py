@@ -1,4 +1,4 @@
-"""Indexes are kept out of the garbage collector's way."""
+"""Indexes are kept out of the garbage collector's way, and long work out of the loop's."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from zhike.search import quiet
 from zhike.search.quiet import quiet_collector
 from zhike.search.shelf import MemoryShelf
 from zhike.testing.kb import make_kb
@@ -47,3 +48,14 @@ def test_where_collecting_is_off_nothing_is_done(collector: None) -> None:
         pass
     assert not gc.isenabled()
     assert gc.get_freeze_count() == frozen
+
+
+def test_long_work_pauses_now_and_then_and_not_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s, pauses = [0.0], list[float]()
+    monkeypatch.setattr(quiet, "monotonic", lambda: now_s[0])
+    monkeypatch.setattr(quiet, "sleep", pauses.append)
+    breath = quiet.Breath()
+    for _ in range(40):
+        now_s[0] += quiet.WORK_S / 4
+        breath.take()
+    assert pauses == [quiet.PAUSE_S] * 10

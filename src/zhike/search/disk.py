@@ -24,6 +24,7 @@ from zhike import __version__
 from zhike.domain.knowledge import Article
 from zhike.search.bag import encode, encode_article, encode_text, read, token
 from zhike.search.codes import letters
+from zhike.search.quiet import Breath
 from zhike.search.snapshot import Snapshot
 from zhike.search.synonyms import Synonyms
 
@@ -202,9 +203,12 @@ class DiskIndex:
             removed: ids of articles that are gone.
         """
         writer = self._open_writer()
+        breath = Breath()
         for number in removed:
+            breath.take()
             writer.delete_documents_by_term("id", str(number))
         for article in articles:
+            breath.take()
             writer.delete_documents_by_term("id", str(article.id))
             if article.enabled:
                 writer.add_document(_document(article, self.synonyms))
