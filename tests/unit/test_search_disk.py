@@ -123,6 +123,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Snapshot, Index]:
 
 @pytest.mark.parametrize(("question", "number"), [
     ("怎么退掉", 1), ("tuihuo liucheng", 1), ("zenme tuihuo", 1), ("tui货流程", 1), ("推或流程", 1),
+    ("quietzenme tuihuo", 1),
     ("duojiu fahuo", 2), ("多就发货", 2), ("CH326怎么调光", 3), ("ch 328 台灯怎么调光", 4),
     ("ch-326 调光", 3), ("is h 10682 quiet", 5), ("保护套会发黄吗", 6), ("羽绒服能不能机洗", 7),
     ("瓷器出窑之后检查几道", 8)])

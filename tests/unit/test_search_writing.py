@@ -37,8 +37,17 @@ def test_returns_in_any_writing(index: Index, text: str) -> None:
     assert (found.matches[0].document, found.exact) == (0, True)
 
 
+@pytest.mark.parametrize(("text", "meant"), [
+    ("returnzenmetui", "return 怎么退"), ("zenmetuipolicy", "怎么退 policy"),
+    ("returnzenmetuihuopolicy", "return 怎么退货 policy"), ("return policy zenmetui", "return policy 怎么退"),
+    ("怎么tuireturnduoshaoqian", "怎么退 return 多少钱")])
+def test_pinyin_typed_against_a_word_is_taken_apart(index: Index, text: str, meant: str) -> None:
+    assert index._mender.mend(normalise(text)).split() == meant.split()
+
+
 @pytest.mark.parametrize("text", ["can I wash the jacket", "women like it", "send me the manual",
-                                  "what is the return policy"])
+                                  "what is the return policy", "the returnlike policy",
+                                  "return policy for my size"])
 def test_english_is_not_read_as_pinyin(index: Index, text: str) -> None:
     assert index._mender.mend(normalise(text)).isascii()
 

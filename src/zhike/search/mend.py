@@ -8,12 +8,16 @@ from operator import ne
 from typing import Protocol
 
 from zhike.search.pinyin import Characters, Keyboard
+from zhike.search.sound import SYLLABLES
 from zhike.search.spell import MOST_STRANGE, PairSpeller, Speller, neighbours
 from zhike.search.terms import COMMON, POLITE_WORDS, runs, stem, strip_politeness
 
 _CHANGES = 2
 """Characters that may be put right in a question of up to 16 (a swap changes two, a word counts
 two), and one more for each further 16; more only if a whole phrasing comes of it."""
+_MAX_GLUED = 60
+"""Letters without a space that are taken for words and pinyin at all."""
+_MAX_WORD = 24
 _ENGLISH = frozenset(word for word in COMMON if word.isascii())
 
 
@@ -78,6 +82,9 @@ class Mender:
                     and (typed := self._from_pinyin(bare, parts)) is not None:
                 return strip_politeness(typed)
             elif not (words := self._words.correct(run)):
+                if self._chinese and (apart := self._apart(parts)) \
+                        and (typed := self._from_pinyin(" ".join(apart), apart)) is not None:
+                    return strip_politeness(typed)
                 continue
             else:
                 changes += 2
@@ -104,6 +111,44 @@ class Mender:
             meant = self._keyboard.mend(meant, first, min(last + 1, len(meant) - 1))
         return meant
 
+    def _apart(self, parts: list[str]) -> list[str]:
+        """``parts`` with pinyin taken from the words it was typed against: "appdenglu" → app denglu; nothing
+        if none was."""
+        apart: list[str] = []
+        for run in parts:
+            strange = run.isascii() and run.isalpha() and stem(run) not in self._known
+            glued = strange and len(run) <= _MAX_GLUED and not self._keyboard.spelt(run)
+            apart += self._pieces(run) or [run] if glued else [run]
+        return apart if len(apart) > len(parts) else []
+
+    def _pieces(self, run: str) -> list[str]:
+        """``run`` as known words and pinyin, the fewest of them (a word counts like two syllables); nothing
+        if there is no such reading. Pinyin side by side is one piece."""
+        best: list[tuple[float, list[tuple[str, bool]]] | None] = [(0.0, [])] + [None] * len(run)
+        for end in range(1, len(run) + 1):
+            for start in range(max(0, end - _MAX_WORD), end):
+                before = best[start]
+                piece = run[start:end]
+                if before is None:
+                    continue
+                word = end - start > 1 and piece not in _ENGLISH and stem(piece) in self._known
+                for typed, cost, fits in ((True, 0.5, piece in SYLLABLES), (False, 1.0, word)):
+                    here = best[end]
+                    if fits and (here is None or before[0] + cost < here[0]):
+                        best[end] = before[0] + cost, [*before[1], (piece, typed)]
+        found = best[-1]
+        if found is None:
+            return []
+        pieces: list[str] = []
+        was_typed = False
+        for piece, typed in found[1]:
+            if typed and was_typed:
+                pieces[-1] += piece
+            else:
+                pieces.append(piece)
+            was_typed = typed
+        return pieces
+
     def _from_pinyin(self, bare: str, parts: list[str]) -> str | None:
         """What was typed as pinyin; None if nothing was. A word the knowledge knows is that word, unless
         every Latin word of the question is pinyin ("me" in "zen me ban")."""
@@ -117,7 +162,7 @@ class Mender:
             if found is not None or len(unknown) == len(latin):
                 return found
         wanted = set(unknown) & set(spelt)
-        if bare.isascii() and len(wanted) * 2 < len(latin):
+        if bare.isascii() and len(wanted) * 2 < len(latin) and not _ENGLISH.isdisjoint(latin):
             return None  # an English sentence with one strange word
         return self._keyboard.write([(run, run in wanted) for run in parts])
 

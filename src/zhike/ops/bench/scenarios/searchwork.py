@@ -140,6 +140,7 @@ async def ask(folder: Path, kind: str, count: int, seconds: float, seed: int) ->
         rng = random.Random(seed)
         questions = list(islice(_questions(kind, count, seed, rng), QUESTIONS))
         bot_id = next(iter(desk.registry.bot_rows))
+        await desk.keeper.open(bot_id)
         await _ask(desk, bot_id, islice(questions, ASKED_ONCE), 1e9)
         settle_memory()
         pulse = _Pulse()
