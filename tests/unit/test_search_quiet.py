@@ -59,3 +59,6 @@ def test_long_work_pauses_now_and_then_and_not_at_every_step(monkeypatch: pytest
         now_s[0] += quiet.WORK_S / 4
         breath.take()
     assert pauses == [quiet.PAUSE_S] * 10
+    now_s[0] += 60.0
+    breath.take()
+    assert len(pauses) == 10, "it had nothing to do meanwhile"

@@ -55,7 +55,11 @@ class Breath:
         self._due_s = monotonic() + WORK_S
 
     def take(self) -> None:
-        """Pauses if it is time."""
-        if monotonic() >= self._due_s:
+        """Pauses if it is time; not after a time without work, or one long call."""
+        now_s = monotonic()
+        if now_s < self._due_s:
+            return
+        if now_s < self._due_s + WORK_S:
             sleep(PAUSE_S)
-            self._due_s = monotonic() + WORK_S
+            now_s = monotonic()
+        self._due_s = now_s + WORK_S
