@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import update
 
+from zhike.access.limits import Buckets
 from zhike.access.signature import sign
 from zhike.app.process import Process
 from zhike.clock import now_ms
@@ -228,3 +229,19 @@ async def test_words_stop_the_mail(desk: Desk) -> None:
         await desk.arrives(answer(await desk.mailed(), "退订"))
         assert (await desk.owner.good("GET", f"/api/v1/conversations/{number}/reach"))["why"] == "stopped"
         assert await desk.said(number) == ["什么时候发货？"]
+
+
+async def test_who_writes_too_often_is_not_taken_and_operators_hear_of_it(desk: Desk) -> None:
+    mailing, now = desk.core.outreach.mailing, now_ms()
+    desk.intake._often, desk.intake._now_ms = Buckets(1 / 60, 2), lambda: now
+    for number in range(3):
+        mail = EmailMessage()
+        mail["From"], mail["Message-ID"] = "Program <loop@mail.example>", f"<{number}@mail.example>"
+        mail.set_content(f"again {number}")
+        await desk.arrives(mail)
+    assert {name: desk.intake.counts[name] for name in ("stored", "too_many")} == {
+        "stored": 2, "too_many": 1}
+    assert mailing.health()["mailbox"].startswith("senders who wrote more than 60 mails within an hour: 1;")
+    assert len(await asyncio.to_thread(desk.box.flags)) == 4, "it lies where it lay"
+    now += 3_600_001
+    assert mailing.health()["mailbox"] == "ok"

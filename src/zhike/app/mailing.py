@@ -93,7 +93,7 @@ class Mailing:
         if self._mailer.ready:
             found["mail"] = self.channel.problem or "ok"
         if self.reader is not None:
-            found["mailbox"] = self.reader.problem or "ok"
+            found["mailbox"] = self.reader.problem or self.intake.problem() or "ok"
         return found
 
     async def check_mailbox(self) -> int:

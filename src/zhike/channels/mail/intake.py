@@ -35,6 +35,8 @@ Outcome = Literal["stored", "duplicate", "auto", "bounce", "delayed", "own", "st
 STORE_TIMEOUT_S = 15.0
 PER_HOUR, AT_ONCE = 60, 30
 """Mails of one conversation: a person writes less, a broken program more."""
+MAX_FLOODING = 1_000
+"""Senders remembered who write too often; more of them count as so many."""
 MAX_SENDER_CHARS = 150
 
 log = logging.getLogger("zhike.mail")
@@ -109,6 +111,8 @@ class Intake:
         self._own_address = own_address
         self._way_in = way_in
         self._often = Buckets(PER_HOUR / 3600, AT_ONCE)
+        self._flooding: dict[tuple[int, str], int] = {}
+        """Who wrote more than is taken, and when last."""
         self.counts: Counter[str] = Counter()
         """Mails by what became of them."""
 
@@ -163,7 +167,7 @@ class Intake:
         if not text and not files:
             return "empty"
         if self._often.take((inbox_id, sender), self._now_ms() / 1000):
-            return "too_many"
+            return self._flooded((inbox_id, sender))
         taken, refused = await self._upload(files, inbox_id, sender)
         left_out = mail.left_out + refused
         if left_out:
@@ -174,6 +178,23 @@ class Intake:
         source = MailSource(inbox_id, sender, lang, mailed, contact)
         frame = SendMessage(mail.client_msg_id, text, action="handoff", files=tuple(taken))
         return await self._put(source, frame)
+
+    def _flooded(self, who: tuple[int, str]) -> Outcome:
+        if who not in self._flooding:
+            log.warning("mails of one sender come too fast; what is beyond stays in the mailbox",
+                        extra={"inbox_id": who[0], "sender": who[1]})
+        if who in self._flooding or len(self._flooding) < MAX_FLOODING:
+            self._flooding[who] = self._now_ms()
+        return "too_many"
+
+    def problem(self) -> str:
+        """What operators should know; "" if all is well."""
+        since = self._now_ms() - 3_600_000
+        self._flooding = {who: at for who, at in self._flooding.items() if at > since}
+        if not self._flooding:
+            return ""
+        return (f"senders who wrote more than {PER_HOUR} mails within an hour: {len(self._flooding)}; "
+                "what was beyond is not taken and stays in the mailbox")
 
     async def _put(self, source: MailSource, frame: SendMessage) -> Outcome:
         refusal = self._desk.put(source, frame, asyncio.get_running_loop().time())
