@@ -62,3 +62,17 @@ def test_long_work_pauses_now_and_then_and_not_at_every_step(monkeypatch: pytest
     now_s[0] += 60.0
     breath.take()
     assert len(pauses) == 10, "it had nothing to do meanwhile"
+
+
+def test_rings_of_objects_are_collected_before_there_are_many(collector: None) -> None:
+    class Ring:
+        def __init__(self) -> None:
+            self.own = self
+
+    gc.collect()
+    seen = weakref.ref(Ring())
+    quiet.tidy()
+    assert seen() is not None, "not for one"
+    kept = [[number] for number in range(quiet.YOUNG)]
+    quiet.tidy()
+    assert (seen(), len(kept)) == (None, quiet.YOUNG)

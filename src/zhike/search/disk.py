@@ -24,7 +24,7 @@ from zhike import __version__
 from zhike.domain.knowledge import Article
 from zhike.search.bag import encode, encode_article, encode_text, read, token
 from zhike.search.codes import letters
-from zhike.search.quiet import Breath
+from zhike.search.quiet import Breath, tidy
 from zhike.search.snapshot import Snapshot
 from zhike.search.synonyms import Synonyms
 
@@ -212,6 +212,7 @@ class DiskIndex:
             writer.delete_documents_by_term("id", str(article.id))
             if article.enabled:
                 writer.add_document(_document(article, self.synonyms))
+        tidy()
 
     def commit(self, state: State) -> None:
         """What was put counts from now on, and the index shows ``state``."""
