@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,3 +78,24 @@ def test_rings_of_objects_are_collected_before_there_are_many(collector: None) -
     kept = [[number] for number in range(quiet.YOUNG)]
     quiet.tidy()
     assert (seen(), len(kept)) == (None, quiet.YOUNG)
+
+
+def test_a_package_is_read_ahead_of_its_loading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "__init__.py").write_text("raise SystemExit('loaded')")
+    (tmp_path / "engine.libs").mkdir()
+    files = [tmp_path / "engine" / "core.abi3.so", tmp_path / "engine.libs" / "libz.so.1"]
+    for file in files:
+        file.write_bytes(b"x" * 3_000_000)
+    monkeypatch.syspath_prepend(tmp_path)
+    opened: list[Path] = []
+    really = Path.open
+
+    def noting(file: Path, *args: Any, **options: Any) -> Any:
+        opened.append(file)
+        return really(file, *args, **options)
+
+    monkeypatch.setattr(Path, "open", noting)
+    quiet.read_ahead("engine")
+    assert sorted(opened) == files
+    quiet.read_ahead("no_such_package")

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from zhike.domain.knowledge import Article, Bot
 from zhike.errors import ZhikeError
 from zhike.search.disk import EMPTY, DiskIndex, State, remove_folder
+from zhike.search.quiet import read_ahead
 from zhike.search.shelf import synonyms_of
 from zhike.search.snapshot import Snapshot
 from zhike.store.articles import changed_articles, count_articles
@@ -64,7 +65,7 @@ class Library:
         self._store = store
         self._folder = folder
         self._on_built = on_built
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="zhike-index")
+        self._thread = ThreadPoolExecutor(1, "zhike-index", read_ahead, ("tantivy",))
         self.shown: dict[int, Shown] = {}
 
     async def follow(self, bot: Bot) -> Snapshot | None:

@@ -12,7 +12,9 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
 from time import monotonic, sleep
 
 WORK_S = 0.002
@@ -42,6 +44,19 @@ def quiet_collector() -> Iterator[None]:
             if _inside == 0 and _was_on:
                 gc.freeze()
                 gc.enable()
+
+
+def read_ahead(package: str) -> None:
+    """Reads a package's shared objects into the system's memory before they are loaded, in a thread. Loading
+    holds the interpreter lock, and on a cold disk waits for each page: 0.4 s for tantivy, 4 ms after this."""
+    found = find_spec(package)
+    buffer = bytearray(1 << 20)
+    for folder in (found and found.submodule_search_locations) or ():
+        for place in (Path(folder), Path(f"{folder}.libs")):
+            for file in place.rglob("*.so*"):
+                with suppress(OSError), file.open("rb", buffering=0) as opened:
+                    while opened.readinto(buffer):
+                        pass
 
 
 def tidy() -> None:

@@ -5,6 +5,7 @@ numpy is imported when the first model is read, in the trainer's thread: never o
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from math import exp
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ import msgspec
 
 from zhike.search.index import Found
 from zhike.search.learn.features import SHARES, families
+from zhike.search.quiet import read_ahead
 
 WIDE = 512
 """Up to so many articles all are scored (0.1 ms); above, only those that the index brings."""
@@ -65,6 +67,8 @@ class Model:
 
     def __init__(self, weights: Weights) -> None:
         """Raises: ValueError: the parts do not fit together."""
+        if "numpy" not in sys.modules:
+            read_ahead("numpy")
         import numpy
 
         self._np = numpy
