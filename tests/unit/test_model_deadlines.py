@@ -131,7 +131,7 @@ def test_nobody_speaks_both_are_left_at_15_s() -> None:
 
 
 def test_time_in_the_queue_counts() -> None:
-    played = Played([scripted("a", [(1.0, "可以。")]), scripted("b", [(0.5, "好的。")])], arrived_s=997.5)
+    played = Played([scripted("a", [(1.0, "可以。")]), scripted("b", [(0.6, "好的。")])], arrived_s=997.5)
     assert [(at, kind) for at, kind, _ in played.heard] == [(3.0, "interim"), (3.5, "delta")]
     late = Played([scripted("a", [(1.0, "可以。")])], arrived_s=984.0)
     assert late.reply is None

@@ -43,7 +43,7 @@ SLACK = 1.25
 same load differ by more than a tenth on a machine that does other things, too."""
 CONTEXT = 8_192
 PATIENCE_S = 25.0
-BESIDE_ROUNDS = 2
+BESIDE_ROUNDS = 3
 CALM = 20
 """Visitors whose questions need no model."""
 KNOWN = ("支持七天无理由退货吗？", "怎么开发票？", "多久发货？", "可以用微信支付吗？")
@@ -225,25 +225,29 @@ async def _stop_one(client: Client, real: LlamaServer, body: dict[str, Any], *, 
 
 async def _beside(bench: Bench, real: LlamaServer) -> None:
     """Known questions at a steady rate, alone, beside visitors whose model answers, and beside the same
-    visitors while it hangs: what they ask costs something in either case, the hanging must not."""
-    found: dict[str, list[float]] = {"alone": [], "answering": [], "hanging": []}
+    visitors while it hangs: what they ask costs something in either case, the hanging must not. Of each the
+    calmest round counts: a disk that stops for a third of a second says nothing of models."""
+    rounds: dict[str, list[list[float]]] = {"alone": [], "answering": [], "hanging": []}
     for number in range(BESIDE_ROUNDS):
         for what in ("answering", "hanging"):
-            await _beside_one(bench, real, what, number, found)
-    for name, times in found.items():
-        bench.result[f"others_{name}_p50_ms"] = _quantile(times, .5) * 1000
-        bench.result[f"others_{name}_p99_ms"] = _quantile(times, .99) * 1000
-    if max(found["alone"]) > USEFUL_S:  # then it went to a model, and nothing below says what it should
+            alone, beside = await _beside_one(bench, real, what, number)
+            rounds["alone"].append(alone)
+            rounds[what].append(beside)
+    p99 = {name: min(_quantile(times, .99) for times in found) for name, found in rounds.items()}
+    for name, found in rounds.items():
+        bench.result[f"others_{name}_p50_ms"] = min(_quantile(times, .5) for times in found) * 1000
+        bench.result[f"others_{name}_p99_ms"] = p99[name] * 1000
+    if max(map(max, rounds["alone"])) > USEFUL_S:  # it went to a model, and nothing here says what it should
         bench.failed.append("a question that the sample shop should know was not known")
-    answering, hanging = (_quantile(found[name], .99) for name in ("answering", "hanging"))
+    answering, hanging = p99["answering"], p99["hanging"]
     bench.result["others_p99_ratio"] = hanging / answering
     if hanging > SLACK * answering:
         bench.failed.append(f"others' p99 moved by {hanging / answering:.2f} beside a model that hangs")
 
 
-async def _beside_one(bench: Bench, real: LlamaServer, what: str, number: int,
-                      found: dict[str, list[float]]) -> None:
-    """A fresh desk, alone for a third of the time, then with everybody."""
+async def _beside_one(bench: Bench, real: LlamaServer, what: str,
+                      number: int) -> tuple[list[float], list[float]]:
+    """Times of a fresh desk, alone for a third of the time, then with everybody."""
     async with FakeModel() as first:
         first.play(*(FAULTS["mute"] if what == "hanging" else FAULTS["none"]))
         server = Server(bench.folder / f"desk-{what}-{number}", _desk(bench, first.url, real))
@@ -253,16 +257,17 @@ async def _beside_one(bench: Bench, real: LlamaServer, what: str, number: int,
                 calm, many = [[await stack.enter_async_context(_visitor(server)) for _ in range(count)]
                               for count in (CALM, bench.args.sessions)]
                 await _steady(bench, calm, 2.0, "warming up")
-                found["alone"] += await _steady(bench, calm, bench.args.seconds / 3, "others, alone")
+                alone = await _steady(bench, calm, bench.args.seconds / 3, "others, alone")
                 if what == "hanging":
                     os.kill(real.pid, signal.SIGSTOP)  # now both models hang
                 try:
                     for place, visitor in enumerate(many):
                         visitor.begin(f"请问你们第{place}号仓库的猫叫什么名字")
-                    found[what] += await _steady(bench, calm, bench.args.seconds,
-                                                 f"others, beside {what} models")
+                    beside = await _steady(bench, calm, bench.args.seconds,
+                                           f"others, beside {what} models")
                 finally:
                     os.kill(real.pid, signal.SIGCONT)
+                return alone, beside
 
 
 async def _steady(bench: Bench, visitors: Sequence[_Asking], seconds: float, what: str) -> list[float]:
