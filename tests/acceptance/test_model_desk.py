@@ -110,6 +110,9 @@ async def test_the_local_model_takes_one_setting(tmp_path: Path) -> None:
         async with asyncio.timeout(60):
             while await asyncio.to_thread(state) != "ok":  # noqa: ASYNC110 (another process)
                 await asyncio.sleep(0.05)
-        frames = await ask(desk, UNKNOWN)
-        answer = [frame for frame in frames if frame["type"] == "message"][-1]
-        assert (answer["ai"], answer["source"]["key"]) == (True, "local")
+        for _ in range(4):  # what the tiny model says by chance may be held back
+            frames = await ask(desk, UNKNOWN)
+            answer = [frame for frame in frames if frame["type"] == "message"][-1]
+            if answer.get("ai"):
+                break
+        assert (answer.get("ai"), answer["source"]["key"]) == (True, "local")
